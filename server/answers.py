@@ -1,0 +1,72 @@
+"""How errors are answered: one table from error to status, one form of body, CORS for SDKs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from .core import errors
+
+RETRY_SECONDS = 5
+"""What a client is told to wait when the server cannot take a request now. Whole seconds: SDKs read it with `int()`."""
+
+STATUS: dict[type[errors.FirstlightError], int] = {
+    errors.BadRequest: 400,
+    errors.MissingKey: 401,
+    errors.TokenRejected: 401,
+    errors.KeyRefused: 403,
+    errors.AccessDenied: 403,
+    errors.NotFound: 404,
+    errors.TooLarge: 413,
+    errors.RateLimited: 429,
+    errors.StoreUnavailable: 503,
+    errors.Overloaded: 503,
+}
+"""The status of an error, or of the nearest of its bases that stands here."""
+
+CORS_HEADERS: dict[str, str] = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "x-sentry-error, x-sentry-rate-limits, retry-after",
+}
+PREFLIGHT_HEADERS: dict[str, str] = {
+    **CORS_HEADERS,
+    "access-control-allow-methods": "POST, OPTIONS",
+    "access-control-allow-headers": "x-sentry-auth, authorization, content-type, content-encoding, "
+    "transfer-encoding, x-requested-with, origin, accept, referer, baggage, sentry-trace, traceparent",
+    "access-control-allow-private-network": "true",
+    "access-control-max-age": "3600",
+}
+
+
+def status_of(error: errors.FirstlightError) -> int:
+    """The HTTP status of an error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def body_of(error: errors.FirstlightError) -> dict[str, object]:
+    """`{"detail": "<a sentence>", "causes": […]}`."""
+    if isinstance(error, errors.StoreUnavailable):  # its own words are for the log
+        return {"detail": "The server cannot reach its store. Try again in a few seconds.", "causes": []}
+    causes = error.causes if isinstance(error, errors.Refusal) else ()
+    return {"detail": str(error), "causes": list(causes)}
+
+
+def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:
+    """`Retry-After` where coming back helps, and the scheme where a token is needed."""
+    status = status_of(error)
+    if status in (429, 503):
+        return {"retry-after": str(RETRY_SECONDS)}
+    if isinstance(error, errors.TokenRejected):
+        return {"www-authenticate": "Bearer"}
+    return {"x-sentry-error": _header_text(str(error))} if isinstance(error, errors.Refusal) else {}
+
+
+def _header_text(text: str) -> str:
+    """Whatever stands in a sentence, made safe for a header line."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:300]
+
+
+def encode(value: object) -> bytes:
+    """JSON as bytes."""
+    return msgspec.json.encode(value)

@@ -1,0 +1,165 @@
+"""The composition root: builds the application from its settings, and owns the background tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from . import live, pages, projects
+from .access import Access
+from .answers import body_of, headers_of, status_of
+from .core.errors import FirstlightError, StoreUnavailable
+from .hub import Hub
+from .ingest import Ingest, matches
+from .recorder import Recorder
+from .settings import Settings
+from .stores import Store
+from .stores.embedded import EmbeddedStore
+
+log = logging.getLogger("firstlight.app")
+
+
+class State(live.State, projects.State):
+    """What the lifespan holds; each edge names what it needs of it."""
+
+    recorder: Recorder
+
+
+class Firstlight:
+    """The ASGI application: SDK paths go straight to the ingest, all others through the routes.
+
+    Args:
+        settings: checked settings.
+        store: opened and closed by the lifespan.
+        clock: seconds since the Unix epoch.
+    """
+
+    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float]) -> None:
+        self.settings = settings
+        self.hub: Hub | None = None
+        self._store = store
+        self._clock = clock
+        self._ingest = Ingest(settings.max_body)
+        self._site = Starlette(
+            routes=[*pages.routes(settings), *live.routes(), *projects.routes(), *_health_routes()],
+            middleware=_middleware(settings),
+            exception_handlers={FirstlightError: _answer_error},
+            lifespan=self._lifespan,
+            max_body_size=projects.MAX_BODY,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = self._ingest if scope["type"] == "http" and matches(scope["path"]) else self._site
+        await app(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:
+        async with self._store as store:
+            recorder = Recorder(store, self._clock, time.monotonic)
+            hub = self.hub = Hub(store, self.settings.event_url)
+            store.listen(recorder)
+            store.listen(hub)
+            tasks = [_owned(recorder.run(), "recorder"), _owned(hub.tick(), "hub")]
+            try:
+                yield State(
+                    settings=self.settings,
+                    access=Access(self.settings, self._clock),
+                    store=store,
+                    hub=hub,
+                    recorder=recorder,
+                )
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await recorder.flush()
+
+
+def create_app(settings: Settings, *, store: Store | None = None, clock: Callable[[], float] = time.time) -> Firstlight:
+    """Build the application.
+
+    Args:
+        store: instead of the one that the settings name.
+        clock: seconds since the Unix epoch.
+    """
+    return Firstlight(settings, store or open_store(settings, clock), clock)
+
+
+def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> Store:
+    """The store that the settings name; not yet entered."""
+    if settings.redis_url is None:
+        return EmbeddedStore(settings.data, clock, _new_epoch)
+    from .stores.redis import RedisStore  # costs 100 ms to import, which the embedded store need not pay
+
+    return RedisStore(settings.redis_url, _new_epoch)
+
+
+def _new_epoch() -> str:
+    return secrets.token_hex(8)
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """Pages of allowed origins may read what viewers see."""
+    if not settings.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=sorted(settings.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "last-event-id"],
+            allow_credentials=True,
+        )
+    ]
+
+
+def _health_routes() -> list[BaseRoute]:
+    return [Route("/healthz", _healthz), Route("/readyz", _readyz)]
+
+
+async def _healthz(_: Request[State]) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _readyz(request: Request[State]) -> Response:
+    try:
+        await request.state["store"].ping()
+    except StoreUnavailable as error:
+        log.warning("Not ready: %s", error)
+        return JSONResponse(
+            {"status": "unavailable", "reason": "The store is out of reach."}, 503, {"retry-after": "5"}
+        )
+    return JSONResponse({"status": "ok"})
+
+
+async def _answer_error(_: Request[Any], error: Exception) -> Response:
+    assert isinstance(error, FirstlightError)
+    return JSONResponse(body_of(error), status_of(error), dict(headers_of(error)))
+
+
+def _owned(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """Start a background task whose death ends the process: a worker without it would serve what is stale."""
+
+    async def run() -> None:
+        try:
+            await coroutine
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            log.critical("The %s died; this process ends.", name, exc_info=True)
+            raise SystemExit(1) from None
+
+    return asyncio.create_task(run(), name=name)

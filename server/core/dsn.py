@@ -1,0 +1,156 @@
+"""DSN, project ids, keys, and the many places in which an SDK may put a key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from .errors import BadRequest, ConflictingKeys, MissingKey
+
+MAX_PROJECT_ID = 2**63 - 1
+PROTOCOL_VERSION = 7
+"""The newest `sentry_version` that is understood."""
+
+_PROJECT_ID = re.compile(r"[1-9][0-9]{0,18}")
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+def parse_project_id(text: str) -> int:
+    """Return the project id, 1 … 2^63-1.
+
+    Raises:
+        BadRequest: it is not such a number; SDKs reject anything else, too.
+    """
+    if _PROJECT_ID.fullmatch(text) and int(text) <= MAX_PROJECT_ID:
+        return int(text)
+    raise BadRequest(f"The project id in the URL must be a whole number from 1, not {text[:40]!r}.")
+
+
+def is_key(text: str) -> bool:
+    """Whether this has the form of a public key: 32 lowercase hex digits."""
+    return _KEY.fullmatch(text) is not None
+
+
+def mask(key: str) -> str:
+    """The last four characters: enough to tell two keys apart, too little to use one."""
+    return f"…{key[-4:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dsn:
+    """Where an SDK sends to: `{scheme}://{key}@{host}[:port][/prefix]/{project_id}`."""
+
+    scheme: str
+    key: str
+    host: str
+    prefix: str
+    project_id: int
+
+    @property
+    def ingest_url(self) -> str:
+        """The address that endpoint names are appended to, without a trailing slash."""
+        return f"{self.scheme}://{self.host}{self.prefix}/api/{self.project_id}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.key}@{self.host}{self.prefix}/{self.project_id}"
+
+    def __repr__(self) -> str:
+        return f"Dsn({self.scheme}://{mask(self.key)}@{self.host}{self.prefix}/{self.project_id})"
+
+
+@lru_cache(maxsize=1024)
+def parse_dsn(text: str) -> Dsn:
+    """Parse a DSN. A secret (`key:secret@`, as old SDKs had it) is ignored.
+
+    Raises:
+        BadRequest: it is not a DSN; the message says which part is missing.
+    """
+    try:
+        url = urlsplit(text.strip())
+        port = url.port
+    except ValueError as error:
+        raise BadRequest(f"This is not a DSN: {error}.") from None
+    prefix, _, project_id = url.path.rstrip("/").rpartition("/")
+    for part, present in (
+        ("scheme (http or https)", url.scheme in ("http", "https")),
+        ("key before the @", bool(url.username)),
+        ("host", bool(url.hostname)),
+        ("project id at the end", bool(project_id)),
+    ):
+        if not present:
+            raise BadRequest(f"This is not a DSN: the {part} is missing.")
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
+    return Dsn(
+        scheme=url.scheme,
+        key=url.username or "",
+        host=host if port is None else f"{host}:{port}",
+        prefix=prefix,
+        project_id=parse_project_id(project_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What one place in a request says: the key, and the SDK's own name as it puts it there."""
+
+    key: str
+    client: str | None = None
+
+
+@lru_cache(maxsize=4096)
+def parse_auth_header(value: str) -> Credentials | None:
+    """Read `X-Sentry-Auth` or `Authorization`: the word Sentry (any case), then comma-separated `k=v`, trimmed.
+
+    Returns:
+        None where the header is of another scheme or holds no key.
+
+    Raises:
+        BadRequest: `sentry_version` is above 7, or no number.
+    """
+    scheme, _, rest = value.strip().partition(" ")
+    if scheme.lower() != "sentry":
+        return None
+    pairs = (part.partition("=") for part in rest.split(","))
+    return credentials_of({name.strip(): text.strip() for name, _, text in pairs})
+
+
+def credentials_of(fields: Mapping[str, str]) -> Credentials | None:
+    """Read `sentry_key`, `sentry_client` and `sentry_version` from an auth header or a query.
+
+    Raises:
+        BadRequest: `sentry_version` is above 7, or no number.
+    """
+    key = fields.get("sentry_key")
+    if not key:
+        return None
+    version = fields.get("sentry_version") or str(PROTOCOL_VERSION)
+    number = version.partition(".")[0]
+    if not (number.isascii() and number.isdigit() and len(number) < 9 and int(number) <= PROTOCOL_VERSION):
+        raise BadRequest(
+            f"Protocol version {version[:20]!r} is not supported; this server speaks up to {PROTOCOL_VERSION}."
+        )
+    return Credentials(key, fields.get("sentry_client") or None)
+
+
+def one_of(*sources: Credentials | None) -> Credentials:
+    """The one key of a request. The same key in two places passes: proxies and tunnels repeat it.
+
+    Raises:
+        MissingKey: there is none.
+        ConflictingKeys: there are two different ones.
+    """
+    found = [source for source in sources if source is not None]
+    if not found:
+        raise MissingKey(
+            "No key was sent. Check that the SDK got the whole DSN, with the key before the @.",
+            ("Looked in X-Sentry-Auth, Authorization, the query's sentry_key and the envelope header's dsn.",),
+        )
+    if len({source.key for source in found}) > 1:
+        raise ConflictingKeys(
+            "Two different keys were sent in one request. Remove one of them.",
+            tuple(f"One key ends in {mask(source.key)}" for source in found),
+        )
+    return next((source for source in found if source.client), found[0])

@@ -1,0 +1,180 @@
+"""Everything that can go wrong, as one tree of exceptions.
+
+    FirstlightError
+    ├── SettingsError                 a setting is wrong: the start stops with one line
+    ├── StoreUnavailable              the store is out of reach or too slow
+    ├── Overloaded                    a bound is reached: cannot take it now
+    ├── NotFound                      an owner or viewer names a project that does not exist
+    ├── AccessDenied                  a viewer or owner may not do this
+    │   └── TokenRejected             no token, or a damaged, foreign or expired one
+    └── Refusal                       an SDK's request is refused; `code` names the problem on the page
+        ├── BadRequest
+        │   ├── MalformedEnvelope     with the byte offset and the start of the offending line
+        │   ├── InvalidJSON
+        │   ├── WrongType             a heartbeat field of the wrong type; names the field
+        │   ├── UnsupportedEncoding
+        │   └── ProjectMismatch       the envelope's DSN and the URL disagree
+        ├── MissingKey
+        │   └── ConflictingKeys
+        ├── KeyRefused
+        │   ├── UnknownKey
+        │   ├── DisabledKey
+        │   └── KeyOfOtherProject
+        ├── TooLarge
+        └── RateLimited
+
+The HTTP status of each stands in one table, `server.answers.STATUS`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FirstlightError(Exception):
+    """The root: catch it to catch everything that this product raises on purpose."""
+
+
+class SettingsError(FirstlightError):
+    """A setting is missing, malformed or contradicts another. The message names it."""
+
+
+class StoreUnavailable(FirstlightError):
+    """The store did not answer in time, or refused the connection."""
+
+
+class Overloaded(FirstlightError):
+    """A bound of this process is reached; the client should come back later."""
+
+
+class NotFound(FirstlightError):
+    """No such project (or key), said only to those who may know."""
+
+
+class AccessDenied(FirstlightError):
+    """The caller is known but may not do this."""
+
+
+class TokenRejected(AccessDenied):
+    """The caller's token is missing, damaged, expired, or signed by somebody else."""
+
+
+class Refusal(FirstlightError):
+    """A request of an SDK that is refused.
+
+    Args:
+        detail: one sentence that a developer can act on.
+        causes: further facts, most general first.
+        evidence: what the project's page may show of it; never a whole key.
+    """
+
+    code: ClassVar[str | None] = None
+
+    def __init__(self, detail: str, causes: tuple[str, ...] = (), evidence: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.causes = causes
+        self.evidence = evidence or {}
+
+
+class BadRequest(Refusal):
+    """The request makes no sense as it is; sending it again does not help."""
+
+
+class MalformedEnvelope(BadRequest):
+    """The body breaks the envelope grammar.
+
+    Args:
+        reason: what is wrong, as a clause ("the item header is not a JSON object").
+        offset: where, in bytes from the start of the decompressed body.
+        line: the start of the offending line, at most 80 characters.
+    """
+
+    code = "malformed_envelope"
+
+    def __init__(self, reason: str, offset: int, line: str) -> None:
+        super().__init__(
+            f"The envelope is damaged at byte {offset}: {reason}.",
+            (f"The line starts with: {line}",) if line else (),
+            {"offset": str(offset), "reason": reason, "line": line},
+        )
+        self.reason = reason
+        self.offset = offset
+        self.line = line
+
+
+class InvalidJSON(BadRequest):
+    """A body that should be a JSON object is not one."""
+
+    code = "invalid_json"
+
+
+class WrongType(BadRequest):
+    """A field of a heartbeat has the wrong type or is out of range."""
+
+    code = "invalid_heartbeat"
+
+
+class UnsupportedEncoding(BadRequest):
+    """The Content-Encoding is unknown, or the body is not what it says."""
+
+    code = "unsupported_encoding"
+
+
+class ProjectMismatch(BadRequest):
+    """The DSN in the envelope header names another project than the URL."""
+
+    code = "project_mismatch"
+
+
+class MissingKey(Refusal):
+    """No key in any of the places where an SDK may put it."""
+
+    code = "missing_key"
+
+
+class ConflictingKeys(MissingKey):
+    """Two different keys in one request."""
+
+    code = "conflicting_keys"
+
+
+class KeyRefused(Refusal):
+    """The key may not write to this project. All leaves answer the same, so that nobody learns what exists."""
+
+    def __init__(self, evidence: dict[str, str] | None = None) -> None:
+        super().__init__(
+            "This key may not write to this project. Copy the DSN from the project's onboarding page again.",
+            ("The key is unknown, disabled, or belongs to another project.",),
+            evidence,
+        )
+
+
+class UnknownKey(KeyRefused):
+    """The project has no such key."""
+
+    code = "unknown_key"
+
+
+class DisabledKey(KeyRefused):
+    """The project's owner disabled this key."""
+
+    code = "disabled_key"
+
+
+class KeyOfOtherProject(KeyRefused):
+    """The key exists, for another project."""
+
+    code = "key_of_other_project"
+
+
+class TooLarge(Refusal):
+    """The body, or one item of it, is larger than the limit, before or after decompression."""
+
+    code = "too_large"
+
+
+class RateLimited(Refusal):
+    """More requests than this project may send now."""
+
+    code = "rate_limited"

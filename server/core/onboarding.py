@@ -1,0 +1,75 @@
+"""Signals, stages, and the one table that says how the first raise the second."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Signal(StrEnum):
+    """One fact that an SDK's request proves."""
+
+    HEARTBEAT = "heartbeat"
+    SESSION = "session"
+    CLIENT_REPORT = "client_report"
+    ERROR = "error"
+    MESSAGE = "message"
+    TRANSACTION = "transaction"
+    PROFILE = "profile"
+    REPLAY = "replay"
+    LOG = "log"
+    METRIC = "metric"
+    CHECK_IN = "check_in"
+    FEEDBACK = "feedback"
+    ATTACHMENT = "attachment"
+    CSP_REPORT = "csp_report"
+
+
+class Stage(IntEnum):
+    """How far a project is. It only ever rises, until its owner resets it."""
+
+    AWAITING = 0
+    CONNECTED = 1
+    FIRST_ERROR_RECEIVED = 2
+
+    @property
+    def word(self) -> str:
+        """The name in messages: `first_error_received`."""
+        return self.name.lower()
+
+
+def _after(stage: Stage, signal: Signal) -> Stage:
+    reached = Stage.FIRST_ERROR_RECEIVED if signal is Signal.ERROR else Stage.CONNECTED
+    return max(stage, reached)
+
+
+TRANSITIONS: dict[tuple[Stage, Signal], Stage] = {
+    (stage, signal): _after(stage, signal) for stage in Stage for signal in Signal
+}
+"""The stage after a signal, for every cell. Any signal connects; only an error raises to the top, from anywhere."""
+
+ITEM_SIGNALS: dict[str, Signal] = {
+    "heartbeat": Signal.HEARTBEAT,
+    "session": Signal.SESSION,
+    "sessions": Signal.SESSION,
+    "client_report": Signal.CLIENT_REPORT,
+    "transaction": Signal.TRANSACTION,
+    "span": Signal.TRANSACTION,
+    "profile": Signal.PROFILE,
+    "profile_chunk": Signal.PROFILE,
+    "profile_chunk_ui": Signal.PROFILE,
+    "replay_event": Signal.REPLAY,
+    "replay_recording": Signal.REPLAY,
+    "replay_video": Signal.REPLAY,
+    "log": Signal.LOG,
+    "trace_metric": Signal.METRIC,
+    "statsd": Signal.METRIC,
+    "metric_buckets": Signal.METRIC,
+    "check_in": Signal.CHECK_IN,
+    "feedback": Signal.FEEDBACK,
+    "user_report": Signal.FEEDBACK,
+    "attachment": Signal.ATTACHMENT,
+    "security": Signal.CSP_REPORT,
+    "raw_security": Signal.CSP_REPORT,
+    "nel": Signal.CSP_REPORT,
+}
+"""What an envelope item proves by its type alone. An `event` is looked into; an unknown type proves only the key."""

@@ -1,0 +1,140 @@
+"""The state of a project as a join-semilattice, so that no order, duplicate or delay can spoil it.
+
+A *record* (what one request proves) and a *state* (what is known of a project) are the same thing: a flat mapping from
+field to value. Each field has one way to be joined, given by `JOINS`; joining is what merging, coalescing and storing
+all do. The stores carry the joins out (in Python and in Lua) and know nothing else about onboarding.
+
+Times are whole milliseconds since the Unix epoch, by the clock of whoever holds the mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+from .onboarding import Signal
+from .problems import PROBLEMS
+
+
+class Join(StrEnum):
+    """How two values of one field become one. The word is also what the Lua script is told."""
+
+    EARLIEST = "earliest"
+    """A time; the smaller one wins."""
+    LATEST = "latest"
+    """A time; the larger one wins."""
+    MAX = "max"
+    """A number; the larger one wins."""
+    SUM = "sum"
+    """A count. The one join that is not idempotent: a retry whose first try did get through counts twice."""
+    ONCE = "once"
+    """A pair of time and text; whichever is committed first stays for good."""
+    LAST = "last"
+    """A pair of time and text; the later one wins, ties by the text."""
+
+
+Stamped: TypeAlias = tuple[int, str]
+Value: TypeAlias = int | Stamped
+Record: TypeAlias = Mapping[str, Value]
+State: TypeAlias = dict[str, Value]
+
+TIMES = frozenset({Join.EARLIEST, Join.LATEST})
+STAMPED = frozenset({Join.ONCE, Join.LAST})
+
+
+def _joins() -> Iterable[tuple[str, Join]]:
+    yield "stage", Join.MAX
+    yield "connected_at", Join.EARLIEST
+    yield "last_seen_at", Join.LATEST
+    yield "accepted_at", Join.LATEST
+    yield "first_error", Join.ONCE
+    for field in ("client_sdk", "payload_sdk", "release", "environment", "runtime", "config", "interval"):
+        yield field, Join.LAST
+    for signal in Signal:
+        yield f"signal.{signal}.first_at", Join.EARLIEST
+        yield f"signal.{signal}.last_at", Join.LATEST
+    yield "signal.error.event_id", Join.LAST
+    for code in PROBLEMS:
+        yield f"problem.{code}.count", Join.SUM
+        yield f"problem.{code}.first_at", Join.EARLIEST
+        yield f"problem.{code}.last_at", Join.LATEST
+        yield f"problem.{code}.evidence", Join.LAST
+
+
+JOINS: dict[str, Join] = dict(_joins())
+"""Every field that a state can have: the state of a project is bounded by this table."""
+
+
+def join_value(kind: Join, old: Value, new: Value) -> Value:
+    """Join two values of one field; `old` is what is held."""
+    if kind is Join.ONCE:
+        return old
+    if isinstance(old, int) and isinstance(new, int):
+        return old + new if kind is Join.SUM else min(old, new) if kind is Join.EARLIEST else max(old, new)
+    return max(old, new)  # type: ignore[type-var]  # LAST: the later pair
+
+
+def join(state: State, record: Record) -> set[str]:
+    """Join a record into a state, in place.
+
+    Returns:
+        The fields whose value changed.
+    """
+    changed = set()
+    for field, new in record.items():
+        old = state.get(field)
+        value = new if old is None else join_value(JOINS[field], old, new)
+        if value != old:
+            state[field] = value
+            changed.add(field)
+    return changed
+
+
+def is_news(state: Record, record: Record) -> bool:
+    """Whether a record says something that a viewer waits for.
+
+    A field that was not known before is news, and so is a higher stage. Later times, higher counts and changed
+    descriptions of a known project are not: they can wait for the next coalesced write.
+    """
+    for field, new in record.items():
+        old = state.get(field)
+        if old is None or (JOINS[field] is Join.MAX and new > old):  # type: ignore[operator]
+            return True
+    return False
+
+
+def decided(state: Record, record: Record) -> frozenset[str]:
+    """The fields with the join `once` that a record would decide, were it joined now."""
+    return frozenset(field for field in record if JOINS[field] is Join.ONCE and field not in state)
+
+
+def newest(record: Record) -> int:
+    """When the newest thing in a record was received."""
+    return max(
+        (v[0] if isinstance(v, tuple) else v for f, v in record.items() if JOINS[f] not in (Join.MAX, Join.SUM)),
+        default=0,
+    )
+
+
+def next_version(version: int, now: int) -> int:
+    """A version above `version`, in microseconds of the store's clock.
+
+    A clock and not a counter, so that a store that lost its last writes never gives out the same version twice.
+    """
+    return max(version + 1, now * 1000)
+
+
+def aged(record: Record, now: int) -> Iterable[tuple[Join, str, int, str]]:
+    """A record as (join, field, number, text) with times as ages in milliseconds.
+
+    A store on another host with another clock turns the ages into its own times.
+    """
+    for field, value in record.items():
+        kind = JOINS[field]
+        if kind in STAMPED:
+            at, text = value  # type: ignore[misc]
+            yield kind, field, max(0, now - at), text
+        else:
+            number: int = value  # type: ignore[assignment]
+            yield kind, field, max(0, now - number) if kind in TIMES else number, ""

@@ -1,0 +1,216 @@
+"""The recorder: between the requests of SDKs and the store.
+
+It remembers what the store already knows of a project, so that a repeated heartbeat costs no round trip; it gathers
+what several requests say in the same moment into one write; and while the store is away it keeps what comes in.
+All three are the same thing: records that join into a pending one.
+
+- *News* (a field that was not known, a higher stage) is written at once; its request waits for the commit.
+- Everything else waits for the next coalesced write, at most `LAZY_SECONDS` later, and its request does not wait.
+- What cannot be written stays pending. Only a full map refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .core.errors import Overloaded, StoreUnavailable
+from .core.project import Project
+from .core.state import Record, State, is_news, join
+from .stores import Store
+
+log = logging.getLogger("firstlight.recorder")
+
+LAZY_SECONDS = 1.0
+"""How long a repeated fact may wait: `last_seen` is written at most once a second per project."""
+RECHECK_SECONDS = 15.0
+"""How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
+UNKNOWN_SECONDS = 1.0
+"""How often a wrong key makes the store be asked again: a corrected key works at once, a flood costs a read a second."""
+MAX_REMEMBERED = 10_000
+"""Projects that are remembered, about 4 KiB each; as many that do not exist."""
+MAX_PENDING = 10_000
+"""Projects with something unwritten; beyond that, new ones are refused until the store is back."""
+MAX_BATCH = 500
+"""Records in one write: about 10 ms of the store's time."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What this worker knows of one project. `state` is a lower bound of the stored one: it only ever grows."""
+
+    project: Project
+    state: State
+    checked_at: float
+
+
+class Recorder:
+    """See the module. One per process, used from its event loop only.
+
+    Args:
+        store: where records go.
+        clock: seconds since the Unix epoch, for the times in records.
+        monotonic: seconds, for the age of what is remembered.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._memories: dict[int, _Memory] = {}
+        self._missing: dict[int, float] = {}
+        self._lookups: dict[int, asyncio.Task[Project | None]] = {}
+        self._lazy: dict[int, State] = {}
+        self._urgent: dict[int, State] = {}
+        self._commit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._news = asyncio.Event()
+        self._away = False
+
+    # What the store tells (stores.Listener).
+
+    def changed(self, project_id: int) -> None:
+        """Nothing to do: what is remembered stays true, and what it lacks only costs a write too many."""
+
+    def edited(self, project_id: int) -> None:
+        """Ask again before the next use; what was received for a past epoch is dropped by the store."""
+        self._missing.pop(project_id, None)
+        if project_id in self._memories:
+            self._memories[project_id].checked_at = float("-inf")
+
+    def resync(self) -> None:
+        """Wake-ups may have been lost: ask again for every project."""
+        self._missing.clear()
+        for memory in self._memories.values():
+            memory.checked_at = float("-inf")
+
+    def away(self) -> None:
+        """The writer finds out by itself."""
+
+    # What requests ask.
+
+    def now(self) -> int:
+        """The time of receipt of a request that is handled now, in milliseconds."""
+        return int(self._clock() * 1000)
+
+    async def project(self, project_id: int, max_age: float = RECHECK_SECONDS) -> Project | None:
+        """The project, from memory where that is recent enough.
+
+        Args:
+            max_age: seconds; `UNKNOWN_SECONDS` for a key that does not fit what is remembered.
+
+        Raises:
+            StoreUnavailable: the store is away and the project is not remembered.
+        """
+        memory = self._memories.get(project_id)
+        if memory and self._monotonic() - memory.checked_at <= max_age:
+            return memory.project
+        missed_at = self._missing.get(project_id)
+        if missed_at is not None and self._monotonic() - missed_at <= UNKNOWN_SECONDS:
+            return None
+        try:
+            return await self._look_up(project_id)
+        except StoreUnavailable:
+            if memory:
+                return memory.project
+            raise
+
+    async def record(self, project_id: int, record: Record) -> None:
+        """Take a record; return once it is committed if it is news, and at once otherwise.
+
+        Raises:
+            Overloaded: the store is away and the map of pending records is full.
+        """
+        memory = self._memories.get(project_id)
+        is_urgent = not self._away and (memory is None or is_news(memory.state, record))
+        pending = self._urgent if is_urgent else self._lazy
+        if project_id not in pending:
+            if len(pending) >= MAX_PENDING:
+                raise Overloaded("Too much is waiting to be written.")
+            pending[project_id] = dict(record)
+        else:
+            join(pending[project_id], record)
+        if is_urgent:
+            self._news.set()
+            await asyncio.shield(self._commit)
+
+    async def run(self) -> None:
+        """Write what is pending, until cancelled. `flush` does the rest."""
+        due = self._monotonic() + LAZY_SECONDS
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - self._monotonic())):
+                    await self._news.wait()
+            if self._monotonic() >= due:
+                due = self._monotonic() + LAZY_SECONDS
+                await self.flush()
+            else:
+                await self._write_news()
+
+    async def flush(self) -> None:
+        """Write everything that is pending, or keep it where the store is away."""
+        for number, record in self._lazy.items():
+            join(record, self._urgent.pop(number, {}))
+        self._urgent = {**self._lazy, **self._urgent}
+        self._lazy = {}
+        await self._write_news()
+
+    async def _write_news(self) -> None:
+        batch, self._urgent = self._urgent, {}
+        commit, self._commit = self._commit, asyncio.get_running_loop().create_future()
+        self._news.clear()
+        try:
+            while batch:
+                part = dict(list(batch.items())[:MAX_BATCH])
+                await self._write(part)
+                for number in part:
+                    del batch[number]
+        except StoreUnavailable as error:
+            if not self._away:
+                log.warning("The store is away; %d projects wait to be written: %s", len(batch), error)
+            self._away = True
+        finally:
+            self._keep(batch)
+            commit.set_result(None)
+
+    async def _write(self, records: dict[int, State]) -> None:
+        await self._store.record(records, self.now())
+        self._away = False
+        for number, record in records.items():
+            if number in self._memories:
+                join(self._memories[number].state, record)
+
+    def _keep(self, batch: dict[int, State]) -> None:
+        """Put back what could not be written, beneath what came meanwhile."""
+        for number, record in batch.items():
+            join(record, self._lazy.get(number, {}))
+            self._lazy[number] = record
+
+    async def _look_up(self, project_id: int) -> Project | None:
+        """One read in flight per project, however many requests ask."""
+        if project_id not in self._lookups:
+            task = asyncio.create_task(self._read(project_id))
+            self._lookups[project_id] = task
+            task.add_done_callback(lambda _: self._lookups.pop(project_id, None))
+        return await asyncio.shield(self._lookups[project_id])
+
+    async def _read(self, project_id: int) -> Project | None:
+        asked_at = self._monotonic()
+        reading = await self._store.read(project_id)
+        if reading is None:
+            self._memories.pop(project_id, None)
+            _bound(self._missing)
+            self._missing[project_id] = asked_at
+            return None
+        _bound(self._memories)
+        self._memories[project_id] = _Memory(reading.project, dict(reading.state), asked_at)
+        return reading.project
+
+
+def _bound(mapping: dict[int, _Memory] | dict[int, float]) -> None:
+    """Forget the oldest tenth of a full mapping."""
+    if len(mapping) >= MAX_REMEMBERED:
+        for number in list(mapping)[: MAX_REMEMBERED // 10]:
+            del mapping[number]

@@ -1,0 +1,150 @@
+"""All settings, from the environment or from flags of the same name, checked once at the start."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .core.errors import SettingsError
+
+MIN_SECRET = 32
+"""Bytes of a secret for HS256 (RFC 7518, section 3.2)."""
+MIN_ADMIN_TOKEN = 16
+MAX_PORT = 65535
+MAX_WORKERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one server. What is secret stays out of the repr.
+
+    Args:
+        host: where to listen.
+        port: where to listen; 0 takes a free one.
+        redis_url: the Redis that several processes share; none for the embedded store.
+        data: the file of the embedded store.
+        secret: signs viewer tokens; none leaves the server open, on loopback only.
+        admin_token: for owners.
+        origins: other origins whose pages may watch.
+        public_url: what browsers and SDKs call this server, where that is not the Host that they send.
+        event_url: where "View my error" leads, with `{project}` and `{event_id}`.
+        workers: processes.
+        max_body: bytes of one request, as sent and decompressed.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    redis_url: str | None = field(default=None, repr=False)
+    data: Path = Path("firstlight.db")
+    secret: str | None = field(default=None, repr=False)
+    admin_token: str | None = field(default=None, repr=False)
+    origins: frozenset[str] = frozenset()
+    public_url: str | None = None
+    event_url: str | None = None
+    workers: int = 1
+    max_body: int = 20 * 1024 * 1024
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no token is needed: the demo, on loopback."""
+        return self.secret is None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read and check the settings; an empty value counts as absent.
+
+        Raises:
+            SettingsError: one line that names the setting and says what it should be.
+        """
+        given = {name: value.strip() for name, value in env.items() if value.strip()}
+        settings = cls(
+            host=given.get("HOST", "127.0.0.1"),
+            port=_number(given, "PORT", 8000, 0, MAX_PORT),
+            redis_url=_redis_url(given),
+            data=Path(given.get("FIRSTLIGHT_DATA", "firstlight.db")).expanduser(),
+            secret=_long_enough(given, "FIRSTLIGHT_SECRET", MIN_SECRET),
+            admin_token=_long_enough(given, "FIRSTLIGHT_ADMIN_TOKEN", MIN_ADMIN_TOKEN),
+            origins=frozenset(_origin(text) for text in given.get("FIRSTLIGHT_ORIGINS", "").replace(",", " ").split()),
+            public_url=_public_url(given),
+            event_url=_event_url(given),
+            workers=_number(given, "WEB_CONCURRENCY", 1, 1, MAX_WORKERS),
+            max_body=_number(given, "FIRSTLIGHT_MAX_BODY", 20 * 1024 * 1024, 1024, 200 * 1024 * 1024),
+        )
+        _check_together(settings)
+        return settings
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.workers > 1 and not settings.redis_url:
+        raise SettingsError(
+            f"WEB_CONCURRENCY={settings.workers} needs REDIS_URL: the embedded store lives in one process. "
+            "Set REDIS_URL, or WEB_CONCURRENCY=1."
+        )
+    if settings.is_open and not is_loopback(settings.host):
+        raise SettingsError(
+            f"HOST={settings.host} is reachable from other machines and needs FIRSTLIGHT_SECRET. "
+            "Set it (and FIRSTLIGHT_ADMIN_TOKEN), or HOST=127.0.0.1."
+        )
+    if settings.is_open and settings.admin_token:
+        raise SettingsError("FIRSTLIGHT_ADMIN_TOKEN needs FIRSTLIGHT_SECRET too: without it everything is open.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address of this name."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return int(text)
+
+
+def _long_enough(env: Mapping[str, str], name: str, minimum: int) -> str | None:
+    secret = env.get(name)
+    if secret is not None and len(secret.encode()) < minimum:
+        raise SettingsError(
+            f"{name} is too short: it must have {minimum} bytes or more. "
+            'One way: python3 -c "import secrets; print(secrets.token_hex(32))"'
+        )
+    return secret
+
+
+def _redis_url(env: Mapping[str, str]) -> str | None:
+    url = env.get("REDIS_URL")
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise SettingsError("REDIS_URL must start with redis://, rediss:// or unix://.")
+    return url
+
+
+def _origin(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.netloc or text != f"{url.scheme}://{url.netloc}":
+        raise SettingsError(
+            f"FIRSTLIGHT_ORIGINS must hold origins like https://app.example.com, without a path; {text!r} is none."
+        )
+    return text.lower()
+
+
+def _public_url(env: Mapping[str, str]) -> str | None:
+    text = env.get("FIRSTLIGHT_PUBLIC_URL")
+    if text is None:
+        return None
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
+        raise SettingsError(f"FIRSTLIGHT_PUBLIC_URL must be a URL like https://firstlight.example.com, not {text!r}.")
+    return text.rstrip("/")
+
+
+def _event_url(env: Mapping[str, str]) -> str | None:
+    text = env.get("FIRSTLIGHT_EVENT_URL")
+    if text and (urlsplit(text).scheme not in ("http", "https") or "{event_id}" not in text):
+        raise SettingsError("FIRSTLIGHT_EVENT_URL must be a URL with {event_id} in it (and {project}, if you like).")
+    return text

@@ -1,0 +1,86 @@
+"""Where the state of projects is kept. One small protocol, two implementations, one contract test suite.
+
+`embedded` needs nothing installed and serves one process; `redis` serves many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol, Self
+
+from ..core.messages import Reading
+from ..core.project import Project
+from ..core.state import Record
+
+
+class Listener(Protocol):
+    """Who wants to know that something changed. Called on the event loop; must not block or raise."""
+
+    def changed(self, project_id: int) -> None:
+        """The state of this project changed; read it again. A wake-up, and nothing more."""
+
+    def edited(self, project_id: int) -> None:
+        """The project itself was created, edited, reset or deleted; what is cached of it is worth nothing."""
+
+    def resync(self) -> None:
+        """Wake-ups may have been lost: read again whatever is watched."""
+
+    def away(self) -> None:
+        """The store is out of reach. `resync` follows when it is back."""
+
+
+class Store(Protocol):
+    """The state of all projects.
+
+    Every method but `listen` raises `StoreUnavailable` where the store does not answer in time.
+    """
+
+    async def __aenter__(self) -> Self:
+        """Open it. Raises `SettingsError` where it cannot be used as configured."""
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Write what is pending and close."""
+
+    def listen(self, listener: Listener) -> None:
+        """Register a listener, for good."""
+
+    async def create(self, name: str, platform: str | None, key: str) -> Project:
+        """Make a project with the next free id."""
+
+    async def put(self, project: Project) -> Project:
+        """Create or update a project under the id that it has. `created_at` and the state of a known one stay."""
+
+    async def delete(self, project_id: int) -> bool:
+        """Forget a project and its state. Returns whether there was one."""
+
+    async def list(self, after: int, limit: int) -> list[Project]:
+        """Projects with a larger id than `after`, by id."""
+
+    async def reset(self, project_id: int, epoch: str) -> bool:
+        """Start over in a new epoch; what was received before it is dropped. Returns whether there is such a project."""
+
+    async def read(self, project_id: int) -> Reading | None:
+        """One consistent read of a project, or None."""
+
+    async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
+        """Epoch and version of each project that exists, in one round trip."""
+
+    async def record(self, records: Mapping[int, Record], now: int) -> Mapping[int, frozenset[str]]:
+        """Join records into the states, each in one atomic step, and wake whoever listens, in every process.
+
+        Args:
+            records: by project; unknown projects are passed over.
+            now: the clock that the records' times were taken from, in milliseconds.
+
+        Returns:
+            The fields with the join "once" that these very records decided: whose error was the first.
+        """
+
+    async def touch(self, project_id: int, epoch: str, version: int) -> None:
+        """Raise the version beyond `version`, unless it is, or the epoch is another.
+
+        For what changes without a record: liveness with time, and a store that lost its last writes.
+        """
+
+    async def ping(self) -> None:
+        """Return if the store can serve; raise `StoreUnavailable` otherwise."""
