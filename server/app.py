@@ -62,6 +62,7 @@ class Firstlight:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Choose the edge; see the class."""
         app: ASGIApp = self._ingest if scope["type"] == "http" and matches(scope["path"]) else self._site
         await app(scope, receive, send)
 

@@ -65,6 +65,7 @@ class Ingest:
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; see the module."""
         if scope["method"] == "OPTIONS":
             await _answer(send, 204, b"", PREFLIGHT_HEADERS)
             return

@@ -127,7 +127,7 @@ async def delete(request: Request[State]) -> Response:
 
 
 async def add_key(request: Request[State]) -> Response:
-    """`POST /projects/{id}/keys`: one more key, which the page shows from now on. The oldest disabled ones make room."""
+    """`POST /projects/{id}/keys`: one more key, which the page shows from now on. Old disabled ones make room."""
     project = await _own(request)
     kept = [key for key in project.keys if key.enabled]
     if len(kept) >= MAX_KEYS:

@@ -29,7 +29,7 @@ LAZY_SECONDS = 1.0
 RECHECK_SECONDS = 15.0
 """How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
 UNKNOWN_SECONDS = 1.0
-"""How often a wrong key makes the store be asked again: a corrected key works at once, a flood costs a read a second."""
+"""How often a wrong key has the store asked again: a corrected key works at once, a flood costs a read a second."""
 MAX_REMEMBERED = 10_000
 """Projects that are remembered, about 4 KiB each; as many that do not exist."""
 MAX_PENDING = 10_000

@@ -88,10 +88,8 @@ def _payload_end(body: bytes, start: int, length: Any, header_at: int) -> int:
         raise _malformed(f"an item's length must be a whole number, not {str(length)[:20]!r}", body, header_at)
     end = start + length
     if end > len(body):
-        missing = end - len(body)
-        raise _malformed(
-            f"an item's length is {length}, but the body ends {missing} bytes before that", body, header_at
-        )
+        reason = f"an item's length is {length}, but only {len(body) - start} bytes follow"
+        raise _malformed(reason, body, header_at)
     if end < len(body) and body[end] != 0x0A:
         raise _malformed(f"an item's length is {length}, but its payload goes on after that", body, end)
     return end

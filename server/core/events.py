@@ -214,10 +214,8 @@ def _level(value: Any) -> str:
 def _exceptions(value: Any) -> list[dict[str, Any]]:
     """`{"values": […]}` today, a bare list or a single object in old SDKs."""
     if isinstance(value, dict):
-        return (
-            _dicts(value["values"]) if "values" in value else ([value] if "type" in value or "value" in value else [])
-        )
-    return _dicts(value)
+        value = value.get("values", [value])
+    return [entry for entry in _dicts(value) if "type" in entry or "value" in entry or "stacktrace" in entry]
 
 
 def _title(crash: dict[str, Any], logentry: Any, message: Any) -> str:

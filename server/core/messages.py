@@ -136,10 +136,9 @@ def _first_error(value: Value | None, project_id: int, event_url: str | None) ->
     if not isinstance(value, tuple):
         return None
     fields = msgspec.json.decode(value[1])
-    url = (
-        event_url.replace("{project}", str(project_id)).replace("{event_id}", fields["event_id"]) if event_url else None
-    )
-    return {"event_id": fields.pop("event_id"), "received_at": iso(value[0]), **fields, "url": url}
+    event_id = fields.pop("event_id")
+    url = event_url and event_url.replace("{project}", str(project_id)).replace("{event_id}", event_id)
+    return {"event_id": event_id, "received_at": iso(value[0]), **fields, "url": url}
 
 
 def _sdk(state: Record) -> dict[str, Any] | None:

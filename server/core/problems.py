@@ -72,7 +72,8 @@ PROBLEMS: dict[str, Rule] = {
     "malformed_envelope": Rule(
         "A request with your key arrived damaged.",
         "If you build envelopes yourself: an item's length must count the bytes (not characters) of its payload, "
-        "lines end with \\n alone, and nothing follows the last item. If an SDK built it, look for a proxy that rewrites bodies.",
+        "lines end with \\n alone, and nothing follows the last item. If an SDK built it, look for a proxy that "
+        "rewrites bodies.",
         Cure.ACCEPTED,
     ),
     "invalid_json": Rule(
@@ -98,14 +99,15 @@ PROBLEMS: dict[str, Rule] = {
     ),
     "rate_limited": Rule(
         "Some requests were turned away, since too many came at once.",
-        "Nothing is lost for this page: heartbeats and first signals always pass. Lower the sample rates if it goes on.",
+        "Nothing is lost for this page: heartbeats and first signals always pass. Lower the sample rates if it "
+        "goes on.",
         Cure.ACCEPTED,
         "warning",
     ),
     "message_not_error": Rule(
         "A message arrived, and the first error is still awaited.",
-        "Your SDK works. A captured message of level info is not an error: raise an exception and let the SDK catch it, "
-        "as in step 3.",
+        "Your SDK works. A captured message of level info is not an error: raise an exception and let the SDK "
+        "catch it, as in step 3.",
         Cure.ERROR,
         "warning",
     ),
