@@ -1,0 +1,76 @@
+"""What the documentation says of the code is made from the code, or compared with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from server.answers import STATUS
+from server.core.onboarding import ITEM_SIGNALS, TRANSITIONS, Signal, Stage
+from server.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+SETTING_OF_FIELD = {
+    "host": "HOST",
+    "port": "PORT",
+    "redis_url": "REDIS_URL",
+    "data": "FIRSTLIGHT_DATA",
+    "secret": "FIRSTLIGHT_SECRET",
+    "admin_token": "FIRSTLIGHT_ADMIN_TOKEN",
+    "origins": "FIRSTLIGHT_ORIGINS",
+    "public_url": "FIRSTLIGHT_PUBLIC_URL",
+    "event_url": "FIRSTLIGHT_EVENT_URL",
+    "max_body": "FIRSTLIGHT_MAX_BODY",
+    "workers": "WEB_CONCURRENCY",
+}
+
+
+def block(path: str, name: str) -> list[str]:
+    """The lines of a marked block."""
+    text = (ROOT / path).read_text()
+    match = re.search(rf"<!-- {name}: .*?-->\n(.*?)<!-- end -->", text, re.DOTALL)
+    assert match, f"{path} has no block {name}"
+    return match[1].strip().splitlines()
+
+
+def test_the_transition_table() -> None:
+    rows = []
+    for stage in Stage:
+        others = {TRANSITIONS[stage, signal] for signal in Signal if signal is not Signal.ERROR}
+        (other,) = others
+        rows.append(f"| `{stage.word}` | `{TRANSITIONS[stage, Signal.ERROR].word}` | `{other.word}` |")
+    assert block("docs/design.md", "transitions")[2:] == rows
+
+
+def test_the_item_types() -> None:
+    types: dict[Signal, list[str]] = {}
+    for item_type, signal in ITEM_SIGNALS.items():
+        types.setdefault(signal, []).append(f"`{item_type}`")
+    rows = [f"| {', '.join(names)} | `{signal}` |" for signal, names in types.items()]
+    assert block("docs/protocol.md", "items")[2:] == rows
+
+
+def test_every_setting_is_documented() -> None:
+    assert set(SETTING_OF_FIELD) == set(Settings.__slots__)
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(SETTING_OF_FIELD.values())
+    documented, defaults = dict(rows), Settings()
+    for field, name in SETTING_OF_FIELD.items():
+        default = getattr(defaults, field)
+        if isinstance(default, int | str) or default == defaults.data:
+            assert documented[name] == f"`{default}`"
+
+
+def test_every_status_is_documented() -> None:
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    documented = {int(status) for status in re.findall(r"^\| (\d{3}) \|", text, re.MULTILINE)}
+    assert documented | {404} == {200, *STATUS.values()}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), f"{path.name}: {target}"
