@@ -1,4 +1,4 @@
-"""`make bench`: ratios, side by side in one run, since machines are noisy. No figure here is ever asserted by a test."""
+"""`make bench`: ratios, side by side in one run, since machines are noisy. No test asserts a figure of it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def hot_path(servers: dict[str, str]) -> None:
 def load(url: str, request: bytes) -> float:
     """Answers per second; every one must be a 200."""
     parts = urlsplit(url)
-    command = [sys.executable, "-m", "bench.load", parts.hostname or "", str(parts.port), str(SECONDS), str(CONNECTIONS)]
+    target = [parts.hostname or "", str(parts.port), str(SECONDS), str(CONNECTIONS)]
+    command = [sys.executable, "-m", "bench.load", *target]
     done = subprocess.run(command, input=request, capture_output=True, check=True)
     answers, accepted = (int(text) for text in done.stdout.split())
     if answers != accepted:
@@ -136,7 +137,8 @@ def firstlight(folder: Path, env: dict[str, str]) -> Iterator[str]:
     """The server, as `firstlight serve` runs it."""
     port = free_port()
     data = str(folder / f"{port}.db")
-    with process([sys.executable, "-m", "server", "serve"], {"PORT": str(port), "FIRSTLIGHT_DATA": data, **env}, port) as url:
+    command, env = [sys.executable, "-m", "server", "serve"], {"PORT": str(port), "FIRSTLIGHT_DATA": data, **env}
+    with process(command, env, port) as url:
         yield url
 
 

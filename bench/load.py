@@ -1,6 +1,6 @@
 """A load generator that costs less than what it measures: raw protocols, one request in flight per connection.
 
-    python -m bench.load HOST PORT SECONDS CONNECTIONS < request   prints the number of answers and of those with 200
+python -m bench.load HOST PORT SECONDS CONNECTIONS < request   prints the number of answers and of those with 200
 """
 
 from __future__ import annotations

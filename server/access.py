@@ -9,13 +9,15 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 from starlette.requests import HTTPConnection
 
-from .core.errors import AccessDenied, TokenRejected
+from .core.dsn import parse_project_id
+from .core.errors import AccessDenied, BadRequest, OriginBlocked, TokenRejected
 from .settings import Settings, is_loopback
 
 ALGORITHM = "HS256"
@@ -78,8 +80,10 @@ class Access:
                 algorithms=[ALGORITHM],
                 options={"require": ["exp", "project"], "verify_exp": False, "verify_iat": False},
             )
-            project_id, expires_at = int(claims["project"]), float(claims["exp"])
-        except (jwt.PyJWTError, ValueError, TypeError):
+            project_id, expires_at = parse_project_id(str(claims["project"])), float(claims["exp"])
+            if not isfinite(expires_at):
+                raise ValueError
+        except (jwt.PyJWTError, BadRequest, ValueError, TypeError):
             raise TokenRejected("This token is damaged, or was not made for this server.") from None
         if expires_at <= self._clock():
             raise TokenRejected("This token has expired. Open the page again from your application.")
@@ -120,14 +124,19 @@ class Access:
         """Keep pages of other sites out. A client that is no browser sends no Origin, and has no cookie to abuse.
 
         Raises:
-            AccessDenied: the Origin is not allowed, or an open server was called by a name that is not loopback's.
+            OriginBlocked: the Origin is not allowed.
+            AccessDenied: an open server was called by a name that is not loopback's.
         """
         host = connection.headers.get("host", "")
-        if self.is_open and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            raise AccessDenied("The Host header is damaged.") from None
+        if self.is_open and not is_loopback(name):
             raise AccessDenied("This server is open for this machine only. Set FIRSTLIGHT_SECRET to serve others.")
         origin = connection.headers.get("origin")
         if origin is not None and not self._is_allowed(origin.lower(), host.lower()):
-            raise AccessDenied(f"Pages of {origin[:100]} may not use this server. Add it to FIRSTLIGHT_ORIGINS.")
+            raise OriginBlocked(origin)
 
     def _is_allowed(self, origin: str, host: str) -> bool:
         if origin in self._settings.origins:

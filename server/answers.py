@@ -18,6 +18,8 @@ STATUS: dict[type[errors.FirstlightError], int] = {
     errors.KeyRefused: 403,
     errors.AccessDenied: 403,
     errors.NotFound: 404,
+    errors.WrongPath: 404,
+    errors.WrongMethod: 405,
     errors.TooLarge: 413,
     errors.RateLimited: 429,
     errors.StoreUnavailable: 503,
@@ -25,13 +27,18 @@ STATUS: dict[type[errors.FirstlightError], int] = {
 }
 """The status of an error, or of the nearest of its bases that stands here."""
 
+LIMITED_CATEGORIES = (
+    "error;transaction;span;session;attachment;profile;profile_chunk;replay;log_item;trace_metric;feedback"
+)
+"""What a 429 holds back, named one by one: a limit for everything would silence the heartbeats, too."""
+
 CORS_HEADERS: dict[str, str] = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "x-sentry-error, x-sentry-rate-limits, retry-after",
 }
 PREFLIGHT_HEADERS: dict[str, str] = {
     **CORS_HEADERS,
-    "access-control-allow-methods": "POST, OPTIONS",
+    "access-control-allow-methods": "GET, POST, PUT, OPTIONS",
     "access-control-allow-headers": "x-sentry-auth, authorization, content-type, content-encoding, "
     "transfer-encoding, x-requested-with, origin, accept, referer, baggage, sentry-trace, traceparent",
     "access-control-allow-private-network": "true",
@@ -54,8 +61,13 @@ def body_of(error: errors.FirstlightError) -> dict[str, object]:
 
 def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:
     """`Retry-After` where coming back helps, and the scheme where a token is needed."""
+    if isinstance(error, errors.RateLimited):
+        limits = f"{error.retry_after}:{LIMITED_CATEGORIES}:project"
+        return {"retry-after": str(error.retry_after), "x-sentry-rate-limits": limits}
+    if isinstance(error, errors.WrongMethod):
+        return {"allow": ", ".join([*error.allowed, "OPTIONS"])}
     status = status_of(error)
-    if status in (429, 503):
+    if status == 503:
         return {"retry-after": str(RETRY_SECONDS)}
     if isinstance(error, errors.TokenRejected):
         return {"www-authenticate": "Bearer"}

@@ -18,12 +18,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import live, pages, projects
+from . import live, pages, projects, reference
 from .access import Access
 from .answers import body_of, headers_of, status_of
 from .core.errors import FirstlightError, StoreUnavailable
 from .hub import Hub
-from .ingest import Ingest, matches
+from .ingest import Ingest
+from .limits import Limiter
 from .recorder import Recorder
 from .settings import Settings
 from .stores import Store
@@ -36,6 +37,7 @@ class State(live.State, projects.State):
     """What the lifespan holds; each edge names what it needs of it."""
 
     recorder: Recorder
+    limiter: Limiter
 
 
 class Firstlight:
@@ -54,7 +56,13 @@ class Firstlight:
         self._clock = clock
         self._ingest = Ingest(settings.max_body)
         self._site = Starlette(
-            routes=[*pages.routes(settings), *live.routes(), *projects.routes(), *_health_routes()],
+            routes=[
+                *pages.routes(settings),
+                *reference.routes(pages.page_headers(settings)),
+                *live.routes(),
+                *projects.routes(),
+                *_health_routes(),
+            ],
             middleware=_middleware(settings),
             exception_handlers={FirstlightError: _answer_error},
             lifespan=self._lifespan,
@@ -63,14 +71,14 @@ class Firstlight:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Choose the edge; see the class."""
-        app: ASGIApp = self._ingest if scope["type"] == "http" and matches(scope["path"]) else self._site
+        app: ASGIApp = self._ingest if scope["type"] == "http" and Ingest.matches(scope["path"]) else self._site
         await app(scope, receive, send)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:
         async with self._store as store:
             recorder = Recorder(store, self._clock, time.monotonic)
-            hub = self.hub = Hub(store, self.settings.event_url)
+            hub = self.hub = Hub(store, self.settings.event_url, clock=self._clock)
             store.listen(recorder)
             store.listen(hub)
             tasks = [_owned(recorder.run(), "recorder"), _owned(hub.tick(), "hub")]
@@ -81,6 +89,7 @@ class Firstlight:
                     store=store,
                     hub=hub,
                     recorder=recorder,
+                    limiter=Limiter(time.monotonic),
                 )
             finally:
                 for task in tasks:

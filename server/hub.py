@@ -12,11 +12,17 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from .core.codes import Code
 from .core.errors import NotFound, Overloaded, StoreUnavailable
-from .core.messages import DELAYED, PING, Liveness, Reading, encode_snapshot, goodbye
+from .core.facts import record_of_problem
+from .core.messages import DELAYED, PING, encode_snapshot, goodbye, has_aged, next_change
+from .core.onboarding import Stage
+from .core.reading import Reading
+from .limits import Limiter
 from .stores import Store
 
 log = logging.getLogger("firstlight.hub")
@@ -27,6 +33,8 @@ RETRY_SECONDS = 1.0
 """Between two attempts to read while the store is away."""
 PING_SECONDS = 25.0
 """Between two pings; below the 30 … 60 s after which proxies drop an idle connection."""
+MAX_READS = 16
+"""Reads at the same time: after a lost link every watched project is read, and requests want the store, too."""
 MAX_VIEWERS = 10_000
 """Viewers of one process: half of the usual limit of file descriptors."""
 MAX_VIEWERS_PER_PROJECT = 1_000
@@ -102,6 +110,7 @@ class _Watch:
         self.reading: Reading | None = None
         self.frame = b""
         self.is_dirty = False
+        self.clocked: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.deadline: asyncio.TimerHandle | None = None
 
@@ -113,17 +122,26 @@ class Hub:
         store: read on every wake-up; the hub must be registered as its listener.
         event_url: passed on to the snapshots.
         rng: spreads ticks and reconnects.
+        clock: seconds since the Unix epoch.
     """
 
-    def __init__(self, store: Store, event_url: str | None, rng: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        store: Store,
+        event_url: str | None,
+        rng: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
         self._event_url = event_url
         self._rng = rng
+        self._clock = clock
         self._watches: dict[int, _Watch] = {}
         self._viewers = 0
         self._closing = False
         self._doubt = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._reports = Limiter(time.monotonic, 1, 1)
+        self._reads = asyncio.Semaphore(MAX_READS)
 
     # What the store tells (stores.Listener).
 
@@ -191,6 +209,16 @@ class Hub:
             raise NotFound("There is no such project.")
         return reading
 
+    async def report(self, project_id: int, code: Code, evidence: Mapping[str, str]) -> None:
+        """Put a problem that only this edge sees on the page of a project, at most once a second.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        if not self._reports.wait(project_id):
+            now = int(self._clock() * 1000)
+            await self._store.record({project_id: record_of_problem(code, evidence, now)}, now)
+
     def encode(self, reading: Reading) -> bytes:
         """The snapshot of a reading, as viewers get it."""
         return encode_snapshot(reading, self._event_url)
@@ -213,13 +241,13 @@ class Hub:
         """Say goodbye to every viewer, spread over time, so that they do not come back as a herd.
 
         Args:
-            per_second: how many to dismiss; few viewers are gone at once.
-            seconds: at least this long for many viewers (over `per_second`), at most twice.
+            per_second: how many to dismiss; so few are gone at once.
+            seconds: at least this long for more than that, at most twice.
         """
         self._closing = True
         everyone = [viewer for watch in self._watches.values() for viewer in watch.viewers]
-        pause = min(1 / per_second, 2 * seconds / max(1, len(everyone)))
         pace = len(everyone) > per_second
+        pause = min(max(seconds, len(everyone) / per_second), 2 * seconds) / max(1, len(everyone))
         for viewer in everyone:
             viewer.dismiss(retry_in=0.5 + self._rng() * (seconds if pace else 1.0))
             if pace:
@@ -241,8 +269,9 @@ class Hub:
     async def _refresh(self, project_id: int, watch: _Watch) -> None:
         try:
             while watch.is_dirty and watch.viewers:
-                watch.is_dirty = False
-                await self._read(project_id, watch)
+                async with self._reads:
+                    watch.is_dirty = False
+                    await self._read(project_id, watch)
         except StoreUnavailable:
             watch.is_dirty = True
             for viewer in watch.viewers:
@@ -259,33 +288,32 @@ class Hub:
         elif held and held.epoch == reading.epoch and reading.version < held.version:
             await self._store.touch(project_id, held.epoch, held.version)  # the store lost its last writes
             watch.is_dirty = True
+        elif has_aged(reading):
+            await self._store.touch(project_id, reading.epoch, reading.version)
+            watch.is_dirty = True
         else:
             self._deliver(project_id, watch, reading)
+            await self._start_clock(project_id, watch, reading)
 
     def _deliver(self, project_id: int, watch: _Watch, reading: Reading) -> None:
-        held = watch.reading
-        if held is None or (held.epoch, held.version) != (reading.epoch, reading.version):
-            watch.reading, watch.frame = reading, self.encode(reading)
-            self._await_quiet(project_id, watch, reading)
+        watch.reading, watch.frame = reading, self.encode(reading)
+        self._await_change(project_id, watch, reading)
         for viewer in watch.viewers:
             viewer.offer(reading, watch.frame)
 
-    def _await_quiet(self, project_id: int, watch: _Watch, reading: Reading) -> None:
-        """Touch the project when its promised beats have stopped, for then the snapshot changes without a record."""
+    async def _start_clock(self, project_id: int, watch: _Watch, reading: Reading) -> None:
+        """Note since when somebody waits: what is said of a long silence counts from there."""
+        if reading.stage is Stage.AWAITING and "watched_at" not in reading.state and watch.clocked != reading.epoch:
+            await self._store.record({project_id: {"watched_at": reading.now}}, reading.now)
+            watch.clocked = reading.epoch  # once, also where it was dropped
+            watch.is_dirty = True
+
+    def _await_change(self, project_id: int, watch: _Watch, reading: Reading) -> None:
+        """Read again when the snapshot changes by time alone: beats that stop, a silence that lasts."""
         if watch.deadline:
             watch.deadline.cancel()
             watch.deadline = None
-        if reading.liveness is Liveness.LIVE and reading.quiet_at is not None:
-            seconds = (reading.quiet_at - reading.now) / 1000 + 0.01
-            watch.deadline = asyncio.get_running_loop().call_later(seconds, self._start_touch, project_id, reading)
-
-    def _start_touch(self, project_id: int, reading: Reading) -> None:
-        task = asyncio.create_task(self._touch(project_id, reading))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _touch(self, project_id: int, reading: Reading) -> None:
-        try:
-            await self._store.touch(project_id, reading.epoch, reading.version)
-        except StoreUnavailable:
-            self._doubt.set()
+        at = next_change(reading)
+        if at is not None:
+            seconds = (at - reading.now) / 1000 + 0.01
+            watch.deadline = asyncio.get_running_loop().call_later(seconds, self.changed, project_id)

@@ -17,14 +17,28 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from .access import COOKIE_SECONDS, Access, bearer, cookie_name, token_of
+from .core.codes import Code
 from .core.dsn import parse_project_id
-from .core.errors import AccessDenied, FirstlightError, NotFound, Overloaded, Refusal, StoreUnavailable, TokenRejected
+from .core.errors import (
+    AccessDenied,
+    FirstlightError,
+    NotFound,
+    OriginBlocked,
+    Overloaded,
+    Refusal,
+    StoreUnavailable,
+    TokenRejected,
+)
+from .core.messages import etag
 from .hub import Hub, Viewer
 
 log = logging.getLogger("firstlight.live")
 
 AUTH_SECONDS = 10.0
 """How long a WebSocket may stay without a token."""
+
+MAX_REASON = 123
+"""Bytes of the reason in a close frame (RFC 6455, section 5.5)."""
 
 
 class State(TypedDict):
@@ -68,11 +82,12 @@ def routes() -> list[BaseRoute]:
 
 async def read(request: Request[State]) -> Response:
     """`GET /live/{id}`: the snapshot."""
-    project_id = _admit(request)
+    project_id = await _admit(request)
     hub = request.state["hub"]
     reading = await hub.read(project_id)
-    headers = {"etag": reading.etag, "cache-control": "no-store"}
-    if request.headers.get("if-none-match") == reading.etag:
+    headers = {"etag": etag(reading), "cache-control": "no-store"}
+    known = request.headers.get("if-none-match", "").split(",")  # a proxy that compresses makes it W/"…"
+    if etag(reading) in {tag.strip().removeprefix("W/") for tag in known}:
         return Response(status_code=304, headers=headers)
     return Response(hub.encode(reading), headers=headers, media_type="application/json")
 
@@ -83,11 +98,12 @@ async def trade(request: Request[State]) -> Response:
     access.check_origin(request)
     grant = access.check_project(token, project_id)
     response = Response(status_code=204)
-    if token and not access.is_open:
+    if not access.is_open:
+        seconds = int(min(COOKIE_SECONDS, access.seconds_left(grant)))
         response.set_cookie(
             cookie_name(project_id),
-            token,
-            max_age=int(min(COOKIE_SECONDS, access.seconds_left(grant))),
+            access.mint(project_id, seconds, grant.is_owner),  # anew: the admin token has no place in a browser
+            max_age=seconds,
             httponly=True,
             samesite="strict",
             secure=access.is_https(request),
@@ -97,7 +113,7 @@ async def trade(request: Request[State]) -> Response:
 
 async def events(request: Request[State]) -> Response:
     """`GET /live/{id}/events`: the messages as Server-Sent Events."""
-    project_id = _admit(request)
+    project_id = await _admit(request)
     access, hub = request.state["access"], request.state["hub"]
     grant = access.check_project(token_of(request, project_id), project_id)
     await hub.read(project_id)  # a 404 now is better than an empty stream
@@ -136,7 +152,7 @@ async def watch(websocket: WebSocket[State]) -> None:
     """`/live/{id}/ws`: the messages as text frames. The client's first message may carry its token."""
     hub, access = websocket.state["hub"], websocket.state["access"]
     try:
-        access.check_origin(websocket)
+        await _check_origin(websocket)
     except AccessDenied as error:
         log.info("A WebSocket was refused: %s", error)
         await websocket.close(Close.BROKEN_RULE)  # before the handshake: the browser sees a 403
@@ -154,7 +170,7 @@ async def watch(websocket: WebSocket[State]) -> None:
     except FirstlightError as error:
         code = next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
         with suppress(WebSocketDisconnect):  # it may have left meanwhile
-            await websocket.close(code, str(error)[:120])
+            await websocket.close(code, str(error).encode()[:MAX_REASON].decode(errors="ignore"))
 
 
 async def _authenticate(websocket: WebSocket[State], access: Access, project_id: int) -> float:
@@ -218,9 +234,20 @@ def _project_id(connection: Request[State] | WebSocket[State]) -> int:
     return parse_project_id(connection.path_params["id"])
 
 
-def _admit(request: Request[State]) -> int:
+async def _check_origin(connection: Request[State] | WebSocket[State]) -> None:
+    """As `Access.check_origin`; a page of another site that asks is told of on the project's own page."""
+    try:
+        connection.state["access"].check_origin(connection)
+    except OriginBlocked as error:
+        with suppress(Refusal, StoreUnavailable):
+            evidence = {"origin": error.origin}
+            await connection.state["hub"].report(_project_id(connection), Code.ORIGIN_BLOCKED, evidence)
+        raise
+
+
+async def _admit(request: Request[State]) -> int:
     """Check origin and token of a request; return the project's id."""
     access, project_id = request.state["access"], _project_id(request)
-    access.check_origin(request)
+    await _check_origin(request)
     access.check_project(token_of(request, project_id), project_id)
     return project_id

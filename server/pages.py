@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -30,10 +32,11 @@ def routes(settings: Settings) -> list[BaseRoute]:
     async def onboarding(_: Request) -> Response:
         return FileResponse(folder / "onboarding.html", headers=headers)
 
+    compressed = [Middleware(GZipMiddleware, minimum_size=1000)]
     return [
-        Route("/", index),
-        Route("/onboarding/{id}", onboarding),
-        Mount("/static", _Files(directory=folder)),
+        Route("/", index, middleware=compressed),
+        Route("/onboarding/{id}", onboarding, middleware=compressed),
+        Mount("/static", _Files(directory=folder), middleware=compressed),
     ]
 
 

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from .access import Access, bearer, token_of
 from .answers import encode
-from .core.dsn import Dsn, is_key, parse_project_id
+from .core.dsn import MAX_PROJECT_ID, Dsn, is_key, parse_project_id
 from .core.errors import BadRequest, NotFound
 from .core.messages import iso
 from .core.project import MAX_KEYS, MAX_NAME, Key, Project
@@ -48,6 +48,10 @@ class _NewProject(Struct):
     platform: Name | None = None
 
 
+class _Platform(Struct):
+    platform: Annotated[str, Meta(max_length=MAX_NAME, pattern=r"^[a-z0-9-]+$")]
+
+
 class _NewKey(Struct):
     key: str
     enabled: bool = True
@@ -71,6 +75,7 @@ def routes() -> list[BaseRoute]:
         Route("/projects", create, methods=["POST"]),
         Route("/projects/{id}", show, methods=["GET"]),
         Route("/projects/{id}", put, methods=["PUT"]),
+        Route("/projects/{id}", choose_platform, methods=["PATCH"]),
         Route("/projects/{id}", delete, methods=["DELETE"]),
         Route("/projects/{id}/keys", add_key, methods=["POST"]),
         Route("/projects/{id}/keys/{key}", disable_key, methods=["DELETE"]),
@@ -83,7 +88,8 @@ async def list_projects(request: Request[State]) -> Response:
     """`GET /projects?after=&limit=`: by id, with where to go on."""
     _check_admin(request)
     limit = min(_whole(request, "limit", PAGE_SIZE), MAX_PAGE_SIZE) or PAGE_SIZE
-    found = await request.state["store"].list(_whole(request, "after", 0), limit + 1)
+    after = min(_whole(request, "after", 0), MAX_PROJECT_ID)
+    found = await request.state["store"].list(after, limit + 1)
     page = found[:limit]
     following = str(page[-1].id) if len(found) > limit else None
     return _json({"projects": [_shown(request, project) for project in page], "next": following})
@@ -116,6 +122,14 @@ async def put(request: Request[State]) -> Response:
     keys = _keys(wanted.keys) if wanted.keys is not None else known.keys if known else (Key(new_key()),)
     project = Project(project_id, wanted.name, wanted.platform, keys, 0)
     return _json(_shown(request, await request.state["store"].put(project)), 200 if known else 201)
+
+
+async def choose_platform(request: Request[State]) -> Response:
+    """`PATCH /projects/{id}`: the platform that somebody chose on the page, so that words and code fit for all."""
+    project_id = parse_project_id(request.path_params["id"])
+    _check_member(request, project_id, owner=False)
+    project = replace(await _find(request, project_id), platform=(await _body(request, _Platform)).platform)
+    return _json(_shown(request, await request.state["store"].put(project)))
 
 
 async def delete(request: Request[State]) -> Response:

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 
 from .core.errors import Overloaded, StoreUnavailable
 from .core.project import Project
+from .core.reading import Reading
 from .core.state import Record, State, is_news, join
+from .limits import Limiter
 from .stores import Store
 
 log = logging.getLogger("firstlight.recorder")
@@ -30,6 +32,8 @@ RECHECK_SECONDS = 15.0
 """How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
 UNKNOWN_SECONDS = 1.0
 """How often a wrong key has the store asked again: a corrected key works at once, a flood costs a read a second."""
+OWNER_QUESTIONS = 20.0
+"""How often per second the store is asked whose a refused key is."""
 MAX_REMEMBERED = 10_000
 """Projects that are remembered, about 4 KiB each; as many that do not exist."""
 MAX_PENDING = 10_000
@@ -68,6 +72,7 @@ class Recorder:
         self._commit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._news = asyncio.Event()
         self._away = False
+        self._questions = Limiter(monotonic, OWNER_QUESTIONS, OWNER_QUESTIONS)
 
     # What the store tells (stores.Listener).
 
@@ -77,12 +82,14 @@ class Recorder:
     def edited(self, project_id: int) -> None:
         """Ask again before the next use; what was received for a past epoch is dropped by the store."""
         self._missing.pop(project_id, None)
+        self._lookups.pop(project_id, None)  # its answer may be from before
         if project_id in self._memories:
             self._memories[project_id].checked_at = float("-inf")
 
     def resync(self) -> None:
         """Wake-ups may have been lost: ask again for every project."""
         self._missing.clear()
+        self._lookups.clear()
         for memory in self._memories.values():
             memory.checked_at = float("-inf")
 
@@ -117,14 +124,37 @@ class Recorder:
                 return memory.project
             raise
 
-    async def record(self, project_id: int, record: Record) -> None:
+    async def owner_of(self, key: str) -> int | None:
+        """The project that a refused key belongs to, if the store may be asked now: strangers can make up keys.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        return None if self._questions.wait(0) else await self._store.owner_of(key)
+
+    def is_news(self, project_id: int, record: Record) -> bool:
+        """Whether a record says something that is not yet known here."""
+        memory = self._memories.get(project_id)
+        return memory is None or is_news(memory.state, record)
+
+    async def read(self, project_id: int) -> Reading | None:
+        """What the store knows of a project now.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        return await self._store.read(project_id)
+
+    async def record(self, project_id: int, record: Record, at_once: bool = False) -> None:
         """Take a record; return once it is committed if it is news, and at once otherwise.
+
+        Args:
+            at_once: treat it as news.
 
         Raises:
             Overloaded: the store is away and the map of pending records is full.
         """
-        memory = self._memories.get(project_id)
-        is_urgent = not self._away and (memory is None or is_news(memory.state, record))
+        is_urgent = not self._away and (at_once or self.is_news(project_id, record))
         pending = self._urgent if is_urgent else self._lazy
         if project_id not in pending:
             if len(pending) >= MAX_PENDING:
@@ -176,7 +206,17 @@ class Recorder:
             commit.set_result(None)
 
     async def _write(self, records: dict[int, State]) -> None:
-        await self._store.record(records, self.now())
+        try:
+            await self._store.record(records, self.now())
+        except StoreUnavailable:
+            raise
+        except Exception:  # one record that the store chokes on must not stop all others, for ever
+            if len(records) > 1:
+                for number, record in records.items():
+                    await self._write({number: record})
+            else:
+                log.exception("A record of project %d cannot be written and is dropped", *records)
+            return
         self._away = False
         for number, record in records.items():
             if number in self._memories:
@@ -191,22 +231,32 @@ class Recorder:
     async def _look_up(self, project_id: int) -> Project | None:
         """One read in flight per project, however many requests ask."""
         if project_id not in self._lookups:
-            task = asyncio.create_task(self._read(project_id))
-            self._lookups[project_id] = task
-            task.add_done_callback(lambda _: self._lookups.pop(project_id, None))
+            self._lookups[project_id] = asyncio.create_task(self._read(project_id))
         return await asyncio.shield(self._lookups[project_id])
 
     async def _read(self, project_id: int) -> Project | None:
         asked_at = self._monotonic()
-        reading = await self._store.read(project_id)
+        is_current = False
+        try:
+            reading = await self._store.read(project_id)
+        finally:
+            if self._lookups.get(project_id) is asyncio.current_task():  # else it was edited meanwhile
+                del self._lookups[project_id]
+                is_current = True
+        if is_current:
+            self._remember(project_id, reading, asked_at)
+        elif reading and project_id not in self._memories:  # better than nothing, should the store go away now
+            self._remember(project_id, reading, float("-inf"))
+        return reading.project if reading else None
+
+    def _remember(self, project_id: int, reading: Reading | None, asked_at: float) -> None:
         if reading is None:
             self._memories.pop(project_id, None)
             _bound(self._missing)
             self._missing[project_id] = asked_at
-            return None
-        _bound(self._memories)
-        self._memories[project_id] = _Memory(reading.project, dict(reading.state), asked_at)
-        return reading.project
+        else:
+            _bound(self._memories)
+            self._memories[project_id] = _Memory(reading.project, dict(reading.state), asked_at)
 
 
 def _bound(mapping: dict[int, _Memory] | dict[int, float]) -> None:

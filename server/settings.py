@@ -33,6 +33,7 @@ class Settings:
         event_url: where "View my error" leads, with `{project}` and `{event_id}`.
         workers: processes.
         max_body: bytes of one request, as sent and decompressed.
+        forwarded_allow_ips: proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, or `*`; none by default.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +47,7 @@ class Settings:
     event_url: str | None = None
     workers: int = 1
     max_body: int = 20 * 1024 * 1024
+    forwarded_allow_ips: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -64,7 +66,7 @@ class Settings:
             host=given.get("HOST", "127.0.0.1"),
             port=_number(given, "PORT", 8000, 0, MAX_PORT),
             redis_url=_redis_url(given),
-            data=Path(given.get("FIRSTLIGHT_DATA", "firstlight.db")).expanduser(),
+            data=_data(given),
             secret=_long_enough(given, "FIRSTLIGHT_SECRET", MIN_SECRET),
             admin_token=_long_enough(given, "FIRSTLIGHT_ADMIN_TOKEN", MIN_ADMIN_TOKEN),
             origins=frozenset(_origin(text) for text in given.get("FIRSTLIGHT_ORIGINS", "").replace(",", " ").split()),
@@ -72,6 +74,7 @@ class Settings:
             event_url=_event_url(given),
             workers=_number(given, "WEB_CONCURRENCY", 1, 1, MAX_WORKERS),
             max_body=_number(given, "FIRSTLIGHT_MAX_BODY", 20 * 1024 * 1024, 1024, 200 * 1024 * 1024),
+            forwarded_allow_ips=given.get("FORWARDED_ALLOW_IPS"),
         )
         _check_together(settings)
         return settings
@@ -115,6 +118,13 @@ def _long_enough(env: Mapping[str, str], name: str, minimum: int) -> str | None:
             'One way: python3 -c "import secrets; print(secrets.token_hex(32))"'
         )
     return secret
+
+
+def _data(env: Mapping[str, str]) -> Path:
+    path = Path(env.get("FIRSTLIGHT_DATA", "firstlight.db")).expanduser()
+    if not path.name or path.is_dir():
+        raise SettingsError(f"FIRSTLIGHT_DATA must name a file; {path} is a folder.")
+    return path
 
 
 def _redis_url(env: Mapping[str, str]) -> str | None:

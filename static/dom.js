@@ -8,6 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   check: "M3 8.5 6.5 12 13 4.5",
   warn: "M8 2 14.5 13.5h-13zM8 6.5v3.2M8 11.7v.1",
+  ring: "M8 3a5 5 0 1 1 0 10A5 5 0 1 1 8 3",
 };
 
 export const $ = (id) => document.getElementById(id);
@@ -53,6 +54,16 @@ export function once(node, data, make) {
   if (node.drawn === key) return;
   node.drawn = key;
   node.replaceChildren(...(data ? make(data, node) : []).filter((child) => child !== null));
+}
+
+/** Draws, and gives the focus back to the control that had it, or to what took its place. */
+export function keepFocus(node, draw) {
+  const controls = () => [...node.querySelectorAll("a, button, summary, [tabindex]")];
+  const focused = document.activeElement;
+  const at = controls().indexOf(focused);
+  draw();
+  if (at < 0 || document.activeElement === focused) return;
+  (focused.isConnected ? focused : controls()[Math.min(at, controls().length - 1)])?.focus();
 }
 
 export function replay(node, animation) {

@@ -2,7 +2,9 @@
 
 import { Connection } from "./connection.js";
 import { $, el, setText } from "./dom.js";
+import { redraw as redrawHelp } from "./features.js";
 import { drawPanel, drawTimes, wirePanel } from "./panel.js";
+import { platformIndex } from "./platforms.js";
 import { initialState, linkState, news, reduce, stageOf } from "./state.js";
 import { Steps } from "./steps.js";
 import { announcement, linkWords, tabTitle } from "./words.js";
@@ -14,14 +16,27 @@ let state = initialState(Date.now());
 let steps = null;
 /** Only where a cookie could not be had. */
 let token = null;
+let looked = false;
+
+/** What problems and features need of the rest of the page. */
+const context = {
+  root,
+  get values() {
+    return steps?.target ?? null;
+  },
+  help: (name) => steps.feature(name),
+};
 
 function apply(event) {
   const before = state;
   state = reduce(state, event);
   drawLink();
   drawPage();
-  const said = announcement(news(before, state), state);
+  const { raised, ...changed } = news(before, state);
+  const said = announcement({ raised, ...changed }, state);
   if (said) setText($("status"), said);
+  if (raised.some(({ code }) => code === "silence")) lookQuietly();
+  for (const wait of [...awaited]) wait();
 }
 
 function drawPage() {
@@ -32,7 +47,7 @@ function drawPage() {
   drawFavicon(stage);
   steps?.showStage(stage);
   steps?.showSdk(state.snapshot?.sdk.name);
-  drawPanel(state, Date.now());
+  drawPanel(state, Date.now(), context);
 }
 
 /** The tab's icon is the same glyph as on the page: a background tab tells. */
@@ -55,8 +70,42 @@ function drawLink() {
   setText($("notice"), reason ?? "");
 }
 
-function call(path, method = "GET", bearer = token) {
-  return fetch(new URL(path, root), { method, headers: bearer ? { Authorization: `Bearer ${bearer}` } : {} });
+/** Whether this browser gets through to the address that SDKs send to; says something only if not. */
+async function lookQuietly() {
+  if (!steps?.target || linkState(state) !== "live") return;
+  const { lookQuietly: look } = await import("./blocked.js");
+  await look({ target: steps.target, root, found });
+}
+
+async function found(cause, address) {
+  if (cause === null && !state.own.length) return;
+  const { problemsAfter } = await import("./blocked.js");
+  const words = new URL(`problems/browser_blocked?platform=${steps.platform?.id ?? ""}`, root);
+  const own = await problemsAfter(state.own, cause, address, words, Date.now() + state.skew);
+  if (own !== state.own) apply({ own });
+}
+
+async function checkSetup() {
+  const { checkSetup: check } = await import("./check.js");
+  await check({ target: steps.target, root, found, seen, link: () => [linkState(state), $("link-text").textContent] });
+}
+
+const awaited = new Set();
+
+/** When the next check reaches this viewer, or null after so many ms. */
+function seen(patience) {
+  const before = state.snapshot?.checked_at;
+  return new Promise((done) => {
+    const end = (at) => (awaited.delete(look), clearTimeout(timer), done(at));
+    const look = () => state.snapshot?.checked_at !== before && end(performance.now());
+    const timer = setTimeout(end, patience, null);
+    awaited.add(look);
+  });
+}
+
+function call(path, method = "GET", bearer = token, body = undefined) {
+  const headers = { ...(bearer && { Authorization: `Bearer ${bearer}` }), ...(body && { "Content-Type": "application/json" }) };
+  return fetch(new URL(path, root), { method, headers, body });
 }
 
 function connect() {
@@ -65,6 +114,7 @@ function connect() {
     link: (link) => {
       apply({ link });
       if (link.state === "live" && steps && !state.project) loadProject();
+      if (link.state === "live") lookOnce();
     },
   });
   const retry = () => connection.retryNow();
@@ -72,14 +122,32 @@ function connect() {
   $("link-now").addEventListener("click", retry);
   addEventListener("online", retry);
   addEventListener("offline", () => connection.verify());
-  document.addEventListener("visibilitychange", () => document.hidden || retry());
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    retry();
+    if (state.own.some(({ resolved }) => !resolved)) lookQuietly();
+  });
 }
 
 async function loadProject() {
   const answer = await call(`projects/${id}`).catch(() => null);
   const project = answer?.ok ? await answer.json() : null;
-  steps.showProject(project);
+  await steps.showProject(project);
+  $("check-setup").disabled = !steps.target;
   apply({ project });
+  lookOnce();
+}
+
+/** Once when the page opens; again when somebody comes back, as long as something is in the way. */
+function lookOnce() {
+  if (looked || !steps?.target || linkState(state) !== "live") return;
+  looked = true;
+  lookQuietly();
+}
+
+/** So that words and code fit for everybody who looks at this project. It works without, too. */
+function rememberPlatform({ id: platform }) {
+  call(`projects/${id}`, "PATCH", token, JSON.stringify({ platform })).catch(() => {});
 }
 
 /** Rarely wanted, so fetched when it is. */
@@ -91,14 +159,15 @@ async function startOver() {
 async function main() {
   wirePanel();
   $("start-over").addEventListener("click", startOver);
-  const platforms = fetch(new URL("platforms.json", import.meta.url)).then((answer) => answer.json());
+  $("see").addEventListener("click", ({ target }) => target.closest(".check-setup") && checkSetup());
+  const platforms = platformIndex();
   if (location.hash.startsWith("#token=")) {
     const { tradeToken } = await import("./token.js");
     token = await tradeToken((given) => call(`live/${id}/cookie`, "POST", given));
   }
   connect();
   setInterval(() => (drawLink(), drawTimes(state, Date.now())), 1_000);
-  steps = new Steps((await platforms).platforms, id);
+  steps = new Steps(await platforms, id, { chosen: rememberPlatform, shown: () => redrawHelp(context.help) });
   await loadProject();
 }
 

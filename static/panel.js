@@ -1,7 +1,8 @@
 /** "What we see": draws the state and keeps none of its own beyond what is drawn. */
 
 import { $, el, fact, once, replay, setText, timeNode } from "./dom.js";
-import { STAGES, liveness, sortedFrames, sortedProblems, sortedSignals, stageOf, time } from "./state.js";
+import { draw as drawFeatures } from "./features.js";
+import { STAGES, liveness, problemsOf, sortedFeatures, sortedFrames, sortedSignals, stageOf, time } from "./state.js";
 import * as words from "./words.js";
 
 const narrow = matchMedia("(max-width: 899px)");
@@ -9,18 +10,22 @@ const narrow = matchMedia("(max-width: 899px)");
 /** So many frames are enough to recognise one's own code. */
 const FRAMES = 4;
 
+/** The newest of what is to be drawn: modules that are fetched draw it, whenever they come. */
+let shown = null;
 let drawnStage = null;
 let drawnBeat = null;
 
-/** Draws all that a message may have changed. */
-export function drawPanel(state, now) {
+/** Draws all that a message may have changed. `context` is what problems and features need of the page. */
+export function drawPanel(state, now, context) {
+  shown = { state, context };
   const { snapshot } = state;
   drawStage(stageOf(state), snapshot);
   drawError(snapshot?.first_error, words.errorTitle(state));
   once($("sdk"), snapshot && facts(snapshot), (rows) => rows.flatMap(([name, value]) => fact(name, value)));
   $("sdk").hidden = !$("sdk").childElementCount;
-  drawProblems(sortedProblems(snapshot), () => drawTimes(state, now));
-  once($("signals"), sortedSignals(snapshot), signalRows);
+  drawProblems();
+  drawFeatureList(state, context);
+  drawSignals(sortedSignals(snapshot));
   drawTimes(state, now);
 }
 
@@ -104,15 +109,28 @@ function frameRow({ function: name, filename, lineno, in_app: own, context_line:
 }
 
 /** Most visitors never see a problem; its drawing is fetched with the first. */
-async function drawProblems(problems, then) {
-  if ($("problems-section").hidden && !problems.length) return;
+async function drawProblems() {
+  if ($("problems-section").hidden && !problemsOf(shown.state).length) return;
   const { draw } = await import("./problems.js");
-  draw(problems);
-  then();
+  draw(problemsOf(shown.state), shown.context);
+  drawTimes(shown.state, Date.now());
+}
+
+/** While nothing came, all of them are off: that is no news. */
+function drawFeatureList(state, { help }) {
+  const { snapshot } = state;
+  const isNews = stageOf(state) !== STAGES[0] && snapshot.features.length > 0;
+  $("features-section").hidden = !isNews;
+  if (isNews) drawFeatures(sortedFeatures(snapshot), help);
+}
+
+function drawSignals(signals) {
+  $("signals-section").hidden = !signals.length;
+  setText($("signals-count"), String(signals.length));
+  once($("signals"), signals, signalRows);
 }
 
 function signalRows(signals) {
-  if (!signals.length) return [el("li", { class: "meta", text: "None yet" })];
   return signals.map(([name, signal]) => el("li", { "data-signal": name }, words.plainName(name), timeNode(signal.last_at)));
 }
 

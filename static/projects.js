@@ -2,6 +2,7 @@
 
 import { $, el, setText } from "./dom.js";
 import { Picker } from "./picker.js";
+import { platformIndex } from "./platforms.js";
 import { ago, exact } from "./words.js";
 
 const root = new URL("../", import.meta.url);
@@ -102,7 +103,7 @@ function say(node, text) {
 }
 
 async function main() {
-  platforms = (await (await fetch(new URL("platforms.json", import.meta.url))).json()).platforms;
+  platforms = await platformIndex();
   const picker = new Picker($("picker"), platforms, platforms[0], () => {});
   wireCreate(picker);
   wireUnlock();

@@ -7,7 +7,8 @@ export function parseDsn(dsn) {
   const parts = /^(https?:\/\/)(\w+)@([^/]+)(\/.*)?\/(\d+)\/?$/.exec(dsn ?? "");
   if (!parts) return null;
   const [, scheme, key, host, prefix = "", project] = parts;
-  return { dsn, key, project, ingest: `${scheme}${host}${prefix}/api/${project}` };
+  const server = `${scheme}${host}${prefix}`;
+  return { dsn, key, project, server, ingest: `${server}/api/${project}` };
 }
 
 /** Without values, as long as the DSN is not known, it says what belongs there. */
@@ -28,25 +29,34 @@ function bySdk(platforms, sdk) {
   return fitting.sort(([a], [b]) => b.length - a.length)[0]?.[1];
 }
 
+/** One list for all of them: a word of another language is rarely a name in this one. */
+const KEYWORDS = "and as async await begin bool case catch class const def defer defp do else end except export false finally fn for from fun func function if impl import in is let match mut namespace new nil not null or override package private pub public raise require require_once require_relative rescue return self some static struct super switch this throw throws true try use using val var void when while with yield False None True".replaceAll(" ", "|");
+
+const SLASHES = grammar("(?<![:\\w])\\/\\/.*|\\/\\*.*?\\*\\/", KEYWORDS);
+const HASHES = grammar("(?<=^|\\s)#(?![\\w\"]).*", KEYWORDS);
+
 const GRAMMARS = {
-  python: grammar("#", "and|as|class|def|else|except|for|from|if|import|in|is|not|or|raise|return|try|with|None|True|False"),
-  javascript: grammar("\\/\\/", "async|await|class|const|else|for|from|function|if|import|let|new|return|throw|try|catch"),
-  shell: grammar("(?<=^|\\s)#", "curl|pip|npm|export"),
+  python: HASHES, ruby: HASHES, elixir: HASHES,
+  ...{ javascript: SLASHES, go: SLASHES, php: SLASHES, java: SLASHES, kotlin: SLASHES },
+  ...{ swift: SLASHES, csharp: SLASHES, rust: SLASHES, dart: SLASHES },
+  shell: grammar("(?<=^|\\s)#.*", "curl|pip|npm|npx|export|go|bundle|composer|cargo|dotnet|flutter|mkdir"),
+  properties: grammar("^#.*", "$^"),
+  html: grammar("<!--.*?-->", "script|template|button"),
 };
 
 function grammar(comment, keywords) {
   const kinds = [
-    `(?<comment>${comment}.*)`,
+    `(?<comment>${comment})`,
     `(?<string>"(?:\\\\.|[^"\\\\\\n])*"|'(?:\\\\.|[^'\\\\\\n])*')`,
-    `(?<keyword>\\b(?:${keywords})\\b(?!\\s*[:=]))`,
+    `(?<keyword>(?<![-.\\w])(?:${keywords})\\b(?!\\s*[:=]|[-(]))`,
   ];
   return new RegExp(kinds.join("|"), "gm");
 }
 
 /** `[kind, text]` pairs that join to the code. What was filled in is of the kind `filled`. */
 export function highlight(code, language, values) {
-  const known = values ? [values.dsn, values.ingest, values.key] : ["YOUR_\\w+"];
-  const filled = new RegExp(`(${known.join("|")})`); // The dots of a URL match themselves, too.
+  const known = values && [values.dsn, values.ingest, values.key, values.server].map((text) => text.replace(/[^\w\s]/g, "\\$&"));
+  const filled = new RegExp(`(${known?.join("|") ?? "YOUR_\\w+"})`);
   return tokens(code, GRAMMARS[language] ?? /$^/g).flatMap(([kind, text]) =>
     text.split(filled).map((part, i) => [i % 2 ? "filled" : kind, part]).filter(([, part]) => part),
   );

@@ -13,12 +13,14 @@ export function initialState(openedAt) {
     delayed: false,
     /** Server clock minus ours: relative times survive a wrong clock here. */
     skew: 0,
+    /** Problems that only this browser can see, such as an ad blocker. */
+    own: [],
     /** What durations are counted from. */
     since: { at: openedAt, what: "you opened this page" },
   };
 }
 
-/** @param {object} event `{message, fresh, at}`, `{link}` or `{project}` */
+/** @param {object} event `{message, fresh, at}`, `{link}`, `{project}` or `{own}` */
 export function reduce(state, event) {
   if (event.message) return receive(state, event);
   if (event.link) return { ...state, link: event.link, delayed: event.link.state === "live" && state.delayed };
@@ -43,7 +45,7 @@ export function isNewer(current, next) {
   return current === null || current.epoch !== next.epoch || next.version > current.version;
 }
 
-const EMPTY = { stage: STAGES[0], sdk: {}, app: {}, config: {}, liveness: { state: "never" }, signals: {}, problems: [] };
+const EMPTY = { stage: STAGES[0], sdk: {}, app: {}, config: {}, liveness: { state: "never" }, signals: {}, features: [], problems: [] };
 
 /** Fills in what may be null or absent, so that nothing after this has to ask. */
 function tidy(message) {
@@ -74,12 +76,37 @@ export function linkState({ link, delayed }) {
   return link.offline ? "offline" : "reconnecting";
 }
 
-const latest = (a, b) => (time(b.last_at) ?? 0) - (time(a.last_at) ?? 0);
-
-/** Open problems first, the latest on top. */
+/** Open ones first. Among them the order is the server's: the most probable first. */
 export function sortedProblems(snapshot) {
-  return [...(snapshot?.problems ?? [])].sort((a, b) => Boolean(a.resolved) - Boolean(b.resolved) || latest(a, b));
+  return [...(snapshot?.problems ?? [])].sort((a, b) => Boolean(a.resolved) - Boolean(b.resolved));
 }
+
+/** The server's problems, with what this browser sees itself before all that may be a consequence of it. */
+export function problemsOf({ snapshot, own }) {
+  const told = sortedProblems(snapshot);
+  const place = told.findIndex(({ severity, resolved }) => resolved || severity !== "error");
+  const [open, done] = [own.filter(({ resolved }) => !resolved), own.filter(({ resolved }) => resolved)];
+  return [...told.toSpliced(place < 0 ? told.length : place, 0, ...open), ...done];
+}
+
+/** What is to be mended, what is worth to know, and what is over. */
+export function grouped(problems) {
+  const isNote = ({ severity }) => severity === "note";
+  return {
+    open: problems.filter((problem) => !problem.resolved && !isNote(problem)),
+    notes: problems.filter(isNote),
+    resolved: problems.filter((problem) => problem.resolved && !isNote(problem)),
+  };
+}
+
+const PROGRESS = ["received", "configured", "off"];
+
+/** What is there first; the server's order within. */
+export function sortedFeatures(snapshot) {
+  return [...(snapshot?.features ?? [])].sort((a, b) => PROGRESS.indexOf(a.state) - PROGRESS.indexOf(b.state));
+}
+
+const latest = (a, b) => (time(b.last_at) ?? 0) - (time(a.last_at) ?? 0);
 
 /** `[name, signal]`, the latest first. */
 export function sortedSignals(snapshot) {
@@ -91,13 +118,14 @@ export function sortedFrames({ frames }) {
   return [...(frames ?? [])].sort((a, b) => Boolean(b.in_app) - Boolean(a.in_app));
 }
 
-/** What changed that is worth a word to those who only listen. */
+/** What changed that is worth a word to those who only listen. Notes are not. */
 export function news(before, after) {
-  const known = new Map((before.snapshot?.problems ?? []).map((problem) => [problem.code, problem.resolved]));
-  const problems = sortedProblems(after.snapshot);
+  const known = new Map(problemsOf(before).map((problem) => [problem.code, problem.resolved]));
+  const problems = problemsOf(after).filter(({ severity }) => severity !== "note");
   return {
     stage: stageOf(before) !== stageOf(after) ? stageOf(after) : null,
     raised: problems.filter(({ code, resolved }) => !resolved && known.get(code) !== false),
-    resolved: problems.filter(({ code, resolved }) => resolved && known.get(code) === false),
+    // The end of a silence is a stage, which is said already.
+    resolved: problems.filter(({ code, resolved }) => resolved && known.get(code) === false && code !== "silence"),
   };
 }

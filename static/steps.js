@@ -1,21 +1,31 @@
 /** "What to do": the DSN, the platform, the snippets and the two buttons. */
 
-import { $, copyButton, el, setText } from "./dom.js";
-import { STEPS, choosePlatform, fill, highlight, parseDsn } from "./snippets.js";
+import { codeBox, drawCode } from "./code.js";
+import { $, copyButton, setText } from "./dom.js";
+import { featureOf, platformFile } from "./platforms.js";
+import { STEPS, choosePlatform, parseDsn } from "./snippets.js";
 
 export class Steps {
+  /** What the placeholders of all code stand for; null as long as the DSN is not known, or not ours to see. */
+  target = null;
   #platforms;
   #memory;
+  #tell;
   #project = null;
-  #target = null;
   #sdk = null;
   #chosen = null;
   #picker = null;
   #shown = null;
 
-  constructor(platforms, id) {
+  /**
+   * @param {object[]} platforms the index
+   * @param {string} id the project's
+   * @param {object} tell `chosen(platform)`: by the user; `shown()`: other code stands there now
+   */
+  constructor(platforms, id, tell) {
     this.#platforms = platforms;
     this.#memory = `firstlight.platform.${id}`;
+    this.#tell = tell;
     this.#chosen = storage((store) => store.getItem(this.#memory));
     const copy = { id: "copy-dsn", "aria-label": "Copy the DSN", disabled: "" };
     $("dsn-box").append(copyButton(() => this.#project.dsn, copy));
@@ -27,11 +37,11 @@ export class Steps {
   /** @param {?object} project null: it exists, but its DSN is not ours to see */
   showProject(project) {
     this.#project = project;
-    this.#target = parseDsn(project?.dsn);
+    this.target = parseDsn(project?.dsn);
     setText($("title"), `Connect ${project?.name ?? "your app"}`);
     setText($("dsn"), project ? project.dsn ?? "No active key" : "Only the owner can see it");
-    for (const id of ["copy-dsn", "send-heartbeat", "send-error"]) $(id).disabled = !this.#target;
-    this.#draw();
+    for (const id of ["copy-dsn", "send-heartbeat", "send-error"]) $(id).disabled = !this.target;
+    return this.#draw();
   }
 
   /** Where nobody chose a platform, the SDK's name may tell. */
@@ -47,22 +57,38 @@ export class Steps {
     STEPS.forEach((step, i) => $(`step-${step}`).classList.toggle("done", i < done));
   }
 
+  /** The platform that is shown, from the index; null until the first one is. */
+  get platform() {
+    return this.#shown;
+  }
+
+  /** What turns a feature on, for the platform that is shown. */
+  async feature(name) {
+    const platform = this.#shown;
+    const found = await featureOf(platform.id, name).catch(() => null);
+    return { platform, values: this.target, snippet: found && { language: platform.language, ...found } };
+  }
+
   /** Most visitors never search. */
   async #loadPicker() {
     const { Picker } = await import("./picker.js");
     this.#picker = new Picker($("picker"), this.#platforms, this.#shown, (platform) => {
       this.#chosen = platform.id;
       storage((store) => store.setItem(this.#memory, platform.id));
+      this.#tell.chosen(platform);
       this.#draw();
     });
   }
 
-  #draw() {
+  async #draw() {
     const wishes = { chosen: this.#chosen, declared: this.#project?.platform, sdk: this.#sdk };
-    this.#shown = choosePlatform(this.#platforms, wishes);
-    if (this.#picker) this.#picker.show(this.#shown);
-    else $("platform").value = this.#shown.name;
-    for (const step of STEPS) drawStep(step, this.#shown, this.#target);
+    const platform = (this.#shown = choosePlatform(this.#platforms, wishes));
+    if (this.#picker) this.#picker.show(platform);
+    else $("platform").value = platform.name;
+    const file = await platformFile(platform.id).catch(() => null);
+    if (!file || platform !== this.#shown) return;
+    for (const step of STEPS) drawStep(step, file.steps[step], platform.language, this.target);
+    this.#tell.shown();
   }
 
   #wire(id, action) {
@@ -70,28 +96,23 @@ export class Steps {
     $(id).addEventListener("click", async () => {
       setText(result, "Sending");
       const send = await import("./send.js");
-      const { ok, text } = await send[action](this.#target);
+      const { ok, text } = await send[action](this.target);
       setText(result, text);
       result.dataset.ok = ok;
     });
   }
 }
 
-function drawStep(name, platform, values) {
-  const { code, language, file, note } = platform.steps[name];
-  const [row, box] = [$(`step-${name}`), $(`code-${name}`)];
-  const filled = fill(code, values);
-  if (box.dataset.code === filled) return;
-  box.dataset.code = filled;
+function drawStep(name, step, language, values) {
+  const { also = [], note, ...first } = step;
+  const row = $(`step-${name}`);
   setText(row.querySelector(".note"), note ?? "");
-  const copy = { id: `copy-${name}`, "aria-label": `Copy: ${name}` };
-  const parts = highlight(filled.trimEnd(), language, values);
-  const spans = parts.map(([kind, text]) => (kind ? el("span", { class: `t-${kind}`, text }) : text));
-  box.replaceChildren(
-    el("span", { class: "file", text: file ?? "" }),
-    copyButton(() => filled, copy),
-    el("pre", { tabindex: "0" }, el("code", { dir: "ltr" }, spans)), // What scrolls has to be reachable by keyboard.
-  );
+  drawCode($(`code-${name}`), { language, ...first }, values, { id: `copy-${name}`, "aria-label": `Copy: ${name}` });
+  // Some platforms want a second file.
+  for (const extra of row.querySelectorAll(".also")) extra.remove();
+  const boxes = also.map((part, i) => codeBox({ language, ...part }, values, { "aria-label": `Copy: ${name}, part ${i + 2}` }));
+  for (const box of boxes) box.classList.add("also");
+  $(`code-${name}`).after(...boxes);
 }
 
 /** Storage can be forbidden; then a choice lasts as long as the page. */

@@ -144,6 +144,31 @@ function setting(key, value) {
 
 export const plain = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
+/** What the bar of a narrow screen says of the problems below it. */
+export function openWords(open) {
+  const count = open.filter(({ code }) => code !== "silence").length;
+  if (count) return `${count} ${count === 1 ? "problem" : "problems"}`;
+  return open.length ? "Nothing yet?" : "";
+}
+
+export const notesWords = (notes) => (notes.length === 1 ? "1 note" : `${notes.length} notes`);
+
+/** A silence that is over is told as such. */
+export const summaryOf = ({ code, summary, resolved, evidence }) =>
+  code === "silence" && resolved ? `Nothing came for ${evidence?.waited ?? "a while"}, then it did.` : summary;
+
+const EVIDENCE = { key: "Key sent", expected: "This project's" };
+
+/** What is evident as `[name, text]`; sentences come last. */
+export const evidenceOf = ({ evidence }) =>
+  Object.entries(evidence ?? {})
+    .map(([name, value]) => [EVIDENCE[name] ?? plainName(name), plain(value)])
+    .sort(([, a], [, b]) => (a.length > 60) - (b.length > 60));
+
+/** How far a feature is, where no time says it. */
+export const featureWords = ({ state, inferred }) =>
+  ({ received: "", configured: inferred ? "configured, inferred" : "configured", off: "off" })[state];
+
 /** What the live region speaks: stages and problems, never heartbeats. */
 export function announcement({ stage, raised, resolved }, state) {
   return [

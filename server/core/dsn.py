@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -13,6 +13,8 @@ from .errors import BadRequest, ConflictingKeys, MissingKey
 MAX_PROJECT_ID = 2**63 - 1
 PROTOCOL_VERSION = 7
 """The newest `sentry_version` that is understood."""
+MAX_TEXT = 2048
+"""Characters of a DSN, an auth header or a query: real ones have under 300, and what is parsed here is cached."""
 
 _PROJECT_ID = re.compile(r"[1-9][0-9]{0,18}")
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -68,6 +70,7 @@ def parse_dsn(text: str) -> Dsn:
     Raises:
         BadRequest: it is not a DSN; the message says which part is missing.
     """
+    check_length("DSN", text)
     try:
         url = urlsplit(text.strip())
         port = url.port
@@ -108,24 +111,40 @@ def parse_auth_header(value: str) -> Credentials | None:
         None where the header is of another scheme or holds no key.
 
     Raises:
-        BadRequest: `sentry_version` is above 7, or no number.
+        BadRequest: it is too long, or as `credentials_of`.
+        ConflictingKeys: as `credentials_of`.
     """
+    check_length("auth header", value)
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() != "sentry":
         return None
     pairs = (part.partition("=") for part in rest.split(","))
-    return credentials_of({name.strip(): text.strip() for name, _, text in pairs})
+    return credentials_of((name.strip(), text.strip()) for name, _, text in pairs)
 
 
-def credentials_of(fields: Mapping[str, str]) -> Credentials | None:
+def check_length(what: str, text: str) -> None:
+    """Refuse what is too long to be remembered.
+
+    Raises:
+        BadRequest: it has more than `MAX_TEXT` characters.
+    """
+    if len(text) > MAX_TEXT:
+        raise BadRequest(f"The {what} has {len(text)} characters; at most {MAX_TEXT} are taken.")
+
+
+def credentials_of(pairs: Iterable[tuple[str, str]]) -> Credentials | None:
     """Read `sentry_key`, `sentry_client` and `sentry_version` from an auth header or a query.
 
     Raises:
         BadRequest: `sentry_version` is above 7, or no number.
+        ConflictingKeys: it has two different keys.
     """
-    key = fields.get("sentry_key")
-    if not key:
+    pairs = list(pairs)
+    fields = dict(pairs)
+    keys = [Credentials(text) for name, text in pairs if name == "sentry_key" and text]
+    if not keys:
         return None
+    key = one_of(*keys).key
     version = fields.get("sentry_version") or str(PROTOCOL_VERSION)
     number = version.partition(".")[0]
     if not (number.isascii() and number.isdigit() and len(number) < 9 and int(number) <= PROTOCOL_VERSION):

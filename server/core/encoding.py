@@ -13,6 +13,8 @@ from backports import zstd
 from .errors import TooLarge, UnsupportedEncoding
 
 ENCODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd", "identity", "")
+MAX_MEMBERS = 64
+"""Streams in a row that are one gzip or zstd body: clients send one, and a million empty ones cost seconds."""
 _ZSTD_WINDOW_LOG = 23
 """8 MiB, what RFC 8878 asks every decoder to support, and no more."""
 
@@ -42,7 +44,7 @@ class Body:
         self._limit = limit
         self._received = 0
         self._out = bytearray()
-        self._decoder = _decoder(name)
+        self._decoder, self._is_whole = _decoder(name)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes as they were sent.
@@ -58,13 +60,20 @@ class Body:
                 self._out += part
                 self._check(len(self._out))
         except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:
-            raise UnsupportedEncoding(
-                f"The body is not valid {self._name}: {error}.", evidence={"encoding": self._name}
-            ) from None
+            raise self._broken(str(error)) from None
 
     def bytes(self) -> bytes:
-        """The whole body so far."""
+        """The whole body.
+
+        Raises:
+            UnsupportedEncoding: it ends in the middle of a compressed stream.
+        """
+        if self._received and not self._is_whole():
+            raise self._broken("it ends too early")
         return bytes(self._out)
+
+    def _broken(self, reason: str) -> UnsupportedEncoding:
+        return UnsupportedEncoding(f"The body is not valid {self._name}: {reason}.", evidence={"encoding": self._name})
 
     def _check(self, size: int) -> None:
         if size > self._limit:
@@ -100,7 +109,8 @@ def _from_base64(body: bytes) -> bytes:
         return b""
 
 
-def _decoder(name: str) -> Inflate:
+def _decoder(name: str) -> tuple[Inflate, Callable[[], bool]]:
+    """How to feed a body, and how to know that it is whole."""
     if name in ("gzip", "x-gzip"):
         return _zlib(zlib.MAX_WBITS | 16)
     if name == "deflate":
@@ -109,37 +119,44 @@ def _decoder(name: str) -> Inflate:
         return _brotli()
     if name == "zstd":
         return _zstd()
-    return lambda chunk, _: iter((chunk,))
+    return (lambda chunk, _: iter((chunk,))), (lambda: True)
 
 
-def _zlib(window_bits: int) -> Inflate:
+def _zlib(window_bits: int) -> tuple[Inflate, Callable[[], bool]]:
     inflater = zlib.decompressobj(window_bits)
+    members = 1
 
     def feed(chunk: bytes, room: int) -> Iterator[bytes]:
-        nonlocal inflater
+        nonlocal inflater, members
         while chunk:
             if inflater.eof:  # another gzip member follows
-                inflater = zlib.decompressobj(window_bits)
+                inflater, members = zlib.decompressobj(window_bits), _one_more(members)
             yield inflater.decompress(chunk, room)
             chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
 
-    return feed
+    return feed, lambda: inflater.eof
 
 
-def _deflate() -> Inflate:
+def _one_more(members: int) -> int:
+    if members == MAX_MEMBERS:
+        raise EOFError(f"it has more than {MAX_MEMBERS} members")
+    return members + 1
+
+
+def _deflate() -> tuple[Inflate, Callable[[], bool]]:
     """`deflate` means zlib (RFC 9110), and some clients send it without the zlib header."""
-    chosen: Inflate | None = None
+    chosen: tuple[Inflate, Callable[[], bool]] | None = None
 
     def feed(chunk: bytes, room: int) -> Iterator[bytes]:
         nonlocal chosen
         if chosen is None and chunk:
             chosen = _zlib(zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS)
-        return chosen(chunk, room) if chosen else iter(())
+        return chosen[0](chunk, room) if chosen else iter(())
 
-    return feed
+    return feed, lambda: chosen is not None and chosen[1]()
 
 
-def _brotli() -> Inflate:
+def _brotli() -> tuple[Inflate, Callable[[], bool]]:
     inflater = brotli.Decompressor()
 
     def feed(chunk: bytes, room: int) -> Iterator[bytes]:
@@ -147,24 +164,25 @@ def _brotli() -> Inflate:
         while not inflater.can_accept_more_data():
             yield inflater.process(b"", output_buffer_limit=room)
 
-    return feed
+    return feed, inflater.is_finished
 
 
-def _zstd() -> Inflate:
+def _zstd() -> tuple[Inflate, Callable[[], bool]]:
     options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
     inflater = zstd.ZstdDecompressor(options=options)
+    members = 1
 
     def feed(chunk: bytes, room: int) -> Iterator[bytes]:
-        nonlocal inflater
+        nonlocal inflater, members
         while chunk or not inflater.needs_input:
             if inflater.eof:
                 chunk = inflater.unused_data or chunk
                 if not chunk:
                     return
-                inflater = zstd.ZstdDecompressor(options=options)
+                inflater, members = zstd.ZstdDecompressor(options=options), _one_more(members)
             yield inflater.decompress(chunk, max_length=room)
             chunk = b""
             if inflater.eof and not inflater.unused_data:
                 return
 
-    return feed
+    return feed, lambda: inflater.eof

@@ -29,6 +29,14 @@ MAX_EVENT_BYTES = 1024 * 1024
 MAX_CLIENT_REPORT_BYTES = 100 * 1024
 MAX_SESSIONS = 100
 
+MAX_BYTES = {
+    "event": MAX_EVENT_BYTES,
+    "transaction": MAX_EVENT_BYTES,
+    "security": MAX_EVENT_BYTES,
+    "client_report": MAX_CLIENT_REPORT_BYTES,
+}
+"""How large one item may be, where it is less than the whole envelope."""
+
 _SPACE = b" \t\r\n"
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 _EVENT_TYPES = frozenset({"event", "transaction"})
@@ -73,6 +81,7 @@ def parse_envelope(body: bytes) -> Envelope:
 
 def _read_item(body: bytes, at: int) -> tuple[Item, int]:
     headers, start = _read_header(body, at, "an item header")
+    start = min(start, len(body))  # the last header needs no newline
     kind = headers.get("type")
     if type(kind) is not str:
         raise _malformed("an item header has no type, or one that is not a string", body, at)
@@ -122,9 +131,10 @@ def _read_long_header(body: bytes, at: int, name: str) -> tuple[Any, int]:
     text = body[at : at + MAX_HEADER_BYTES].decode("utf-8", "surrogateescape")
     try:
         value, stop = _DECODER.raw_decode(text)
+        clean = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")  # no half pair goes on from here
     except (ValueError, RecursionError):
         raise _malformed(f"{name} is not a JSON object", body, at) from None
-    return value, at + len(text[:stop].encode("utf-8", "surrogateescape"))
+    return json.loads(clean), at + len(text[:stop].encode("utf-8", "surrogateescape"))
 
 
 def _no_constant(name: str) -> None:
@@ -141,16 +151,16 @@ def _check_limits(items: list[Item], body: bytes) -> None:
     if sum(item.type in ("session", "sessions") for item in items) > MAX_SESSIONS:
         raise TooLarge(f"An envelope may hold at most {MAX_SESSIONS} sessions.")
     for item in items:
-        check_event_size(item.type, len(item.payload))
+        check_size(item.type, len(item.payload))
 
 
-def check_event_size(kind: str, size: int) -> None:
-    """Enforce the limit of one item.
+def check_size(kind: str, size: int) -> None:
+    """Enforce the limit of one item, see `MAX_BYTES`.
 
     Raises:
-        TooLarge: an event over 1 MiB or a client report over 100 KiB.
+        TooLarge: it is over that.
     """
-    limit = MAX_EVENT_BYTES if kind in _EVENT_TYPES else MAX_CLIENT_REPORT_BYTES if kind == "client_report" else size
+    limit = MAX_BYTES.get(kind, size)
     if size > limit:
         raise TooLarge(
             f"The {kind.replace('_', ' ')} has {size} bytes; at most {limit} are taken. "

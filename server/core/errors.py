@@ -6,6 +6,7 @@
     ├── Overloaded                    a bound is reached: cannot take it now
     ├── NotFound                      an owner or viewer names a project that does not exist
     ├── AccessDenied                  a viewer or owner may not do this
+    │   ├── OriginBlocked             a page of another site asked
     │   └── TokenRejected             no token, or a damaged, foreign or expired one
     └── Refusal                       an SDK's request is refused; `code` names the problem on the page
         ├── BadRequest
@@ -14,6 +15,8 @@
         │   ├── WrongType             a heartbeat field of the wrong type; names the field
         │   ├── UnsupportedEncoding
         │   └── ProjectMismatch       the envelope's DSN and the URL disagree
+        ├── WrongPath                 an address that is almost right
+        ├── WrongMethod
         ├── MissingKey
         │   └── ConflictingKeys
         ├── KeyRefused
@@ -55,6 +58,18 @@ class AccessDenied(FirstlightError):
     """The caller is known but may not do this."""
 
 
+class OriginBlocked(AccessDenied):
+    """A page of another site asked.
+
+    Args:
+        origin: of that page, as its browser says.
+    """
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"Pages of {origin[:100]} may not use this server. Add it to FIRSTLIGHT_ORIGINS.")
+        self.origin = origin[:100]
+
+
 class TokenRejected(AccessDenied):
     """The caller's token is missing, damaged, expired, or signed by somebody else."""
 
@@ -79,6 +94,8 @@ class Refusal(FirstlightError):
 
 class BadRequest(Refusal):
     """The request makes no sense as it is; sending it again does not help."""
+
+    code = "bad_request"
 
 
 class MalformedEnvelope(BadRequest):
@@ -125,6 +142,34 @@ class ProjectMismatch(BadRequest):
     """The DSN in the envelope header names another project than the URL."""
 
     code = "project_mismatch"
+
+
+class WrongPath(Refusal):
+    """A request to an address that is almost right.
+
+    Args:
+        path: where it went.
+        expected: where SDKs send.
+    """
+
+    code = "wrong_path"
+
+    def __init__(self, path: str, expected: str) -> None:
+        shown = "".join(c if c.isprintable() else "?" for c in path[:100])
+        said = f"Nothing listens at {shown}. SDKs send to {expected}."
+        super().__init__(said, (), {"path": shown, "expected": expected})
+
+
+class WrongMethod(Refusal):
+    """A method that an endpoint does not have.
+
+    Args:
+        allowed: the methods that it has.
+    """
+
+    def __init__(self, method: str, allowed: list[str]) -> None:
+        super().__init__(f"{method[:20]} means nothing here; use {' or '.join(allowed)}.")
+        self.allowed = allowed
 
 
 class MissingKey(Refusal):
@@ -175,6 +220,14 @@ class TooLarge(Refusal):
 
 
 class RateLimited(Refusal):
-    """More requests than this project may send now."""
+    """More requests than this project may send now, none of them news.
+
+    Args:
+        retry_after: whole seconds.
+    """
 
     code = "rate_limited"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("This project sends more than this server takes. Heartbeats and first signals still pass.")
+        self.retry_after = retry_after

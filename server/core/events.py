@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 MAX_FRAMES = 5
 """Top frames that are kept of the first error: what fits on the page."""
+MAX_INTEGRATIONS = 60
+"""Names of integrations that are kept: an SDK with all of its defaults has some 40."""
 MAX_TEXT = 200
 """Characters of a title, path or line of code that are kept."""
 
@@ -29,7 +31,8 @@ _NULL = Raw(b"null")
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "fatal"}  # Python's logging numbers, sent by raven
 _OTHER_TYPES = {"transaction": Signal.TRANSACTION, "feedback": Signal.FEEDBACK, "csp": Signal.CSP_REPORT}
 """Payloads that travel as events and are none: sentry-python sends user feedback so."""
-_QUIET_LEVELS = frozenset({"debug", "info", "log", "warning"})
+_ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
+"""Relay, too, takes critical for fatal."""
 
 
 class _Event(Struct):
@@ -93,6 +96,7 @@ class Event:
     frames: tuple[Frame, ...]
     sdk: Sdk | None
     app: App
+    integrations: tuple[str, ...] = ()
 
 
 def parse_object(payload: bytes | memoryview, what: str) -> dict[str, Any]:
@@ -118,7 +122,7 @@ def parse_event(payload: bytes | memoryview) -> Event:
     return Event(
         event_id=parse_event_id(_read(raw.event_id)),
         signal=_OTHER_TYPES.get(_text(_read(raw.type)) or "")
-        or (Signal.ERROR if exceptions or level not in _QUIET_LEVELS else Signal.MESSAGE),
+        or (Signal.ERROR if exceptions or level in _ERROR_LEVELS else Signal.MESSAGE),
         is_sample=_is_sample(_read(raw.tags)),
         title=_title(crash, _read(raw.logentry), _read(raw.message)),
         level=level,
@@ -127,6 +131,7 @@ def parse_event(payload: bytes | memoryview) -> Event:
         culprit=_culprit(crash) or _text(_read(raw.transaction)),
         frames=tuple(_frame(frame) for frame in frames[:MAX_FRAMES]),
         sdk=sdk_of(_read(raw.sdk)),
+        integrations=_integrations(_read(raw.sdk)),
         app=App(_text(_read(raw.release)), _text(_read(raw.environment)), _runtime(_read(raw.contexts))),
     )
 
@@ -147,6 +152,15 @@ def sdk_of(value: Any) -> Sdk | None:
     fields = value if isinstance(value, dict) else {}
     name = _text(fields.get("name"))
     return Sdk(name, _text(fields.get("version"))) if name else None
+
+
+def _integrations(sdk: Any) -> tuple[str, ...]:
+    names = sdk.get("integrations") if isinstance(sdk, dict) else None
+    return (
+        tuple(name[:40] for name in names[:MAX_INTEGRATIONS] if isinstance(name, str))
+        if isinstance(names, list)
+        else ()
+    )
 
 
 def parse_client(text: str | None) -> Sdk | None:

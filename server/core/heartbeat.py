@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from .errors import WrongType
+from .errors import TooLarge, WrongType
 from .events import App, Sdk, parse_object, runtime_of
 
 MAX_HEARTBEAT_BYTES = 64 * 1024
@@ -63,20 +62,40 @@ class Heartbeat:
     config: str | None = None
 
 
-@lru_cache(maxsize=4096)
 def parse_heartbeat(body: bytes) -> Heartbeat:
-    """Read a heartbeat; an empty body is one too. Cached: an app's beats are all alike.
+    """Read a heartbeat; an empty body is one too.
 
     Raises:
         InvalidJSON: the body is no JSON object.
         WrongType: a field has the wrong type or is out of range; the message names it.
+        TooLarge: it has more than `MAX_HEARTBEAT_BYTES`.
     """
+    if len(body) > MAX_HEARTBEAT_BYTES:
+        raise TooLarge(
+            f"The heartbeat has {len(body)} bytes; at most {MAX_HEARTBEAT_BYTES} are taken.",
+            evidence={"item": "heartbeat", "size": str(len(body)), "limit": str(MAX_HEARTBEAT_BYTES)},
+        )
     if not body.strip():
         return Heartbeat()
     try:
-        beat = msgspec.json.decode(body, type=_Heartbeat)
+        return _heartbeat(msgspec.json.decode(body, type=_Heartbeat))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        beat = _convert(parse_object(body, "The heartbeat"))
+        return heartbeat_of(parse_object(body, "The heartbeat"))
+
+
+def heartbeat_of(fields: dict[str, Any]) -> Heartbeat:
+    """Read a heartbeat that is decoded already.
+
+    Raises:
+        WrongType: as `parse_heartbeat`.
+    """
+    try:
+        return _heartbeat(msgspec.convert(fields, _Heartbeat))
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error)) from None
+
+
+def _heartbeat(beat: _Heartbeat) -> Heartbeat:
     return Heartbeat(
         interval=beat.interval,
         sdk=Sdk(beat.sdk.name, beat.sdk.version) if beat.sdk and beat.sdk.name else None,
@@ -87,13 +106,6 @@ def parse_heartbeat(body: bytes) -> Heartbeat:
         ),
         config=msgspec.json.encode(beat.config).decode() if beat.config else None,
     )
-
-
-def _convert(fields: dict[str, Any]) -> _Heartbeat:
-    try:
-        return msgspec.convert(fields, _Heartbeat)
-    except msgspec.ValidationError as error:
-        raise _wrong_type(str(error)) from None
 
 
 def _wrong_type(message: str) -> WrongType:

@@ -2,81 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from .onboarding import Signal, Stage
-from .problems import MAX_SHOWN, PROBLEMS, Cure
-from .project import Project
-from .state import Record, Value
+from .codes import Code
+from .features import Feature, features_of
+from .onboarding import Signal
+from .problems import PROBLEMS, Finding, deadlines, filled, problems_of
+from .reading import Reading
 
 PING = b'{"type":"ping"}'
 DELAYED = b'{"type":"delayed"}'
-
-QUIET_AFTER = 2.5
-"""Intervals without a promised beat after which a project is quiet."""
 
 
 def goodbye(retry_in: float) -> bytes:
     """The message before a planned close. `retry_in` in seconds."""
     return msgspec.json.encode({"type": "goodbye", "retry_in": round(retry_in, 1)})
-
-
-class Liveness(StrEnum):
-    """Whether the application runs now, as far as its signals tell."""
-
-    NEVER = "never"
-    LIVE = "live"
-    QUIET = "quiet"
-    SEEN = "seen"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One consistent read of a project from the store.
-
-    Args:
-        version: larger than any before it in the same epoch.
-        now: the store's clock at the read, in milliseconds.
-    """
-
-    project: Project
-    epoch: str
-    version: int
-    state: Record
-    now: int
-
-    @property
-    def interval(self) -> float | None:
-        """Seconds between promised beats."""
-        text = _text(self.state.get("interval"))
-        return float(text) if text else None
-
-    @property
-    def quiet_at(self) -> int | None:
-        """When a live project will be quiet, in milliseconds; none for one that promised nothing."""
-        seen = self.state.get("last_seen_at")
-        if self.interval is None or not isinstance(seen, int):
-            return None
-        return seen + int(self.interval * QUIET_AFTER * 1000)
-
-    @property
-    def liveness(self) -> Liveness:
-        """The state of the liveness at `now`."""
-        if "last_seen_at" not in self.state:
-            return Liveness.NEVER
-        if self.quiet_at is None:
-            return Liveness.SEEN
-        return Liveness.LIVE if self.now < self.quiet_at else Liveness.QUIET
-
-    @property
-    def etag(self) -> str:
-        """Changes whenever the snapshot does."""
-        return f'"{self.epoch}-{self.version}-{self.liveness}"'
 
 
 def snapshot(reading: Reading, event_url: str | None = None) -> dict[str, Any]:
@@ -85,27 +30,28 @@ def snapshot(reading: Reading, event_url: str | None = None) -> dict[str, Any]:
     Args:
         event_url: where "View my error" leads, with `{project}` and `{event_id}` to be filled in.
     """
-    state = reading.state
-    stage = state.get("stage", 0)
     return {
         "type": "snapshot",
         "project": str(reading.project.id),
         "epoch": reading.epoch,
         "version": reading.version,
         "now": iso(reading.now),
-        "stage": Stage(stage if isinstance(stage, int) else 0).word,
-        "connected_at": _time(state.get("connected_at")),
-        "first_error": _first_error(state.get("first_error"), reading.project.id, event_url),
+        "stage": reading.stage.word,
+        "connected_at": _time(reading.time("connected_at")),
+        "first_error": _first_error(reading, event_url),
         "liveness": {
             "state": reading.liveness.value,
-            "last_seen_at": _time(state.get("last_seen_at")),
+            "last_seen_at": _time(reading.time("last_seen_at")),
             "interval": reading.interval,
         },
-        "sdk": _sdk(state),
-        "app": {name: _text(state.get(name)) for name in ("release", "environment", "runtime")},
-        "config": _decoded(state.get("config")) or {},
-        "signals": _signals(state),
-        "problems": _problems(state),
+        "sdk": reading.sdk,
+        "app": {name: reading.text(name) for name in ("release", "environment", "runtime")},
+        "config": reading.decoded("config") or {},
+        "inferred": reading.inferred,
+        "features": [_feature(feature) for feature in features_of(reading)],
+        "checked_at": _time(reading.time("checked_at")),
+        "signals": _signals(reading),
+        "problems": [_problem(code, finding, reading.family) for code, finding in problems_of(reading)],
     }
 
 
@@ -114,79 +60,89 @@ def encode_snapshot(reading: Reading, event_url: str | None = None) -> bytes:
     return msgspec.json.encode(snapshot(reading, event_url))
 
 
+def health(reading: Reading) -> dict[str, Any]:
+    """How far a project is, for whoever has its key: what an SDK or a script may ask."""
+    return {
+        "stage": reading.stage.word,
+        "connected_at": _time(reading.time("connected_at")),
+        "last_seen_at": _time(reading.time("last_seen_at")),
+        "liveness": reading.liveness.value,
+        "problems": [code.value for code, finding in problems_of(reading) if not finding.resolved],
+        "now": iso(reading.now),
+    }
+
+
+def next_change(reading: Reading) -> int | None:
+    """When the snapshot will change by time alone, in milliseconds, or None."""
+    times: Iterable[int] = deadlines(reading) if reading.quiet_at is None else (*deadlines(reading), reading.quiet_at)
+    return min((at for at in times if at > reading.now), default=None)
+
+
+def has_aged(reading: Reading) -> bool:
+    """Whether the snapshot has changed by time alone since it got its version, which tells the time in microseconds."""
+    at = next_change(replace(reading, now=reading.version // 1000))
+    return at is not None and at <= reading.now
+
+
+def etag(reading: Reading) -> str:
+    """Changes whenever the snapshot does, but for its `now`."""
+    open_problems = sum(not finding.resolved for _, finding in problems_of(reading))
+    return f'"{reading.epoch}-{reading.version}-{reading.liveness}-{open_problems}"'
+
+
 def iso(at: int) -> str:
     """A time in milliseconds as `2026-11-22T13:26:28.664Z`."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _time(value: Value | None) -> str | None:
-    return iso(value) if isinstance(value, int) else None
+def _time(at: int | None) -> str | None:
+    return None if at is None else iso(at)
 
 
-def _text(value: Value | None) -> str | None:
-    return value[1] if isinstance(value, tuple) else None
-
-
-def _decoded(value: Value | None) -> Any:
-    text = _text(value)
-    return msgspec.json.decode(text) if text else None
-
-
-def _first_error(value: Value | None, project_id: int, event_url: str | None) -> dict[str, Any] | None:
+def _first_error(reading: Reading, event_url: str | None) -> dict[str, Any] | None:
+    value = reading.state.get("first_error")
     if not isinstance(value, tuple):
         return None
     fields = msgspec.json.decode(value[1])
     event_id = fields.pop("event_id")
-    url = event_url and event_url.replace("{project}", str(project_id)).replace("{event_id}", event_id)
+    url = event_url and event_url.replace("{project}", str(reading.project.id)).replace("{event_id}", event_id)
     return {"event_id": event_id, "received_at": iso(value[0]), **fields, "url": url}
 
 
-def _sdk(state: Record) -> dict[str, Any] | None:
-    """The name with the framework, which only payloads have, as long as both speak of the same SDK."""
-    client, payload = state.get("client_sdk"), state.get("payload_sdk")
-    if isinstance(client, tuple) and isinstance(payload, tuple):
-        outer, inner = msgspec.json.decode(client[1]), msgspec.json.decode(payload[1])
-        same = inner["name"].startswith(outer["name"]) and inner["version"] == outer["version"]
-        return dict(inner if same or payload[0] >= client[0] else outer)
-    fields = _decoded(payload) or _decoded(client)
-    return dict(fields) if fields else None
+def _feature(feature: Feature) -> dict[str, Any]:
+    return {
+        "name": feature.name,
+        "state": feature.state.value,
+        "first_at": _time(feature.first_at),
+        "inferred": feature.inferred,
+    }
 
 
-def _signals(state: Record) -> dict[str, dict[str, str | None]]:
-    seen = [signal for signal in Signal if f"signal.{signal}.first_at" in state]
-    signals = {
-        str(signal): {part: _time(state.get(f"signal.{signal}.{part}")) for part in ("first_at", "last_at")}
-        for signal in seen
+def _signals(reading: Reading) -> dict[str, dict[str, str | None]]:
+    signals: dict[str, dict[str, str | None]] = {
+        str(signal): {"first_at": _time(reading.first(signal)), "last_at": _time(reading.last(signal))}
+        for signal in Signal
+        if reading.first(signal) is not None
     }
     if Signal.ERROR in signals:
-        signals[Signal.ERROR]["event_id"] = _text(state.get("signal.error.event_id"))
+        signals[Signal.ERROR]["event_id"] = reading.text("signal.error.event_id")
     return signals
 
 
-def _problems(state: Record) -> list[dict[str, Any]]:
-    """Unresolved first, then the newest; at most `MAX_SHOWN`."""
-    found = [_problem(code, state) for code in PROBLEMS if f"problem.{code}.count" in state]
-    found.sort(key=lambda problem: problem["last_at"] or "", reverse=True)
-    return sorted(found, key=lambda problem: bool(problem["resolved"]))[:MAX_SHOWN]
-
-
-def _problem(code: str, state: Record) -> dict[str, Any]:
+def _problem(code: Code, finding: Finding, family: str) -> dict[str, Any]:
     rule = PROBLEMS[code]
+    fix = rule.fix_for(family)
     return {
-        "code": code,
-        "severity": rule.severity,
-        "summary": rule.summary,
-        "hint": rule.hint,
-        "evidence": _decoded(state.get(f"problem.{code}.evidence")) or {},
-        "count": state.get(f"problem.{code}.count"),
-        "first_at": _time(state.get(f"problem.{code}.first_at")),
-        "last_at": _time(state.get(f"problem.{code}.last_at")),
-        "resolved": _is_resolved(rule.cure, state.get(f"problem.{code}.last_at"), state),
+        "code": code.value,
+        "severity": rule.severity.name.lower(),
+        "summary": filled(rule.summary, finding.evidence),
+        "hint": filled(rule.hint, finding.evidence),
+        "checks": finding.checks,
+        "fix": fix and filled(fix, finding.evidence),
+        "docs": f"problems#{code}",
+        "evidence": finding.evidence,
+        "count": finding.count,
+        "first_at": iso(finding.first_at),
+        "last_at": iso(finding.last_at),
+        "resolved": finding.resolved,
     }
-
-
-def _is_resolved(cure: Cure, seen: Value | None, state: Record) -> bool:
-    if cure is Cure.ERROR:
-        return "first_error" in state
-    cured = state.get("last_seen_at" if cure is Cure.ANY_KEY else "accepted_at")
-    return isinstance(cured, int) and isinstance(seen, int) and cured > seen

@@ -9,12 +9,13 @@ Times are whole milliseconds since the Unix epoch, by the clock of whoever holds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from .codes import RECORDED
 from .onboarding import Signal
-from .problems import PROBLEMS
 
 
 class Join(StrEnum):
@@ -22,6 +23,8 @@ class Join(StrEnum):
 
     EARLIEST = "earliest"
     """A time; the smaller one wins."""
+    MARK = "mark"
+    """A time that no viewer waits for; the smaller one wins, and the version stays."""
     LATEST = "latest"
     """A time; the larger one wins."""
     MAX = "max"
@@ -39,56 +42,79 @@ Value: TypeAlias = int | Stamped
 Record: TypeAlias = Mapping[str, Value]
 State: TypeAlias = dict[str, Value]
 
-TIMES = frozenset({Join.EARLIEST, Join.LATEST})
+TIMES = frozenset({Join.EARLIEST, Join.LATEST, Join.MARK})
 STAMPED = frozenset({Join.ONCE, Join.LAST})
+
+INFERRED = ("traces_sample_rate", "integrations")
+"""What is concluded of the configuration from ordinary traffic, as JSON."""
+DROP_REASONS = (
+    "before_send", "event_processor", "sample_rate", "network_error", "send_error", "queue_overflow",
+    "cache_overflow", "buffer_overflow", "backpressure", "internal_sdk_error", "own rules",
+)  # fmt: skip
+"""Why SDKs drop, as client reports say it; whatever else they say counts as the last."""
+DROP_CATEGORIES = (
+    "error", "transaction", "span", "session", "attachment", "monitor", "profile", "profile_chunk", "replay",
+    "feedback", "log_item", "log_byte", "trace_metric", "metric_bucket", "security", "default",
+)  # fmt: skip
+"""What SDKs drop; whatever else counts as the last."""
 
 
 def _joins() -> Iterable[tuple[str, Join]]:
     yield "stage", Join.MAX
     yield "connected_at", Join.EARLIEST
     yield "last_seen_at", Join.LATEST
-    yield "accepted_at", Join.LATEST
+    for field in ("accepted_at", "envelope_at", "in_time_at", "checked_at", "preflight_at"):
+        yield field, Join.LATEST
+    yield "watched_at", Join.MARK
     yield "first_error", Join.ONCE
     for field in ("client_sdk", "payload_sdk", "release", "environment", "runtime", "config", "interval"):
         yield field, Join.LAST
+    for name in INFERRED:
+        yield f"inferred.{name}", Join.LAST
     for signal in Signal:
         yield f"signal.{signal}.first_at", Join.EARLIEST
         yield f"signal.{signal}.last_at", Join.LATEST
     yield "signal.error.event_id", Join.LAST
-    for code in PROBLEMS:
+    for code in RECORDED:
         yield f"problem.{code}.count", Join.SUM
         yield f"problem.{code}.first_at", Join.EARLIEST
         yield f"problem.{code}.last_at", Join.LATEST
         yield f"problem.{code}.evidence", Join.LAST
+    for reason in DROP_REASONS:
+        for category in DROP_CATEGORIES:
+            yield f"dropped.{reason}.{category}", Join.SUM
 
 
 JOINS: dict[str, Join] = dict(_joins())
 """Every field that a state can have: the state of a project is bounded by this table."""
 
 
-def join_value(kind: Join, old: Value, new: Value) -> Value:
-    """Join two values of one field; `old` is what is held."""
-    if kind is Join.ONCE:
-        return old
-    if isinstance(old, int) and isinstance(new, int):
-        return old + new if kind is Join.SUM else min(old, new) if kind is Join.EARLIEST else max(old, new)
-    return max(old, new)  # type: ignore[type-var]  # LAST: the later pair
-
-
-def join(state: State, record: Record) -> set[str]:
-    """Join a record into a state, in place.
-
-    Returns:
-        The fields whose value changed.
-    """
-    changed = set()
+def join(state: State, record: Record) -> bool:
+    """Join a record into a state, in place. Returns whether anything changed."""
+    changed = False
     for field, new in record.items():
         old = state.get(field)
-        value = new if old is None else join_value(JOINS[field], old, new)
-        if value != old:
-            state[field] = value
-            changed.add(field)
+        if old is None:
+            state[field] = new
+            changed = True
+        elif old != new or JOINS[field] is Join.SUM:
+            value = _JOINED[JOINS[field]](old, new)
+            if value != old:
+                state[field] = value
+                changed = True
     return changed
+
+
+_JOINED: dict[Join, Callable[[Any, Any], Value]] = {
+    Join.EARLIEST: min,
+    Join.MARK: min,
+    Join.LATEST: max,
+    Join.MAX: max,
+    Join.SUM: operator.add,
+    Join.ONCE: lambda old, _: old,
+    Join.LAST: max,  # of pairs: the later, ties by the text
+}
+"""How each join is computed, from what is held and what is new."""
 
 
 def is_news(state: Record, record: Record) -> bool:
@@ -102,6 +128,11 @@ def is_news(state: Record, record: Record) -> bool:
         if old is None or (JOINS[field] is Join.MAX and new > old):  # type: ignore[operator]
             return True
     return False
+
+
+def is_silent(record: Record) -> bool:
+    """Whether nothing in a record is for viewers."""
+    return all(JOINS[field] is Join.MARK for field in record)
 
 
 def decided(state: Record, record: Record) -> frozenset[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol, Self
 
-from ..core.messages import Reading
 from ..core.project import Project
+from ..core.reading import Reading
 from ..core.state import Record
 
 
@@ -56,8 +56,11 @@ class Store(Protocol):
     async def list(self, after: int, limit: int) -> list[Project]:
         """Projects with a larger id than `after`, by id."""
 
+    async def owner_of(self, key: str) -> int | None:
+        """The project that has a key, enabled or not; the smallest id, where several have it."""
+
     async def reset(self, project_id: int, epoch: str) -> bool:
-        """Start over in a new epoch; what was received before it is dropped. Returns whether there is such a project."""
+        """Start over in a new epoch; what was received before it is dropped. Returns whether there is a project."""
 
     async def read(self, project_id: int) -> Reading | None:
         """One consistent read of a project, or None."""

@@ -10,27 +10,32 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from ..core.dsn import MAX_PROJECT_ID
 from ..core.errors import SettingsError, StoreUnavailable
-from ..core.messages import Reading
 from ..core.project import Key, Project
-from ..core.state import Record, State, decided, join, newest, next_version
+from ..core.reading import Reading
+from ..core.state import Record, State, decided, is_silent, join, newest, next_version
 from . import Listener
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (
-    id INTEGER PRIMARY KEY, project TEXT NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL,
     epoch TEXT NOT NULL, epoch_at INTEGER NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL
 )
 """
+_KEYS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS keys (key TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID
+"""
 _COLUMNS = "project, epoch, epoch_at, version, state"
+
+_Rows = list[tuple[Any, ...]]  # the store's method hides the name `list`
 
 
 @dataclass(slots=True)
@@ -58,39 +63,23 @@ class EmbeddedStore:
         self._listeners: list[Listener] = []
 
     async def __aenter__(self) -> Self:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = self._path.with_name(self._path.name + ".lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(
-                f"FIRSTLIGHT_DATA: another process already serves {self._path}. "
-                "Stop it, name another file, or set REDIS_URL to serve with more than one."
-            ) from None
-        except OSError as error:
-            raise SettingsError(f"FIRSTLIGHT_DATA: cannot write to {self._path}: {error.strerror}.") from error
-        try:
-            self._db = sqlite3.connect(self._path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute(_SCHEMA)
-        except sqlite3.Error as error:
-            raise SettingsError(f"FIRSTLIGHT_DATA: {self._path} is not a usable database: {error}.") from error
+        with ExitStack() as opened:
+            opened.enter_context(self._lock())
+            self._db = opened.enter_context(closing(self._open()))
+            self._close = opened.pop_all().close
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self._db.close()
-        self._lock.close()
+        self._close()
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
     async def create(self, name: str, platform: str | None, key: str) -> Project:
         with self._transaction():
-            (largest,) = self._db.execute("SELECT max(id) FROM projects").fetchone()
-            number = self._free_id(largest or 0)
-            project = Project(number, name, platform, (Key(key),), self._now())
+            project = Project(self._free_id(), name, platform, (Key(key),), self._now())
             self._save(_Row(project, self._new_epoch(), self._now(), next_version(0, self._now()), {}))
+            self._index_keys(project)
         self._edited(project.id)
         return project
 
@@ -104,18 +93,25 @@ class EmbeddedStore:
                 now = self._now()
                 row = _Row(replace(project, created_at=now), self._new_epoch(), now, next_version(0, now), {})
             self._save(row)
+            self._index_keys(project)
         self._edited(project.id)
         return row.project
 
     async def delete(self, project_id: int) -> bool:
         with self._transaction():
             found = self._db.execute("DELETE FROM projects WHERE id = ?", (project_id,)).rowcount > 0
+            self._query("DELETE FROM keys WHERE id = ?", (project_id,))
         self._edited(project_id)
         return found
 
     async def list(self, after: int, limit: int) -> list[Project]:
         rows = self._query("SELECT project FROM projects WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
         return [msgspec.json.decode(text, type=Project) for (text,) in rows]
+
+    async def owner_of(self, key: str) -> int | None:
+        number: int | None
+        ((number,),) = self._query("SELECT min(id) FROM keys WHERE key = ?", (key,))
+        return number
 
     async def reset(self, project_id: int, epoch: str) -> bool:
         with self._transaction():
@@ -131,7 +127,8 @@ class EmbeddedStore:
         return Reading(row.project, row.epoch, row.version, row.state, self._now()) if row else None
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
-        rows = ((number, self._query("SELECT epoch, version FROM projects WHERE id = ?", (number,))) for number in project_ids)
+        query = "SELECT epoch, version FROM projects WHERE id = ?"
+        rows = ((number, self._query(query, (number,))) for number in project_ids)
         return {number: found[0] for number, found in rows if found}
 
     async def record(self, records: Mapping[int, Record], now: int) -> Mapping[int, frozenset[str]]:
@@ -144,9 +141,10 @@ class EmbeddedStore:
                     continue
                 firsts[number] = decided(row.state, record)
                 if join(row.state, record):
-                    row.version = next_version(row.version, now)
+                    if not is_silent(record):
+                        row.version = next_version(row.version, now)
+                        changed.append(number)
                     self._save(row)
-                    changed.append(number)
         for number in changed:
             self._changed(number)
         return firsts
@@ -163,16 +161,46 @@ class EmbeddedStore:
     async def ping(self) -> None:
         self._query("SELECT 1", ())
 
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            lock = self._path.with_name(self._path.name + ".lock").open("w")
+        except OSError as error:
+            raise SettingsError(f"FIRSTLIGHT_DATA: cannot write to {self._path}: {error.strerror}.") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise SettingsError(
+                    f"FIRSTLIGHT_DATA: another process already serves {self._path}. "
+                    "Stop it, name another file, or set REDIS_URL to serve with more than one."
+                ) from None
+            yield
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            with ExitStack() as opened:
+                db = opened.enter_context(closing(sqlite3.connect(self._path, isolation_level=None)))
+                for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", _SCHEMA, _KEYS_SCHEMA):
+                    db.execute(statement)
+                opened.pop_all()
+        except sqlite3.Error as error:
+            raise SettingsError(f"FIRSTLIGHT_DATA: {self._path} is not a usable database: {error}.") from error
+        return db
+
     def _now(self) -> int:
         return int(self._clock() * 1000)
 
-    def _free_id(self, largest: int) -> int:
+    def _free_id(self) -> int:
+        """One above the largest that ever was: a token for a deleted project must not open another one."""
+        used = self._query("SELECT seq FROM sqlite_sequence WHERE name = 'projects'", ())
+        largest = used[0][0] if used else 0
         if largest < MAX_PROJECT_ID:
-            return largest + 1
-        (number,) = self._query(
-            "SELECT min(id) + 1 FROM projects AS p WHERE NOT EXISTS (SELECT 1 FROM projects WHERE id = p.id + 1)", ()
-        )[0]
-        return int(number)
+            return int(largest) + 1
+        ids = "(SELECT 0 AS id UNION ALL SELECT id FROM projects)"
+        gap = f"SELECT min(id) + 1 FROM {ids} AS p WHERE NOT EXISTS (SELECT 1 FROM projects WHERE id = p.id + 1)"
+        return int(self._query(gap, ())[0][0])
 
     def _load(self, project_id: int) -> _Row | None:
         rows = self._query(f"SELECT {_COLUMNS} FROM projects WHERE id = ?", (project_id,))
@@ -182,6 +210,11 @@ class EmbeddedStore:
         return _Row(
             msgspec.json.decode(project, type=Project), epoch, epoch_at, version, msgspec.json.decode(state, type=State)
         )
+
+    def _index_keys(self, project: Project) -> None:
+        self._query("DELETE FROM keys WHERE id = ?", (project.id,))
+        for key in project.keys:
+            self._query("INSERT OR IGNORE INTO keys VALUES (?, ?)", (key.key, project.id))
 
     def _save(self, row: _Row) -> None:
         self._query(
@@ -196,7 +229,7 @@ class EmbeddedStore:
             ),
         )
 
-    def _query(self, sql: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
+    def _query(self, sql: str, values: tuple[object, ...]) -> _Rows:
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlite3.Error as error:  # a full or vanished disk
@@ -207,10 +240,11 @@ class EmbeddedStore:
         self._query("BEGIN IMMEDIATE", ())
         try:
             yield
+            self._query("COMMIT", ())
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # some errors roll back by themselves
+                self._db.execute("ROLLBACK")
             raise
-        self._query("COMMIT", ())
 
     def _changed(self, project_id: int) -> None:
         for listener in self._listeners:

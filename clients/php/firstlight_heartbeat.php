@@ -1,0 +1,306 @@
+<?php
+// MIT License. Part of Firstlight. Copy this file into your project; it needs nothing but PHP 7.4 or newer.
+/**
+ * Tells a Firstlight server that your application runs, and how its Sentry SDK is set up.
+ *
+ *     require __DIR__ . '/firstlight_heartbeat.php';
+ *     Firstlight\start();      // after Sentry\init([…])
+ *     Firstlight\start($dsn);  // without an SDK
+ *
+ * PHP has no background thread. On the web every request is a start: of those, one in `interval` seconds (30) sends,
+ * when the page has been sent. A command-line program sends each time it starts; what cannot be sent at once is sent
+ * when it ends, so a worker that runs for long should take its time: `Firstlight\start($dsn, ['wait' => 1.0])`.
+ *
+ * It never throws, and prints nothing unless `debug` is set.
+ */
+
+namespace Firstlight;
+
+const VERSION = '0.1.0';
+const TIMEOUT = 5.0; // seconds, after the page was sent
+const EXIT_WAIT = 0.05; // seconds, where somebody waits for the end
+const START_WAIT = 0.003;
+const MAX_BACKOFF = 300;
+const RATE_LIMITED = 60; // what SDKs wait after a 429 without Retry-After
+const REFUSED = 3600; // after an answer that will not change until somebody changes the DSN
+const DSN = '~^(https?)://(\w+)(?::\w*)?@([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?((?:/[\w.\~%-]+)*)/([1-9]\d{0,18})/?$~D';
+
+/**
+ * Sends one heartbeat. Returns at once.
+ *
+ * @param string|null $dsn     default: that of the Sentry SDK, else the environment's SENTRY_DSN
+ * @param array       $options release, environment, debug; interval (seconds, on the web); wait (seconds, elsewhere)
+ */
+function start(?string $dsn = null, array $options = []): void
+{
+    static $started = [];
+    $debug = (bool) ($options['debug'] ?? false);
+    set_error_handler(static fn () => true); // a warning is not the application's business
+    try {
+        $sdk = sdk();
+        $debug = (bool) ($options['debug'] ?? $sdk['config']['debug'] ?? false);
+        if (!preg_match(DSN, trim($dsn ?: $sdk['dsn'] ?: (string) getenv('SENTRY_DSN')), $parts)) {
+            say($debug, 'no heartbeat: there is no valid DSN');
+            return;
+        }
+        if (isset($started[$parts[0] . getmypid()])) {
+            return;
+        }
+        $started[$parts[0] . getmypid()] = true;
+        $body = array_filter([
+            'type' => 'heartbeat',
+            'sdk' => $sdk['sdk'],
+            'release' => text($options['release'] ?? $sdk['release'] ?: getenv('SENTRY_RELEASE')),
+            'environment' => text($options['environment'] ?? $sdk['environment'] ?: getenv('SENTRY_ENVIRONMENT')),
+            'runtime' => ['name' => 'php', 'version' => PHP_VERSION],
+            'config' => $sdk['config'],
+        ]);
+        $onWeb = !in_array(PHP_SAPI, ['cli', 'phpdbg', 'embed'], true);
+        $interval = max(1, min(3600, (int) ($options['interval'] ?? 30)));
+        $stamp = $onWeb ? new Stamp($parts[0], $interval) : null;
+        if ($stamp && !$stamp->isDue()) {
+            return;
+        }
+        $beat = new Beat($parts, $body, $debug);
+        if (!$onWeb) {
+            $beat->work((float) ($options['wait'] ?? START_WAIT), isset($options['wait']));
+        }
+        $pid = getmypid();
+        register_shutdown_function(static function () use ($beat, $stamp, $pid) {
+            if ($pid === getmypid()) { // not in a child that was forked meanwhile
+                finish($beat, $stamp);
+            }
+        });
+    } catch (\Throwable $error) {
+        say($debug, 'no heartbeat: ' . $error->getMessage());
+    } finally {
+        restore_error_handler();
+    }
+}
+
+/** At the end of the program, or of the request: with the page sent, there is time. */
+function finish(Beat $beat, ?Stamp $stamp): void
+{
+    set_error_handler(static fn () => true);
+    try {
+        $isAlone = $stamp && function_exists('fastcgi_finish_request') && fastcgi_finish_request();
+        $beat->work($isAlone ? TIMEOUT : EXIT_WAIT, $stamp !== null);
+        if ($stamp) {
+            $stamp->note($beat->status, $beat->retryAfter);
+        }
+    } catch (\Throwable $error) {
+        return;
+    } finally {
+        restore_error_handler();
+    }
+}
+
+/** One request on a stream that never blocks. */
+final class Beat
+{
+    public int $status = 0;
+    public string $retryAfter = '';
+    private string $host;
+    private string $address;
+    private bool $isSecure;
+    private bool $debug;
+    private string $unsent;
+    private string $answer = '';
+    private string $phase = 'new';
+    /** @var resource|null */
+    private $stream;
+
+    public function __construct(array $parts, array $body, bool $debug)
+    {
+        [, $scheme, $key, $this->host, $port, $prefix, $project] = $parts;
+        $this->isSecure = $scheme === 'https';
+        $this->debug = $debug;
+        $this->address = 'tcp://' . $this->host . ($port ?: ($this->isSecure ? ':443' : ':80'));
+        $data = json_encode($body, JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES);
+        $this->unsent = implode("\r\n", [
+            "POST $prefix/api/$project/heartbeat/ HTTP/1.1",
+            "Host: {$this->host}$port",
+            'Connection: close',
+            'Content-Type: application/json',
+            'Content-Length: ' . strlen($data),
+            'User-Agent: firstlight.php/' . VERSION,
+            "X-Sentry-Auth: Sentry sentry_version=7, sentry_key=$key",
+            '',
+            $data,
+        ]);
+    }
+
+    /** Goes on for some seconds at most, until the request is written; or answered, if wanted. */
+    public function work(float $seconds, bool $wantsAnswer): void
+    {
+        $deadline = microtime(true) + $seconds;
+        while ($this->phase !== 'done' && !($this->phase === 'written' && !$wantsAnswer)) {
+            $left = $deadline - microtime(true);
+            if (!$this->step() && ($left <= 0 || !$this->wait($left))) {
+                return;
+            }
+        }
+    }
+
+    /** Does what can be done without waiting; false: wait. */
+    private function step(): bool
+    {
+        switch ($this->phase) {
+            case 'new':
+                return $this->connect();
+            case 'connecting':
+                if (stream_socket_get_name($this->stream, true) === false) {
+                    return $this->end('not connected');
+                }
+                $this->phase = $this->isSecure ? 'securing' : 'writing';
+                return true;
+            case 'securing':
+                $done = stream_socket_enable_crypto($this->stream, true, STREAM_CRYPTO_METHOD_TLS_CLIENT);
+                $this->phase = $done ? 'writing' : $this->phase;
+                return $done === false ? $this->end('no secure connection') : (bool) $done;
+            case 'writing':
+                $count = fwrite($this->stream, $this->unsent);
+                if ($count === false) {
+                    return $this->end('the connection broke');
+                }
+                $this->unsent = substr($this->unsent, $count);
+                $this->phase = $this->unsent === '' ? 'written' : $this->phase;
+                return $this->unsent === '';
+            default:
+                return $this->read();
+        }
+    }
+
+    private function connect(): bool
+    {
+        $context = stream_context_create(['ssl' => ['peer_name' => trim($this->host, '[]')]]);
+        $flags = STREAM_CLIENT_CONNECT | STREAM_CLIENT_ASYNC_CONNECT;
+        $stream = stream_socket_client($this->address, $number, $message, TIMEOUT, $flags, $context);
+        if (!$stream) {
+            return $this->end((string) $message);
+        }
+        stream_set_blocking($stream, false);
+        $this->stream = $stream;
+        $this->phase = 'connecting';
+        return false;
+    }
+
+    private function read(): bool
+    {
+        $this->answer .= fread($this->stream, 8192);
+        [$head] = explode("\r\n\r\n", $this->answer, 2);
+        if ($head === $this->answer && strlen($head) < 16384 && !feof($this->stream)) {
+            return false;
+        }
+        $this->status = preg_match('~^HTTP/1\.[01] (\d{3})\b~', $head, $found) ? (int) $found[1] : 0;
+        $this->retryAfter = preg_match('~\r\nretry-after:\s*(\d+)\s*(?:\r\n|$)~i', $head, $found) ? $found[1] : '';
+        return $this->end("answered {$this->status}");
+    }
+
+    private function wait(float $seconds): bool
+    {
+        $read = in_array($this->phase, ['securing', 'written'], true) ? [$this->stream] : [];
+        $write = in_array($this->phase, ['connecting', 'writing'], true) ? [$this->stream] : [];
+        $except = [];
+        return (bool) stream_select($read, $write, $except, (int) $seconds, (int) (fmod($seconds, 1) * 1e6));
+    }
+
+    private function end(string $how): bool
+    {
+        say($this->debug, "{$this->address} $how");
+        $this->phase = 'done';
+        return true;
+    }
+}
+
+/** Remembers between requests when the next heartbeat is due: a file whose time lies in the future. */
+final class Stamp
+{
+    private string $file;
+    private int $interval;
+
+    public function __construct(string $dsn, int $interval)
+    {
+        $this->interval = $interval;
+        $this->file = sys_get_temp_dir() . '/firstlight-' . md5($dsn . '|' . getmyuid() . '|' . $interval);
+    }
+
+    /** Whether it is time; if so, other requests are told that this one sends. */
+    public function isDue(): bool
+    {
+        clearstatcache(true, $this->file);
+        if (is_link($this->file) || (is_file($this->file) && filemtime($this->file) > time())) {
+            return false;
+        }
+        $this->next($this->interval, $this->failures());
+        return true;
+    }
+
+    public function note(int $status, string $retryAfter): void
+    {
+        if ($status >= 200 && $status < 300) {
+            $this->next($this->interval, 0);
+        } elseif (in_array($status, [400, 401, 403, 404], true)) {
+            $this->next(REFUSED, 0);
+        } elseif (($status === 429 || $status === 503) && $retryAfter !== '') {
+            $this->next(max(1, min(3600, (int) $retryAfter)) + 1, 0); // a file's time has whole seconds
+        } elseif ($status === 429) {
+            $this->next(RATE_LIMITED, 0);
+        } else {
+            $failures = min(10, $this->failures() + 1);
+            $backoff = min(2 ** $failures, MAX_BACKOFF);
+            $this->next(max($this->interval, random_int(intdiv($backoff, 2), $backoff)), $failures);
+        }
+    }
+
+    private function failures(): int
+    {
+        return (int) file_get_contents($this->file);
+    }
+
+    private function next(int $seconds, int $failures): void
+    {
+        file_put_contents($this->file, (string) $failures);
+        touch($this->file, time() + $seconds);
+    }
+}
+
+/** What the Sentry SDK knows, if the application uses it. */
+function sdk(): array
+{
+    $found = ['dsn' => '', 'release' => null, 'environment' => null, 'config' => []];
+    $found['sdk'] = ['name' => 'firstlight.php', 'version' => VERSION];
+    $client = class_exists('Sentry\SentrySdk', false) ? \Sentry\SentrySdk::getCurrentHub()->getClient() : null;
+    if (!$client) {
+        return $found;
+    }
+    $options = $client->getOptions();
+    $read = static fn (string $getter) => method_exists($options, $getter) ? $options->$getter() : null;
+    $found['sdk'] = ['name' => \Sentry\Client::SDK_IDENTIFIER, 'version' => \Sentry\Client::SDK_VERSION];
+    $found['dsn'] = (string) $read('getDsn');
+    $found['release'] = $read('getRelease');
+    $found['environment'] = $read('getEnvironment') ?? 'production'; // what the SDK puts into an event that has none
+    $config = [
+        'sample_rate' => $read('getSampleRate'),
+        'traces_sample_rate' => $read('getTracesSampleRate'),
+        'profiles_sample_rate' => $read('getProfilesSampleRate'),
+        'enable_logs' => $read('getEnableLogs'),
+        'enable_metrics' => $read('getEnableMetrics'),
+        'send_default_pii' => $read('shouldSendDefaultPii'),
+    ];
+    $found['config'] = array_filter($config, static fn ($value) => is_bool($value)
+        || ((is_float($value) || is_int($value)) && $value >= 0 && $value <= 1));
+    return $found;
+}
+
+function text($value): ?string
+{
+    return is_scalar($value) && (string) $value !== '' ? substr((string) $value, 0, 200) : null;
+}
+
+function say(bool $debug, string $message): void
+{
+    if ($debug) {
+        error_log("[firstlight] $message");
+    }
+}

@@ -1,0 +1,292 @@
+"""The `firstlight` command."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from . import __version__, client, serving
+from .app import Firstlight, create_app, open_store
+from .client import Client, Refused
+from .core.dsn import parse_dsn, parse_project_id
+from .core.errors import BadRequest, SettingsError
+from .demo import DemoServer
+from .doctor import Result, examine
+from .settings import Settings, is_loopback
+from .terminal import STAGES, Snapshot, Story, plain, step_line
+
+log = logging.getLogger("firstlight.command")
+
+WORKERS_APP = f"{__package__}.__main__:application"
+NOT_IN_THE_DEMO = frozenset(
+    {"REDIS_URL", "WEB_CONCURRENCY", "FIRSTLIGHT_SECRET", "FIRSTLIGHT_ADMIN_TOKEN", "FIRSTLIGHT_PUBLIC_URL"}
+)
+"""The demo is open, on loopback, and one process, whatever else is set."""
+
+TIMEOUT_HELP = "End with status 1 after so long. Until then, wait also for the server to come up."
+
+
+class _ProjectId(click.ParamType[str]):
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(parse_project_id(value))
+        except BadRequest:
+            self.fail(f"{value!r} is no project id: a whole number from 1.", param, ctx)
+
+
+PROJECT_ID = _ProjectId()
+
+
+class _BadSetting(click.ClickException):
+    exit_code = 2
+
+
+class _Command(click.Group):
+    """The command group: no traceback where a sentence says all."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise _BadSetting(str(error)) from None
+
+
+def _setting(flag: str, name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A flag that wins over the environment variable of this name."""
+    return click.option(flag, name, metavar=name, help=text)
+
+
+def _settings_with(flags: Mapping[str, str | None], env: Mapping[str, str]) -> dict[str, str]:
+    return {**env, **{name: value for name, value in flags.items() if value is not None}}
+
+
+@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="firstlight", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """See the first signals of an application arrive.
+
+    Firstlight is a real-time onboarding feedback server for products that speak the Sentry protocol. Start with
+    `firstlight demo`.
+    """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+@cli.command()
+@_setting("--host", "HOST", "Address to listen on; 127.0.0.1 unless set.")
+@_setting("--port", "PORT", "Port to listen on; 8000 unless set, 0 takes a free one.")
+@_setting("--redis-url", "REDIS_URL", "Keep state in this Redis. A password is better given by the variable.")
+@_setting("--data", "FIRSTLIGHT_DATA", "Keep state in this file, without Redis; firstlight.db unless set.")
+@_setting("--workers", "WEB_CONCURRENCY", "Processes; 1 unless set, more need Redis.")
+@_setting("--origins", "FIRSTLIGHT_ORIGINS", "Other origins whose pages may watch, with commas between them.")
+@_setting("--public-url", "FIRSTLIGHT_PUBLIC_URL", "What browsers and SDKs call this server.")
+@_setting("--event-url", "FIRSTLIGHT_EVENT_URL", "Where 'View my error' leads, with {project} and {event_id}.")
+@_setting("--max-body", "FIRSTLIGHT_MAX_BODY", "Bytes of one request; 20 MiB unless set.")
+def serve(**flags: str | None) -> None:
+    """Run the server.
+
+    Each flag is also an environment variable, the one that stands beside it; the flag wins. Secrets are only taken
+    from the environment: FIRSTLIGHT_SECRET signs viewer tokens, FIRSTLIGHT_ADMIN_TOKEN is for owners. Without a
+    secret the server is open, and for this machine only.
+    """
+    os.environ.update(_settings_with(flags, {}))  # workers read them there
+    settings = Settings.from_env(os.environ)
+    serving.raise_file_limit()
+    with serving.bind(settings, "firstlight serve") as listener:
+        if settings.workers > 1:
+            _serve_by_workers(settings, listener)
+        else:
+            serving.Server(serving.config(create_app(settings), settings)).run([listener])
+
+
+def _serve_by_workers(settings: Settings, listener: socket.socket) -> None:
+    supervisor = serving.Supervisor(serving.config(WORKERS_APP, settings), [listener])
+    asyncio.run(_try_store(settings))  # so that a bad REDIS_URL is said once, and not by every worker
+    if settings.is_open:
+        log.info(serving.OPEN)
+    supervisor.run()
+    if supervisor.failed:
+        sys.exit(1)
+
+
+async def _try_store(settings: Settings) -> None:
+    async with open_store(settings):
+        pass
+
+
+def application() -> Firstlight:
+    """What each worker serves; the flags were put into its environment."""
+    return create_app(Settings.from_env(os.environ))
+
+
+@cli.command()
+@_setting("--port", "PORT", "Port to listen on; 8000 unless set.")
+@_setting("--data", "FIRSTLIGHT_DATA", "File that keeps what was seen; firstlight.db unless set.")
+def demo(**flags: str | None) -> None:
+    """Try it: a server for this machine, with a project, told in the terminal."""
+    env = {name: value for name, value in os.environ.items() if name not in NOT_IN_THE_DEMO}
+    if not is_loopback(env.get("HOST", "")):
+        env["HOST"] = "127.0.0.1"
+    settings = Settings.from_env(_settings_with(flags, env))
+    with serving.bind(settings, "make demo") as listener:
+        DemoServer(serving.config(create_app(settings), settings, level="WARNING")).run([listener])
+    click.echo(f"\nStopped. What was seen is kept in {settings.data}.")
+
+
+def _on_server(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that talks to a running server."""
+    return click.option("--server", metavar="URL", help="Where it runs; FIRSTLIGHT_PUBLIC_URL unless given.")(command)
+
+
+def _client(server: str | None, *tokens: str) -> Client:
+    url = server or os.environ.get("FIRSTLIGHT_PUBLIC_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{url!r} must start with http:// or https://.", param_hint="--server")
+    return Client(url.rstrip("/"), next((os.environ[name] for name in tokens if os.environ.get(name)), None))
+
+
+def _owner(server: str | None) -> Client:
+    return _client(server, "FIRSTLIGHT_ADMIN_TOKEN")
+
+
+@cli.group()
+def project() -> None:
+    """Create, list and reset projects of a running server.
+
+    FIRSTLIGHT_ADMIN_TOKEN is shown to it where it is set.
+    """
+
+
+@project.command("create")
+@click.argument("name")
+@click.option("--platform", help="What the application is written in, such as python.")
+@_on_server
+def create_project(name: str, platform: str | None, server: str | None) -> None:
+    """Make a project, and print its DSN and its page."""
+    made = _owner(server).ask("POST", "/projects", name=name, **({"platform": platform} if platform else {}))
+    click.echo(f"{click.style('Project', dim=True)} {made['id']}  {plain(made['name'])}")
+    click.echo(f"{made['dsn']}\n{made['url']}")
+
+
+@project.command("list")
+@_on_server
+def list_projects(server: str | None) -> None:
+    """List all projects: id, name, platform, DSN."""
+    owner, following = _owner(server), "0"
+    while following:
+        page = owner.ask("GET", f"/projects?after={following}&limit=500")
+        for shown in page["projects"]:
+            fields = (shown["id"], shown["name"], shown["platform"] or "-", shown["dsn"] or "(no active key)")
+            click.echo("  ".join(plain(field) for field in fields))
+        following = page["next"]
+
+
+@project.command("reset")
+@click.argument("project_id", metavar="ID", type=PROJECT_ID)
+@_on_server
+def reset_project(project_id: str, server: str | None) -> None:
+    """Let a project start over: awaiting its SDK again."""
+    snapshot = _owner(server).ask("POST", f"/projects/{project_id}/reset")
+    click.echo(f"Project {snapshot['project']} is {snapshot['stage']} again.")
+
+
+@cli.command()
+@click.argument("project_id", metavar="PROJECT", type=PROJECT_ID)
+@click.option("--owner", is_flag=True, help="May also reset the project and change its keys.")
+@click.option("--days", type=click.IntRange(1, 30), help="How long it is good for.")
+@click.option("--hours", type=click.IntRange(1, 720), help="The same in hours; 12 unless given.")
+@_on_server
+def token(project_id: str, owner: bool, days: int | None, hours: int | None, server: str | None) -> None:
+    """Print a viewer's token, and on the next line the link that carries it."""
+    seconds = 3600 * (24 * days if days else hours or 12)
+    wanted = {"expires_in": seconds, **({"scope": "owner"} if owner else {})}
+    made = _owner(server).ask("POST", f"/projects/{project_id}/tokens", **wanted)
+    click.echo(f"{made['token']}\n{made['url']}")
+
+
+@cli.command()
+@click.argument("project_id", metavar="PROJECT", type=PROJECT_ID)
+@click.option("--until", type=click.Choice(STAGES[1:]), help="End with status 0 as soon as this stage is reached.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help=TIMEOUT_HELP)
+@_on_server
+def watch(project_id: str, until: str | None, timeout: float | None, server: str | None) -> None:
+    """Follow a project live, here in the terminal.
+
+    Shows the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one.
+    """
+    story = Story()
+
+    def seen(snapshot: Snapshot) -> bool:
+        for line in story.lines(snapshot):
+            click.echo(line)
+        return until is not None and story.has_reached(until)
+
+    async def follow() -> None:
+        async with asyncio.timeout(timeout):
+            await viewer.watch(project_id, seen, patient=timeout is not None)
+
+    viewer = _client(server, "FIRSTLIGHT_TOKEN", "FIRSTLIGHT_ADMIN_TOKEN")
+    try:
+        asyncio.run(follow())
+    except TimeoutError:
+        raise Refused(f"Not {until or 'ended'} within {timeout:g} seconds.") from None
+    except KeyboardInterrupt:
+        click.echo()
+
+
+@cli.command()
+@click.argument("signal", type=click.Choice(["heartbeat", "error", "message"]))
+@click.argument("dsn")
+def send(signal: str, dsn: str) -> None:
+    """Send one signal to a DSN, as an SDK would."""
+    try:
+        answer = client.send(signal, parse_dsn(dsn))
+    except BadRequest as error:
+        raise click.BadParameter(str(error), param_hint="DSN") from None
+    if answer.status >= 300:
+        raise Refused(answer.detail)
+    click.echo(f"{answer.status}  {json.dumps(answer.body)}")
+
+
+@cli.command()
+@click.argument("dsn")
+def doctor(dsn: str) -> None:
+    """Look at the way from here to a DSN, step by step, and say what to mend.
+
+    Run it where your app runs. Ends with status 1 where a step fails.
+    """
+    try:
+        parsed = parse_dsn(dsn)
+    except BadRequest as error:
+        raise click.BadParameter(str(error), param_hint="DSN") from None
+    token = os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN")
+    failed = False
+    for step in examine(parsed, token):
+        failed = failed or step.result is Result.FAILED
+        click.echo(step_line(step.name, step.result, step.said, step.fix))
+    if failed:
+        raise SystemExit(1)
+
+
+def main() -> None:
+    """The entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where the terminal has no ●
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,326 @@
+"""One request of an SDK, on its way from bytes to a record: who sends, what the body holds, what it proves."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode
+from uuid import uuid4
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from .answers import encode
+from .core.address import Address
+from .core.codes import Code
+from .core.dsn import (
+    MAX_TEXT,
+    Credentials,
+    Dsn,
+    check_length,
+    credentials_of,
+    mask,
+    one_of,
+    parse_auth_header,
+    parse_dsn,
+    parse_project_id,
+)
+from .core.encoding import Body, inflate_store_body
+from .core.envelope import Envelope, parse_envelope
+from .core.errors import (
+    BadRequest,
+    FirstlightError,
+    KeyOfOtherProject,
+    KeyRefused,
+    MalformedEnvelope,
+    ProjectMismatch,
+    RateLimited,
+    Refusal,
+    UnknownKey,
+    WrongMethod,
+    WrongPath,
+)
+from .core.events import Sdk
+from .core.facts import (
+    Facts,
+    client_of,
+    envelope_dsn,
+    facts_of_envelope,
+    facts_of_heartbeat,
+    facts_of_minidump,
+    facts_of_otlp,
+    facts_of_security,
+    facts_of_store,
+    record_of,
+    record_of_problem,
+    record_of_refusal,
+)
+from .core.messages import health, iso
+from .core.onboarding import Signal
+from .core.project import Project, check_key
+from .limits import Limiter
+from .recorder import UNKNOWN_SECONDS, Recorder
+
+BODY_SECONDS = 30.0
+"""How long a body may take to arrive; SDKs give up after that, too."""
+MAX_FIELDS = 50
+"""Fields of a query that are read."""
+MAX_SENTRY_DATA = 16 * 1024
+"""Bytes of a query that carries a whole event: what old browsers could send."""
+
+_WANTED = frozenset({b"x-sentry-auth", b"authorization", b"content-encoding", b"content-type", b"user-agent"})
+_EMPTY_ANSWER = b"{}"
+
+
+class Intake:
+    """One request on its way from bytes to a record."""
+
+    def __init__(self, scope: Scope, receive: Receive, address: Address, max_body: int) -> None:
+        self._scope = scope
+        self._address = address
+        self._receive = receive
+        self._max_body = max_body
+        self._recorder: Recorder = scope["state"]["recorder"]
+        self._limiter: Limiter = scope["state"]["limiter"]
+        self._headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED}
+        self._project_id = 0
+        self._key = ""
+        self._project: Project | None = None
+
+    async def take(self) -> bytes:
+        """Do what the request asks; return the body of the answer.
+
+        Raises:
+            Refusal: it is answered with an error, and stands on the page of the project that it named.
+            StoreUnavailable, Overloaded: it cannot be taken now.
+        """
+        self._project_id = parse_project_id(self._address.project)
+        try:
+            return await self._handler()(self)
+        except Refusal as refusal:
+            await self._note(refusal)
+            raise
+
+    def _handler(self) -> Handler:
+        address, method = self._address, self._scope["method"]
+        if not address.is_exact:
+            raise WrongPath(self._scope["path"], f"/api/{self._project_id}/{address.endpoint}/")
+        handler = HANDLERS.get((method, address.endpoint))
+        if handler is None:
+            raise WrongMethod(method, [name for name, endpoint in HANDLERS if endpoint == address.endpoint])
+        return handler
+
+    async def _record(self, facts: Facts) -> bytes:
+        record = record_of(facts, self._recorder.now())
+        if Signal.HEARTBEAT not in facts.signals and not self._recorder.is_news(self._project_id, record):
+            self._check_rate()
+        await self._recorder.record(self._project_id, record)
+        return _EMPTY_ANSWER if facts.event_id is None else encode({"id": facts.event_id})
+
+    def _check_rate(self) -> None:
+        wait = self._limiter.wait(self._project_id)
+        if wait:
+            raise RateLimited(math.ceil(wait))
+
+    async def note_preflight(self) -> None:
+        """Remember that a browser asked whether it may send; what it asks for must follow soon."""
+        if any(name == b"access-control-request-method" for name, _ in self._scope["headers"]):
+            with suppress(FirstlightError):  # it is answered already
+                project = await self._recorder.project(parse_project_id(self._address.project))
+                if project:
+                    await self._recorder.record(project.id, {"preflight_at": self._recorder.now()})
+
+    async def health(self) -> bytes:
+        """`GET heartbeat/`: how far the project is, for whoever has its key."""
+        await self._authorize(self._credentials())
+        reading = await self._recorder.read(self._project_id)
+        return encode(health(reading) if reading else {})
+
+    async def check(self) -> bytes:
+        """`POST check/`: nothing but the way; viewers see that it came, and it proves no SDK."""
+        await self._authorize(self._credentials())
+        size, now = len(await self._body()), self._recorder.now()
+        self._check_rate()
+        await self._recorder.record(self._project_id, {"checked_at": now}, at_once=True)
+        return encode({"received": size, "now": iso(now)})
+
+    async def heartbeat(self) -> bytes:
+        """`POST heartbeat/`."""
+        credentials = await self._authorize(self._credentials())
+        return await self._record(facts_of_heartbeat(await self._body(), self._client(credentials)))
+
+    async def store(self) -> bytes:
+        """`POST store/`: one event, as old SDKs send it."""
+        credentials = await self._authorize(self._credentials())
+        return await self._record_event(await self._body(), credentials)
+
+    async def store_by_query(self) -> bytes:
+        """`GET store/?sentry_data=`: as old browsers' SDKs sent it, with an image."""
+        query = self._scope["query_string"].decode("latin-1")[:MAX_SENTRY_DATA]
+        fields = dict(parse_qsl(query, max_num_fields=MAX_FIELDS))
+        data = fields.pop("sentry_data", "")
+        credentials = await self._authorize(_credentials_of("", "", urlencode(fields).encode()))
+        return await self._record_event(data.replace(" ", "+").encode("latin-1", "replace"), credentials)
+
+    async def security(self) -> bytes:
+        """`POST security/`, `csp-report/`: a browser's report."""
+        credentials = await self._authorize(self._credentials())
+        return await self._record(facts_of_security(await self._body(), self._client(credentials)))
+
+    async def minidump(self) -> bytes:
+        """`POST minidump/`: a native crash, as an upload of a form or as it is."""
+        credentials = await self._authorize(self._credentials())
+        return await self._record(facts_of_minidump(await self._body(), uuid4().hex, self._client(credentials)))
+
+    async def cron(self) -> bytes:
+        """`cron/{slug}/{key}/`: a check-in without an SDK; the key may also stand where it always does."""
+        in_path = Credentials(self._address.rest[1]) if len(self._address.rest) > 1 else None
+        credentials = await self._authorize(one_of(in_path, self._credentials()))
+        await self._body()
+        return await self._record(Facts(signals=frozenset({Signal.CHECK_IN}), client_sdk=self._client(credentials)))
+
+    async def traces(self) -> bytes:
+        """`POST integration/otlp/v1/traces`."""
+        return await self._otlp(Signal.TRANSACTION)
+
+    async def logs(self) -> bytes:
+        """`POST integration/otlp/v1/logs`."""
+        return await self._otlp(Signal.LOG)
+
+    async def envelope(self) -> bytes:
+        """`POST envelope/`. The key may stand in the envelope's header, as tunnels forward it: the body comes first."""
+        credentials = self._credentials()
+        if credentials:
+            await self._authorize(credentials)
+        envelope = parse_envelope(await self._body())
+        dsn = _dsn_of(envelope)
+        if dsn:
+            credentials = one_of(credentials, Credentials(dsn.key))
+        credentials = await self._authorize(credentials)
+        if dsn and dsn.project_id != self._project_id:
+            raise ProjectMismatch(
+                f"The envelope's DSN names project {dsn.project_id}, the URL project {self._project_id}. "
+                "Send it to the project of its DSN.",
+                evidence={"dsn": str(dsn.project_id), "url": str(self._project_id)},
+            )
+        return await self._record(facts_of_envelope(envelope, uuid4().hex, self._client(credentials)))
+
+    async def _otlp(self, signal: Signal) -> bytes:
+        credentials = await self._authorize(self._credentials())
+        content_type = self._headers.get(b"content-type", "")
+        return await self._record(facts_of_otlp(await self._body(), content_type, signal, self._client(credentials)))
+
+    async def _record_event(self, body: bytes, credentials: Credentials) -> bytes:
+        event = inflate_store_body(body, self._max_body)
+        return await self._record(facts_of_store(event, uuid4().hex, self._client(credentials)))
+
+    def _credentials(self) -> Credentials | None:
+        other = self._headers.get(b"authorization", "")  # often somebody else's, and long
+        authorization = other if other[:7].lower() == "sentry " else ""
+        return _credentials_of(self._headers.get(b"x-sentry-auth", ""), authorization, self._scope["query_string"])
+
+    def _client(self, credentials: Credentials) -> Sdk | None:
+        return client_of(credentials.client, self._headers.get(b"user-agent", "")[:MAX_TEXT])
+
+    async def _authorize(self, credentials: Credentials | None) -> Credentials:
+        found = credentials or one_of()
+        self._key = found.key
+        if self._project is None:
+            try:
+                self._project = check_key(await self._recorder.project(self._project_id), found.key)
+            except KeyRefused:  # what is remembered may be old: a corrected key must work at once
+                project = await self._recorder.project(self._project_id, max_age=UNKNOWN_SECONDS)
+                self._project = check_key(project, found.key)
+        return found
+
+    async def _body(self) -> bytes:
+        """The whole body, decompressed. Stops as soon as it is known to be too large."""
+        body = Body(self._headers.get(b"content-encoding", ""), self._max_body)
+        message = await self._receive()
+        if message.get("more_body"):
+            return await self._long_body(body, message)
+        self._feed(body, message)
+        return body.bytes()
+
+    async def _long_body(self, body: Body, message: Mapping[str, Any]) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while True:
+                    self._feed(body, message)
+                    if not message.get("more_body"):
+                        return body.bytes()
+                    message = await self._receive()
+        except TimeoutError:
+            raise BadRequest(f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from None
+
+    def _feed(self, body: Body, message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body.feed(message.get("body", b""))
+
+    async def _note(self, refusal: Refusal) -> None:
+        """Put a refusal on the page of the project that the URL names, if there is one."""
+        now = self._recorder.now()
+        if isinstance(refusal, UnknownKey) and await self._note_owner(now):
+            refusal = KeyOfOtherProject(refusal.evidence)
+        project = self._project or await self._recorder.project(self._project_id)
+        if project:
+            await self._recorder.record(project.id, record_of_refusal(refusal, self._project is not None, now))
+
+    async def _note_owner(self, now: int) -> bool:
+        """Where the key is another project's, tell that project's page, which is where somebody waits."""
+        owner = await self._recorder.owner_of(self._key)
+        if owner is None or owner == self._project_id:
+            return False
+        evidence = {"key": mask(self._key), "sent to project": str(self._project_id)}
+        await self._recorder.record(owner, record_of_problem(Code.KEY_OF_OTHER_PROJECT, evidence, now))
+        return True
+
+
+Handler: TypeAlias = Callable[[Intake], Awaitable[bytes]]
+
+HANDLERS: dict[tuple[str, str], Handler] = {
+    ("POST", "heartbeat"): Intake.heartbeat,
+    ("GET", "heartbeat"): Intake.health,
+    ("POST", "envelope"): Intake.envelope,
+    ("POST", "store"): Intake.store,
+    ("GET", "store"): Intake.store_by_query,
+    ("POST", "security"): Intake.security,
+    ("POST", "csp-report"): Intake.security,
+    ("POST", "minidump"): Intake.minidump,
+    ("POST", "cron"): Intake.cron,
+    ("PUT", "cron"): Intake.cron,
+    ("GET", "cron"): Intake.cron,
+    ("POST", "integration/otlp/v1/traces"): Intake.traces,
+    ("POST", "integration/otlp/v1/logs"): Intake.logs,
+    ("POST", "check"): Intake.check,
+}
+"""What each method on each endpoint does. What a body proves is decided in `core.facts`."""
+
+
+def _dsn_of(envelope: Envelope) -> Dsn | None:
+    text = envelope_dsn(envelope)
+    try:
+        return parse_dsn(text) if text else None
+    except BadRequest as error:
+        raise MalformedEnvelope(f"its header's dsn is not a DSN ({error})", 0, (text or "")[:8] + "…") from None
+
+
+@lru_cache(maxsize=4096)
+def _credentials_of(x_sentry_auth: str, authorization: str, query: bytes) -> Credentials | None:
+    """The key that stands around the body, or None. Cached: an SDK repeats it with every request."""
+    found = (parse_auth_header(x_sentry_auth), parse_auth_header(authorization), _query_credentials(query))
+    return one_of(*found) if any(found) else None
+
+
+def _query_credentials(query: bytes) -> Credentials | None:
+    text = query.decode("latin-1")
+    check_length("query", text)
+    try:
+        return credentials_of(parse_qsl(text, max_num_fields=MAX_FIELDS)) if text else None
+    except ValueError:
+        raise BadRequest("The query has too many fields.") from None

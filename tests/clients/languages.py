@@ -1,0 +1,164 @@
+"""The heartbeat clients, each with a small application in its language."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENTS = ROOT / "clients"
+PROGRAMS = Path(__file__).parent / "programs"
+MODULES = ROOT / "tests" / "sdk" / "node_modules"
+CACHE = Path(sys.prefix) / "cache"
+"""For what takes long to make; it goes with the virtual environment."""
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class App:
+    """An application in one language: `command MODE DSN [INTERVAL]`.
+
+    Modes: `run` until a line comes on stdin, `error` so, with an error then; `exit` at once; `time` so, and print how
+    many ms of computing and of waiting the start took; `fork`, where the parent ends at once; `none`, as `exit`, but
+    without a heartbeat client.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self, mode: str, dsn: str, interval: int | None = None) -> subprocess.Popen[str]:
+        """Start it, with pipes, and with nobody's settings."""
+        env = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        return subprocess.Popen(
+            [*self.command, mode, dsn, *([str(interval)] if interval else [])],
+            env={**env, **self.env},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, mode: str, dsn: str, interval: int | None = None) -> str:
+        """Run it to its end, which must be a good one; return all that it wrote."""
+        with self.started(mode, dsn, interval) as process:
+            return ended(process)
+
+    @contextmanager
+    def started(self, mode: str, dsn: str, interval: int | None = None) -> Iterator[subprocess.Popen[str]]:
+        """It runs as long as the context, at most."""
+        process = self.start(mode, dsn, interval)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """Let an application end, which it must do well and soon; return all that it wrote."""
+    output, _ = process.communicate("\n", timeout=10)
+    assert process.returncode == 0, output
+    return output
+
+
+def dsn_of(port: int, project: object = 42, prefix: str = "") -> str:
+    """The DSN of a local server."""
+    return f"http://{KEY}@127.0.0.1:{port}{prefix}/{project}"
+
+
+def _binary(name: str, package: str) -> str:
+    found = shutil.which(name)
+    assert found, f"{name} is not installed (Debian: apt install {package}; or run tests/system-packages)"
+    return found
+
+
+def python(sdk: str | None = None) -> App:
+    """Python, plain, with the newest SDK, or with an older one: `1.45.1`."""
+    path = [str(CLIENTS / "python")]
+    if sdk and sdk != "newest":
+        path.insert(0, str(_python_packages(f"sentry-sdk=={sdk}")))
+    env = {"PYTHONPATH": os.pathsep.join(path), "PYTHONWARNINGS": "default", **({"SDK": "1"} if sdk else {})}
+    return App(f"python {sdk or 'plain'}", (sys.executable, str(PROGRAMS / "app.py")), env)
+
+
+def _python_packages(requirement: str) -> Path:
+    """A folder with a package that the virtual environment has in another version; installed once."""
+    folder = CACHE / requirement
+    if not folder.exists():
+        uv = [str(Path(sys.prefix) / "bin" / "uv"), "pip", "install", "--quiet", "--python", sys.executable]
+        partial = folder.with_name(f"{folder.name}.{os.getpid()}")
+        subprocess.run([*uv, "--target", str(partial), requirement], check=True)
+        partial.rename(folder)
+    return folder
+
+
+def node(sdk: str | None = None) -> App:
+    """Node.js, plain or with the SDK that is installed under a name."""
+    env = {"CLIENT": (CLIENTS / "javascript" / "firstlight-heartbeat.js").as_uri()}
+    if sdk:
+        env["SDK"] = str(MODULES / sdk)
+    return App(f"node {sdk or 'plain'}", (_binary("node", "nodejs"), str(PROGRAMS / "app.mjs")), env)
+
+
+def ruby(sdk: bool = False) -> App:
+    """Ruby, plain or with the system's SDK."""
+    command = (_binary("ruby", "ruby"), str(PROGRAMS / "app.rb"))
+    return App(f"ruby {'sdk' if sdk else 'plain'}", command, {"SDK": "1"} if sdk else {})
+
+
+def php(sdk: bool = False) -> App:
+    """PHP, plain or with a stand-in for the SDK, which no system package brings."""
+    env = {"SDK": str(PROGRAMS / "standins" / "sentry.php")} if sdk else {}
+    return App(f"php {'sdk' if sdk else 'plain'}", (_binary("php", "php-cli"), str(PROGRAMS / "app.php")), env)
+
+
+def go(sdk: bool = False) -> App:
+    """Go, plain or with a stand-in for the SDK, whose versions need a newer compiler than systems have."""
+    return App(f"go {'sdk' if sdk else 'plain'}", (str(_go_binary()),), {"SDK": "1"} if sdk else {})
+
+
+@functools.cache
+def _go_binary() -> Path:
+    folder = CACHE / "go"
+    (folder / "firstlight").mkdir(parents=True, exist_ok=True)
+    shutil.copy(CLIENTS / "go" / "firstlight" / "heartbeat.go", folder / "firstlight")
+    shutil.copy(PROGRAMS / "main.go", folder)
+    standin = PROGRAMS / "standins" / "sentry-go"
+    (folder / "go.mod").write_text(
+        "module shop\n\ngo 1.18\n\nrequire github.com/getsentry/sentry-go v0.46.0\n\n"
+        f"replace github.com/getsentry/sentry-go => {standin}\n"
+    )
+    env = {**os.environ, "GOFLAGS": "-mod=mod", "GOPROXY": "off", "CGO_ENABLED": "1" if shutil.which("gcc") else "0"}
+    compiler = _binary("go", "golang-go")
+    subprocess.run([compiler, "build", "-o", "app", "."], cwd=folder, env=env, check=True)
+    return folder / "app"
+
+
+def shell(without: str | None = None) -> App:
+    """A POSIX shell; with a PATH that misses a command."""
+    env = {"CLIENT": str(CLIENTS / "shell" / "heartbeat.sh")}
+    if without:
+        env["PATH"] = str(_path_without(without))
+    return App(f"shell {f'without {without}' if without else 'plain'}", ("/bin/sh", str(PROGRAMS / "app.sh")), env)
+
+
+def _path_without(name: str) -> Path:
+    folder = CACHE / f"path-without-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in ("sh", "wget", "curl", "tr", "sed", "tail", "uname", "od", "sleep", "grep", "date"):
+        if each != name and not (folder / each).exists():
+            (folder / each).symlink_to(_binary(each, each))
+    return folder
+
+
+PLAIN = {"python": python, "node": node, "ruby": ruby, "php": php, "go": go, "shell": shell}
+"""What makes each language's application, without an SDK."""

@@ -1,0 +1,22 @@
+<?php
+
+// An application with a heartbeat client: `php app.php MODE DSN`. Under a web server: SERVE_DSN, and every request is one.
+
+[, $mode, $dsn] = $argv ?? [null, 'web', getenv('SERVE_DSN')];
+if (getenv('SDK')) {
+    require getenv('SDK');
+    $dsn = null;
+}
+$computed = getrusage()['ru_utime.tv_usec'];
+$started = hrtime(true);
+if ($mode !== 'none') {
+    require __DIR__ . '/../../../clients/php/firstlight_heartbeat.php';
+    $interval = $mode === 'web' ? ['interval' => (int) getenv('INTERVAL')] : [];
+    Firstlight\start($dsn, $interval);
+}
+if ($mode === 'time') {
+    echo (getrusage()['ru_utime.tv_usec'] - $computed) / 1e3, ' ', (hrtime(true) - $started) / 1e6;
+}
+if ($mode === 'run') {
+    fgets(STDIN);
+}

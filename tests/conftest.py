@@ -1,0 +1,63 @@
+"""Fixtures for all tests: real stores, on a real Redis where that is what is tested."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from server.stores import Store
+from server.stores.embedded import EmbeddedStore
+from server.stores.redis import RedisStore
+
+from .support.redis_server import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis for the whole session. Do not kill or stop it: `own_redis` is for that."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The address of an empty Redis."""
+    redis_server.command("FLUSHALL")
+    redis_server.command("CONFIG", "RESETSTAT")
+    return redis_server.url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, to be killed, stopped and restarted."""
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture(params=["embedded", "redis"])
+def closed_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A store on each backend in turn, not opened yet."""
+    if request.param == "redis":
+        return redis_store(request.getfixturevalue("redis_url"))
+    return EmbeddedStore(tmp_path / "firstlight.db", time.time, new_epoch)
+
+
+@pytest.fixture
+async def store(closed_store: Store) -> AsyncIterator[Store]:
+    """An open and empty store on each backend in turn."""
+    async with closed_store:
+        yield closed_store
+
+
+def redis_store(url: str, **seconds: float) -> RedisStore:
+    """A store on Redis that notices trouble fast; intervals as for RedisStore."""
+    return RedisStore(url, new_epoch, **{"backoff_seconds": 0.1, **seconds})
+
+
+def new_epoch() -> str:
+    """A fresh epoch."""
+    return uuid.uuid4().hex

@@ -1,0 +1,108 @@
+"""The onboarding page as a person sees it: the only place that knows how its elements are called."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+from playwright.async_api import Locator, Page, expect
+
+PATIENCE = 5_000
+"""Milliseconds in which an open page has to show what happened; measured figures are far below."""
+
+STAGES = ("awaiting", "connected", "first_error_received")
+HEADLINES = {
+    "awaiting": "Awaiting your SDK",
+    "connected": "SDK connected",
+    "first_error_received": "First error received",
+}
+TITLES = {"awaiting": "○ Awaiting", "connected": "● Connected", "first_error_received": "★ First error"}
+
+_WAIT = """([name, value]) => new Promise((done) => {
+  const check = () => document.body.dataset[name] === value && (observer.disconnect(), done());
+  const observer = new MutationObserver(check);
+  observer.observe(document.body, { attributes: true });
+  check();
+})"""
+
+
+@dataclass
+class Onboarding:
+    """One tab that shows the onboarding page of one project."""
+
+    page: Page
+    url: str
+
+    async def open(self) -> Onboarding:
+        """Load the page and wait until it is live and shows a snapshot."""
+        await self.page.goto(self.url)
+        return await self.is_live()
+
+    async def shows(self, stage: str, seconds: float = PATIENCE / 1000) -> Onboarding:
+        """Wait until the page shows a stage: in its state, its headline and its tab title. It is never reloaded."""
+        await self._data("stage", stage, seconds)
+        await expect(self.page.locator("#headline")).to_have_text(HEADLINES[stage])
+        await expect(self.page).to_have_title(_starts_with(TITLES[stage]))
+        return self
+
+    async def is_live(self, seconds: float = PATIENCE / 1000) -> Onboarding:
+        """Wait until the link is live and a snapshot has come."""
+        await self.link("live", "Live", seconds)
+        await expect(self.page.locator("body")).not_to_have_attribute("data-version", "0")
+        return self
+
+    async def link(self, state: str, words: str, seconds: float = PATIENCE / 1000) -> Onboarding:
+        """Wait until the link indicator is in a state and says so."""
+        await self._data("link", state, seconds)
+        await expect(self.page.locator("#link")).to_contain_text(words)
+        return self
+
+    async def is_at(self, version: int) -> Onboarding:
+        """Wait until exactly this version is shown."""
+        await self._data("version", str(version), PATIENCE / 1000)
+        return self
+
+    async def moments(self) -> dict[str, float]:
+        """When each stage was first drawn, in seconds since the Unix epoch."""
+        moments = await self.page.evaluate("window.__moments")
+        return {stage: at / 1000 for stage, at in moments.items()}
+
+    async def version(self) -> int:
+        """The version of the snapshot that is shown."""
+        return int(await self.page.locator("body").get_attribute("data-version") or 0)
+
+    async def snippet(self, step: str) -> str:
+        """The code that the page offers to copy for a step: install, configure or error."""
+        await expect(self.page.locator(f"#code-{step} pre")).to_be_visible()
+        return await self.page.locator(f"#code-{step} pre").inner_text() + "\n"
+
+    async def panel(self) -> str:
+        """All that the page says about what it sees."""
+        return await self.page.locator("#see").inner_text()
+
+    def problem(self, code: str) -> Locator:
+        """One problem's row."""
+        return self.page.locator(f'#problems [data-code="{code}"]')
+
+    def frames(self) -> Locator:
+        """The rows of the first error's frames."""
+        return self.page.locator("#first-error .frames li")
+
+    @property
+    def spoken(self) -> Locator:
+        """The live region: what a screen reader is told."""
+        return self.page.locator("#status")
+
+    async def _data(self, name: str, value: str, seconds: float) -> None:
+        """Wait for an attribute of the body, without polling."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.page.evaluate(_WAIT, [name, value])
+        except TimeoutError:
+            shown = await self.page.evaluate("({ ...document.body.dataset, panel: document.body.innerText })")
+            raise AssertionError(f"data-{name} is not {value!r} after {seconds} s: {shown}") from None
+
+
+def _starts_with(text: str) -> re.Pattern[str]:
+    return re.compile("^" + re.escape(text))

@@ -1,0 +1,286 @@
+"""The page for everybody: by keyboard, by ear, on a narrow screen, without motion, in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import httpx2
+import pytest
+from playwright.async_api import Page, Response, expect
+
+from tests.support.waiting import until_answer
+
+from . import signals
+from .apps import MODULES
+from .conftest import MakeProject, Project, Stage
+from .onboarding import Onboarding
+
+AXE = (MODULES / "axe-core" / "axe.min.js").read_text()
+NARROW = {"width": 390, "height": 844}
+MAX_BYTES = 60 * 1024
+
+_FOCUS = """() => {
+  const node = document.activeElement;
+  if (!node || node === document.body) return null;
+  const style = getComputedStyle(node), box = node.getBoundingClientRect();
+  return {
+    name: node.id || node.getAttribute("aria-label") || node.textContent.trim().slice(0, 40),
+    visible: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    within: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
+  };
+}"""
+_CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")]
+  .filter((node) => !node.disabled && node.checkVisibility() && !node.closest("[inert]"))
+  .map((node) => node.id || node.getAttribute("aria-label") || node.textContent.trim().slice(0, 40))"""
+
+_FROM_THE_TOP = """() => {
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
+  scrollTo(0, 0);
+}"""
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds, as lines that can be acted upon."""
+    found = await page.evaluate("axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)")
+    return [
+        f"{rule['id']}: {node['html'][:160]} — {node['failureSummary']}" for rule in found for node in rule["nodes"]
+    ]
+
+
+async def check(page: Page) -> None:
+    """Nothing to find in either colour scheme."""
+    await page.evaluate(AXE)
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert await violations(page) == [], scheme
+
+
+Reach = Callable[[Onboarding, Project, httpx2.AsyncClient], Awaitable[None]]
+
+
+async def awaiting(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -> None:
+    await tab.page.get_by_role("button", name="Check my setup").click()
+    await expect(tab.page.locator("#check-result")).to_have_text("All is well between this browser and the server.")
+
+
+async def connected(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -> None:
+    await signals.heartbeat(http, project, interval=30)
+    await tab.shows("connected")
+
+
+async def first_error(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -> None:
+    await connected(tab, project, http)
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+
+
+async def with_problems(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -> None:
+    await http.post(project.api("envelope"), content=b"damaged")
+    await signals.heartbeat(http, project)
+    await signals.wrong_key(http, project)
+    await expect(tab.page.locator("#problems > li[data-resolved=true]")).to_have_count(1)
+    await expect(tab.page.locator("#problems > li[data-resolved=false]")).to_have_count(1)
+    for summary in await tab.page.locator("#problems details summary").all():
+        await summary.click()
+
+
+@pytest.mark.parametrize("reach", [awaiting, connected, first_error, with_problems])
+async def test_axe_finds_nothing_on_the_page(
+    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, reach: Reach
+) -> None:
+    project = await make_project(embedded_server.url)
+    tab = await stage.open(project)
+    await reach(tab, project, http)
+    await check(tab.page)
+    await tab.page.set_viewport_size(NARROW)
+    await tab.page.locator("#see-toggle").click()
+    await check(tab.page)
+
+
+async def test_axe_finds_nothing_while_a_platform_is_chosen(
+    embedded_server, make_project: MakeProject, stage: Stage
+) -> None:
+    tab = await stage.open(await make_project(embedded_server.url))
+    await tab.page.get_by_label("Platform", exact=True).click()
+    await expect(tab.page.get_by_role("option").first).to_be_visible()
+    await check(tab.page)
+
+
+async def test_axe_finds_nothing_on_the_start_page(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+    await make_project(embedded_server.url)
+    context = await stage.context(embedded_server.url)
+    page = await context.new_page()
+    await page.goto(embedded_server.url)
+    await expect(page.locator("#projects a").first).to_be_visible()
+    await check(page)
+
+
+@pytest.mark.parametrize("size", [None, NARROW], ids=["wide", "narrow"])
+async def test_every_control_is_reached_by_keyboard(
+    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, size: dict[str, int] | None
+) -> None:
+    project = await make_project(embedded_server.url)
+    tab = await stage.open(project, **({"viewport": size} if size else {}))
+    await signals.wrong_key(http, project)
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+    await expect(tab.problem("unknown_key")).to_have_attribute("data-resolved", "true")
+    if size:
+        await tab.page.locator("#see-toggle").focus()
+        await tab.page.keyboard.press("Enter")
+    wanted = await tab.page.evaluate(_CONTROLS)
+    assert len(wanted) >= 10
+
+    reached = []
+    await tab.page.evaluate(_FROM_THE_TOP)
+    for _ in range(len(wanted) + 5):
+        await tab.page.keyboard.press("Tab")
+        focus = await tab.page.evaluate(_FOCUS)
+        if focus is None or (reached and focus["name"] == reached[0]):
+            break  # once around: no trap
+        assert focus["visible"], f"no visible focus on {focus['name']}"
+        assert focus["within"], f"focus out of sight on {focus['name']}"
+        reached.append(focus["name"])
+    else:
+        pytest.fail(f"the focus does not get around: {reached}")
+    assert reached == wanted
+
+
+async def test_copying_by_keyboard(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+    project = await make_project(embedded_server.url, platform="python")
+    context = await stage.context(embedded_server.url, permissions=["clipboard-read", "clipboard-write"])
+    tab = await stage.open(project, context)
+    copied = "navigator.clipboard.readText()"
+    await tab.page.locator("#copy-dsn").press("Enter")
+    await expect(tab.page.locator("#copy-dsn")).to_have_text("Copied")
+    assert await tab.page.evaluate(copied) == project.dsn
+    await tab.page.locator("#copy-configure").press("Space")
+    await expect(tab.page.locator("#copy-configure")).to_have_text("Copied")
+    assert await tab.page.evaluate(copied) == await tab.snippet("configure")
+    assert project.dsn in await tab.snippet("configure")
+
+
+async def test_choosing_a_platform_by_keyboard(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+    project = await make_project(embedded_server.url, platform="python")
+    tab = await stage.open(project)
+    picker = tab.page.get_by_label("Platform", exact=True)
+    await picker.click()
+    await picker.fill("express")
+    await expect(tab.page.get_by_role("option")).to_have_count(1)
+    await picker.press("Enter")
+    await expect(picker).to_have_value("Express")
+    await expect(tab.page.locator("#code-install")).to_contain_text("npm install @sentry/node")
+    await picker.press("ArrowDown")
+    await expect(picker).to_have_attribute("aria-expanded", "true")
+    await picker.press("Escape")
+    await expect(picker).to_have_attribute("aria-expanded", "false")
+    await expect(picker).to_have_value("Express")
+    await tab.page.reload()
+    await tab.is_live()
+    await expect(tab.page.locator("#code-install")).to_contain_text("npm install @sentry/node")  # it is remembered
+
+
+async def test_stages_are_spoken_and_heartbeats_are_not(
+    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    project = await make_project(embedded_server.url)
+    tab = await stage.open(project)
+    await expect(tab.spoken).to_have_attribute("role", "status")
+    await expect(tab.spoken).to_have_attribute("aria-live", "polite")
+    await expect(tab.spoken).to_have_text("")
+    await signals.heartbeat(http, project)
+    await expect(tab.spoken).to_have_text("SDK connected.")
+
+    spoken: list[str] = []
+    await tab.page.expose_function("spoken", lambda text: spoken.append(text))
+    await tab.page.evaluate("""
+        new MutationObserver(() => spoken(document.getElementById("status").textContent))
+          .observe(document.getElementById("status"), { childList: true, characterData: true, subtree: true })
+    """)
+    version = await tab.version()
+    await signals.heartbeat(http, project)
+    await until_answer(lambda: _is_beyond(tab, version))
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+    await expect(tab.spoken).to_have_text("First error received. ZeroDivisionError: division by zero.")
+    assert spoken == ["First error received. ZeroDivisionError: division by zero."]
+
+
+async def _is_beyond(tab: Onboarding, version: int) -> bool:
+    return await tab.version() > version
+
+
+async def test_reduced_motion_means_none(
+    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    moving = """document.getAnimations().filter(({ playState }) => playState === "running")
+        .map(({ animationName, transitionProperty }) => animationName ?? transitionProperty)"""
+    project = await make_project(embedded_server.url)
+    lively = await stage.open(project)
+    calm = await stage.open(project, reduced_motion="reduce")
+    assert "breathe" in await lively.page.evaluate(moving)
+    assert await calm.page.evaluate(moving) == []
+    await calm.page.evaluate("""
+        window.moved = [];
+        for (const kind of ["animationstart", "transitionrun"]) {
+          addEventListener(kind, (event) => moved.push(event.type), true);
+        }
+    """)
+    await first_error(calm, project, http)
+    assert await calm.page.evaluate(moving) == []
+    assert await calm.page.evaluate("moved") == []
+
+
+@pytest.mark.parametrize("reach", [awaiting, first_error, with_problems])
+async def test_no_sideways_scrolling_on_a_phone(
+    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, reach: Reach
+) -> None:
+    project = await make_project(
+        embedded_server.url, "a-project-with-a-name-that-is-far-too-long-to-be-shown-in-one-line"
+    )
+    tab = await stage.open(project, viewport=NARROW)
+    await tab.page.locator("#see-toggle").click()
+    await reach(tab, project, http)
+    assert await tab.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    await tab.page.goto(embedded_server.url)
+    assert await tab.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+async def test_the_page_is_small_and_asks_nobody_else(
+    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    """Foreign requests fail every test; see the witness."""
+    project = await make_project(embedded_server.url)
+    tab = await stage.tab(project)
+    answers: list[Response] = []
+    tab.page.on("response", lambda answer: answers.append(answer))
+    await tab.open()
+    await first_error(tab, project, http)
+    await tab.page.wait_for_load_state("networkidle")
+    sizes = {answer.url: len(await answer.body()) for answer in answers}
+    assert len(sizes) >= 5
+    assert sum(sizes.values()) < MAX_BYTES, sizes
+
+
+async def test_nothing_jumps_while_the_page_loads(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+    tab = await stage.tab(await make_project(embedded_server.url, platform="python"))
+    await tab.page.add_init_script("""
+        window.shifted = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.shifted += value)))
+          .observe({ type: "layout-shift", buffered: true });
+    """)
+    await tab.open()
+    await tab.snippet("configure")
+    assert await tab.page.evaluate("shifted") < 0.02
+
+
+async def test_without_javascript_the_page_says_so(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+    project = await make_project(embedded_server.url)
+    context = await stage.context(embedded_server.url, java_script_enabled=False)
+    page = await context.new_page()
+    for url in (project.page, embedded_server.url):
+        await page.goto(url)
+        await expect(page.locator("noscript p")).to_be_visible()
+        await expect(page.locator("noscript p")).to_contain_text("JavaScript")

@@ -1,0 +1,144 @@
+"""What the page does over time: reloads, further tabs, restarts, its own buttons."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx2
+from playwright.async_api import expect
+
+from tests.support.browser import LOST_LINK
+
+from . import signals
+from .conftest import MakeProject, Project, ServerProcess, Stage
+
+BACK = 20
+"""Seconds in which a page has to be back after any one fault, as the contract promises."""
+
+
+async def test_a_reload_shows_the_stored_state(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    tab = await stage.open(project)
+    await signals.heartbeat(http, project)
+    await tab.shows("connected")
+    version = await tab.version()
+    await tab.page.reload()
+    await tab.is_live()
+    await tab.shows("connected")
+    assert await tab.version() == version
+
+
+async def test_every_tab_follows(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    first = await stage.open(project)
+    second = await stage.open(project, first.page.context)
+    other = await stage.open(project)
+    for signal, reached in ((signals.heartbeat, "connected"), (signals.error, "first_error_received")):
+        await signal(http, project)
+        for tab in (first, second, other):
+            await tab.shows(reached)
+
+
+async def test_a_page_of_one_project_is_not_touched_by_another(
+    shared_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    mine, theirs = await make_project(shared_server.url, "mine"), await make_project(shared_server.url, "theirs")
+    tab, other = await stage.open(mine), await stage.open(theirs)
+    version = await tab.version()
+    await signals.error(http, theirs)
+    await other.shows("first_error_received")
+    assert await tab.version() == version
+    await tab.shows("awaiting")
+
+
+async def test_a_restarted_server_is_found_again(
+    own_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    project = await make_project(own_server.url)
+    tabs = [await stage.open(project), await stage.open(project)]
+    stage.allow(LOST_LINK)
+    await signals.heartbeat(http, project)
+    for tab in tabs:
+        await tab.shows("connected")
+
+    own_server.kill()
+    for tab in tabs:
+        await tab.link("reconnecting", "Reconnecting")
+        await tab.shows("connected")  # what is known stays on the page
+    own_server.start()
+
+    for tab in tabs:
+        await tab.is_live(BACK)
+        await tab.shows("connected")
+        await expect(tab.page.locator("#sdk")).to_contain_text("shop@1.4.0")
+    await signals.error(http, project)
+    for tab in tabs:
+        await tab.shows("first_error_received")
+    fresh = await stage.open(project)
+    await fresh.shows("first_error_received")
+
+
+async def test_trying_now_needs_no_waiting(tmp_path: Path, make_project: MakeProject, stage: Stage) -> None:
+    with ServerProcess(tmp_path) as server:
+        tab = await stage.tab(await make_project(server.url))
+        stage.allow(LOST_LINK)
+        await tab.page.clock.install()
+        await tab.open()
+        await tab.page.clock.pause_at(await tab.page.evaluate("Date.now() + 500"))  # only the button can bring it back
+        server.kill()
+        await tab.link("reconnecting", "Reconnecting")
+        server.start()
+        await tab.page.locator("#link-now").click()
+        await tab.is_live()
+
+
+async def test_the_buttons_of_the_page(project: Project, stage: Stage) -> None:
+    tab = await stage.open(project)
+    await tab.page.get_by_role("button", name="Send a heartbeat").click()
+    await expect(tab.page.locator("#send-result")).to_have_text(re.compile(r"^Accepted in \d+ ms\.$"))
+    await tab.shows("connected")
+    await expect(tab.page.locator("#sdk")).to_contain_text("firstlight.page")
+
+    await tab.page.get_by_role("button", name="Send a test error").click()
+    await tab.shows("first_error_received")
+    await expect(tab.page.locator("#line")).to_have_text("Error: Test error from the onboarding page")
+    top = tab.frames().first
+    await expect(top.locator("b")).to_have_text("throwTestError")
+    await expect(top.locator("bdi")).to_have_text(re.compile(r"^/static/send\.js:\d+$"))
+    await expect(top.locator("code")).to_contain_text("throw new Error(")
+
+
+async def test_start_over(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    tab, other = await stage.open(project), await stage.open(project)
+    await signals.error(http, project)
+    for each in (tab, other):
+        await each.shows("first_error_received")
+    await tab.page.get_by_role("button", name="Start over").click()
+    await expect(tab.page.get_by_role("button", name="Keep it")).to_be_focused()
+    await tab.page.locator("#confirm-yes").click()
+    for each in (tab, other):
+        await each.shows("awaiting")
+    await signals.heartbeat(http, project)
+    for each in (tab, other):
+        await each.shows("connected")
+
+
+async def test_a_project_that_is_not_there(embedded_server, stage: Stage) -> None:
+    tab = await stage.tab(Project(embedded_server.url, "999999", "", ""))
+    stage.allow("status of 404|WebSocket connection to")
+    await tab.page.goto(tab.url)
+    await tab.link("stopped", "Not connected")
+    await expect(tab.page.locator("#notice")).to_have_text("There is no such project here.")
+
+
+async def test_the_start_page_makes_a_project(embedded_server, stage: Stage) -> None:
+    context = await stage.context(embedded_server.url)
+    page = await context.new_page()
+    await page.goto(embedded_server.url)
+    await page.get_by_label("Name").fill("Lamp <b>shop</b>")
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page).to_have_url(re.compile(r"/onboarding/\d+$"))
+    await expect(page.locator("h1")).to_have_text("Connect Lamp <b>shop</b>")
+    await expect(page).to_have_title("○ Awaiting · Lamp <b>shop</b>")
+    await page.goto(embedded_server.url)
+    await page.get_by_role("link", name="Lamp <b>shop</b>").first.click()
+    await expect(page).to_have_url(re.compile(r"/onboarding/\d+$"))

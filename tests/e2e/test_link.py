@@ -1,0 +1,117 @@
+"""The live link in networks as they are: no WebSockets, cut, slow, offline."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import httpx2
+from playwright.async_api import Page, expect
+
+from tests.support.browser import LOST_LINK
+from tests.support.proxy import Proxy
+
+from . import signals
+from .conftest import MakeProject, Project, Stage
+
+BACK = 20
+
+
+async def test_websockets_are_blocked(
+    server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, measured: Callable[[str, float], None]
+) -> None:
+    project = await make_project(server.url)
+    async with Proxy(server.port, websockets=False) as proxy:
+        tab = await stage.tab(replace(project, server=proxy.url))
+        stage.allow("WebSocket connection to")
+        streams = _requests(tab.page, r"/live/\d+/events$")
+        await tab.page.goto(tab.url)
+        await tab.is_live(BACK)
+        assert proxy.refused >= 1
+        assert streams, "live, but not by Server-Sent Events"
+        await signals.heartbeat(http, project)
+        await tab.shows("connected")
+        await signals.error(http, project)
+        await tab.shows("first_error_received")
+
+
+async def test_a_browser_without_websockets(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    """As some corporate browsers and extensions leave it: every attempt fails at once."""
+    tab = await stage.tab(project)
+    await tab.page.add_init_script("""
+        window.WebSocket = class extends EventTarget {
+          constructor() { super(); setTimeout(() => this.onclose?.({ code: 1006 })); }
+          close() {}
+        };
+    """)
+    await tab.open()
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+
+
+async def test_a_link_is_cut(project: Project, server, stage: Stage, http: httpx2.AsyncClient) -> None:
+    async with Proxy(server.port) as proxy:
+        tab = await stage.open(replace(project, server=proxy.url))
+        stage.allow(LOST_LINK)
+        seen: list[str] = []
+        await tab.page.expose_function("seen", lambda link: seen.append(link))
+        await tab.page.evaluate("""
+            new MutationObserver(() => seen(document.body.dataset.link))
+              .observe(document.body, { attributeFilter: ["data-link"] });
+        """)
+        proxy.cut()
+        await signals.heartbeat(http, project)
+        await tab.shows("connected", BACK)
+        await tab.is_live()
+        assert seen[0] == "reconnecting"
+
+
+async def test_offline_and_back(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    tab = await stage.open(project)
+    stage.allow(LOST_LINK)
+    context = tab.page.context
+    await context.set_offline(True)
+    await tab.link("offline", "Offline", BACK)
+    await signals.error(http, project)
+    await tab.shows("awaiting")
+    await context.set_offline(False)
+    await tab.is_live(BACK)
+    await tab.shows("first_error_received")
+
+
+async def test_a_slow_network(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    tab = await stage.tab(project)
+    devtools = await tab.page.context.new_cdp_session(tab.page)
+    await devtools.send("Network.enable")
+    slow = {"offline": False, "latency": 300, "downloadThroughput": 50_000, "uploadThroughput": 20_000}
+    await devtools.send("Network.emulateNetworkConditions", slow)
+    await tab.page.goto(tab.url)
+    await tab.is_live(BACK)
+    await signals.heartbeat(http, project)
+    await tab.shows("connected")
+
+
+async def test_what_other_clients_see_is_what_the_page_shows(
+    project: Project, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    tab = await stage.open(project)
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+    snapshot = (await http.get(project.live)).json()
+    assert await tab.version() == snapshot["version"]
+    assert snapshot["stage"] == "first_error_received"
+    await expect(tab.page.locator("#line")).to_have_text(snapshot["first_error"]["title"])
+    async with http.stream("GET", f"{project.live}/events") as stream:
+        async for line in stream.aiter_lines():
+            if line.startswith("data: "):
+                assert json.loads(line[6:])["first_error"] == snapshot["first_error"]
+                break
+
+
+def _requests(page: Page, pattern: str) -> list[str]:
+    """Fills itself with the addresses that the page asks for and that match."""
+    found: list[str] = []
+    page.on("request", lambda request: re.search(pattern, request.url) and found.append(request.url))
+    return found

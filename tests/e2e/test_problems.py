@@ -1,0 +1,130 @@
+"""What goes wrong appears on the open page, with why and what to do, and is shown as resolved when it is."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx2
+from playwright.async_api import Locator, Route, expect
+
+from . import apps, signals
+from .conftest import MakeProject, Project, Stage
+
+WRONG_KEY = "f0e1d2c3" * 4
+APP = 'import sentry_sdk\nsentry_sdk.init("{dsn}", release="shop@1.4.0")\n1 / 0\n'
+
+
+async def test_a_wrong_key(project: Project, stage: Stage, tmp_path: Path) -> None:
+    tab = await stage.open(project)
+    wrong = project.dsn.replace(project.key, WRONG_KEY)
+    said = await apps.run("python", APP.format(dsn=wrong), tmp_path)
+    assert "ZeroDivisionError" in said
+    assert "403" not in said  # the SDK says nothing: only the page can
+
+    problem = tab.problem("unknown_key")
+    await expect(problem).to_be_visible()
+    await expect(problem).to_contain_text("An SDK sent a key that this project does not have.")
+    await expect(problem.locator(".hint")).to_contain_text("Copy the DSN from this page")
+    await evidence_contains(problem, f"…{WRONG_KEY[-4:]}")
+    assert WRONG_KEY not in await tab.page.content()
+    await tab.shows("awaiting")
+    await expect(tab.spoken).to_have_text("Problem: An SDK sent a key that this project does not have.")
+
+    await apps.run("python", APP.format(dsn=project.dsn), tmp_path)
+    await tab.shows("first_error_received")
+    await expect(problem).to_have_attribute("data-resolved", "true")
+    await expect(problem).to_contain_text("Resolved")
+    await expect(tab.spoken).to_contain_text("Resolved: An SDK sent a key")
+
+
+async def test_a_damaged_envelope(project: Project, stage: Stage, tmp_path: Path) -> None:
+    tab = await stage.open(project)
+    damaged = r"""printf '{}\n{"type":"event","length":999}\n{}'"""
+    command = f"{damaged} | curl -s --data-binary @- '{project.api('envelope')}'\n"
+    assert "length" in await apps.run("curl", command, tmp_path)
+    problem = tab.problem("malformed_envelope")
+    await expect(problem).to_be_visible()
+    await expect(problem.locator(".hint")).to_contain_text("must count the bytes")
+    await expect(problem.locator("details")).to_be_visible()
+
+    await apps.run("curl", f"curl -s -d '{{}}' '{project.api('store')}'\n", tmp_path)
+    await expect(problem).to_have_attribute("data-resolved", "true")
+
+
+async def test_a_message_is_no_error(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    tab = await stage.open(project)
+    await http.post(project.api("store"), json={"level": "info", "message": "hello"})
+    await tab.shows("connected")
+    await expect(tab.problem("message_not_error")).to_contain_text("the first error is still awaited")
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+    await expect(tab.problem("message_not_error")).to_have_attribute("data-resolved", "true")
+
+
+async def test_a_repeated_problem_is_counted_and_told_once(
+    project: Project, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    tab = await stage.open(project)
+    problem = tab.problem("unknown_key")
+    await signals.wrong_key(http, project, WRONG_KEY)
+    await expect(problem).to_be_visible()
+    await tab.page.evaluate("document.getElementById('status').textContent = ''")
+    for _ in range(3):
+        assert (await signals.wrong_key(http, project, WRONG_KEY)).status_code == 403
+    await expect(problem).to_contain_text("4 times")
+    await expect(tab.page.locator("#problems > li")).to_have_count(1)
+    await expect(tab.spoken).to_have_text("")
+
+
+async def test_the_newest_state_is_drawn_however_slow_its_code_comes(
+    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    """The drawing of problems is fetched with the first; what comes meanwhile must not be lost."""
+    project = await make_project(embedded_server.url)
+    tab = await stage.open(project)
+    asked, released = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asked.set()
+        await released.wait()
+        await route.continue_()
+
+    await tab.page.route("**/problems.js", hold)
+    await signals.wrong_key(http, project)
+    await asked.wait()
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+    await signals.envelope(http, project, {"item": "without a payload"}, {})
+    released.set()
+    await expect(tab.problem("malformed_envelope")).to_have_attribute("data-resolved", "false")
+    await expect(tab.problem("unknown_key")).to_have_attribute("data-resolved", "true")
+    await tab.shows("first_error_received")
+
+
+async def test_what_a_stranger_sends_is_shown_as_text(
+    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    project = await make_project(embedded_server.url, "<img src=x onerror=alert(1)>")
+    tab = await stage.open(project)
+    nasty = "</script><img src=x onerror=alert(1)>\u202e<b>x"
+    frame = {"function": nasty, "filename": nasty, "lineno": 1, "in_app": True, "context_line": nasty}
+    event = {
+        "level": "error",
+        "release": nasty,
+        "environment": nasty,
+        "sdk": {"name": nasty, "version": nasty},
+        "exception": {"values": [{"type": nasty, "value": nasty * 50, "stacktrace": {"frames": [frame]}}]},
+    }
+    answer = await signals.error(http, project, **event)
+    assert answer.status_code == 200
+    await tab.shows("first_error_received")
+    await expect(tab.page.locator("#line")).to_contain_text("onerror=alert(1)")
+    await expect(tab.page.locator("img, script:not([src])")).to_have_count(0)
+    assert await tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def evidence_contains(problem: Locator, text: str) -> None:
+    """What is evident unfolds on demand."""
+    await problem.locator("summary:not(p)").click()
+    await expect(problem.locator("dl")).to_contain_text(text)

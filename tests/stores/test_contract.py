@@ -1,0 +1,306 @@
+"""What every store promises: one suite, run on each."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from server.core.dsn import MAX_PROJECT_ID
+from server.core.project import Key, Project
+from server.core.reading import Reading
+from server.core.state import Record
+from server.stores import Store
+
+from ..support.listening import Ears
+from ..support.records import KEY, beat, error, now
+from ..support.waiting import until
+
+MINUTE = 60_000
+UNKNOWN = 404
+
+
+async def made(store: Store, **fields: object) -> Project:
+    """A project, as most tests need one."""
+    project = await store.create("Shop", "python", KEY)
+    return await store.put(replace(project, **fields)) if fields else project  # type: ignore[arg-type]
+
+
+async def read(store: Store, project: Project) -> Reading:
+    """The project's reading, which must be there."""
+    reading = await store.read(project.id)
+    assert reading is not None
+    return reading
+
+
+async def test_a_new_project_is_empty(store: Store) -> None:
+    project = await store.create("Shop", "python", KEY)
+    assert (project.name, project.platform, project.keys) == ("Shop", "python", (Key(KEY),))
+    assert abs(project.created_at - now()) < MINUTE
+    reading = await read(store, project)
+    assert (reading.project, dict(reading.state)) == (project, {})
+    assert reading.version > 0
+    assert len(reading.epoch) == 32
+    assert abs(reading.now - now()) < MINUTE
+
+
+async def test_ids_are_free_ones(store: Store) -> None:
+    first = await made(store)
+    for number in range(first.id + 1, first.id + 4):
+        await store.put(Project(number, "of the host", None, (), 0))
+    projects = await asyncio.gather(*(made(store) for _ in range(5)))
+    ids = [project.id for project in projects]
+    assert len(set(ids)) == 5
+    assert not set(ids) & set(range(first.id, first.id + 4))
+    assert [project.name for project in await store.list(first.id, 3)] == ["of the host"] * 3
+
+
+async def test_an_id_is_not_given_out_again(store: Store) -> None:
+    project = await made(store)
+    await store.delete(project.id)
+    assert (await made(store)).id != project.id
+
+
+async def test_the_largest_id_leaves_room_for_others(store: Store) -> None:
+    await store.put(Project(MAX_PROJECT_ID, "the last", None, (), 0))
+    one, two = await made(store), await made(store)
+    assert len({one.id, two.id, MAX_PROJECT_ID}) == 3
+    assert (await read(store, Project(MAX_PROJECT_ID, "", None, (), 0))).project.name == "the last"
+
+
+async def test_put_makes_a_project_under_its_id(store: Store) -> None:
+    project = await store.put(Project(42, "Ünïcode ☃ \0\n", None, (Key(KEY, enabled=False), Key(KEY[::-1])), 0))
+    assert abs(project.created_at - now()) < MINUTE
+    reading = await read(store, project)
+    assert reading.project == project
+    assert reading.project.keys == (Key(KEY, enabled=False), Key(KEY[::-1]))
+
+
+async def test_put_keeps_what_is_known(store: Store) -> None:
+    project = await made(store)
+    await store.record({project.id: beat(now())}, now())
+    before = await read(store, project)
+    changed = await store.put(replace(project, name="Cart", keys=(), created_at=7))
+    assert changed == replace(project, name="Cart", keys=())
+    after = await read(store, project)
+    assert after.project == changed
+    assert (after.epoch, after.state) == (before.epoch, before.state)
+    assert after.version > before.version
+
+
+async def test_a_deleted_project_is_gone(store: Store) -> None:
+    project, other = await made(store), await made(store)
+    await store.record({project.id: beat(now())}, now())
+    epoch = (await read(store, project)).epoch
+    assert await store.delete(project.id)
+    assert not await store.delete(project.id)
+    assert await store.read(project.id) is None
+    assert set(await store.versions([project.id, other.id])) == {other.id}
+    assert await store.list(0, 1) == [other]
+    await store.put(project)
+    again = await read(store, project)
+    assert (again.epoch != epoch, dict(again.state)) == (True, {})
+
+
+async def test_projects_are_listed_by_id_in_pages(store: Store) -> None:
+    ids = [1, 9, 10, 2**53, 2**53 + 1, 2**53 + 2, MAX_PROJECT_ID]  # doubles cannot tell the middle ones apart
+    for number in reversed(ids):
+        await store.put(Project(number, str(number), None, (), 0))
+    assert [project.id for project in await store.list(0, 100)] == ids
+    assert [project.id for project in await store.list(9, 3)] == [10, 2**53, 2**53 + 1]
+    assert [project.id for project in await store.list(2**53, 3)] == [2**53 + 1, 2**53 + 2, MAX_PROJECT_ID]
+    assert await store.list(MAX_PROJECT_ID, 3) == []
+
+
+async def test_a_record_is_kept(store: Store) -> None:
+    project = await made(store)
+    at = now()
+    await store.record({project.id: error(at)}, at)
+    reading = await read(store, project)
+    assert set(reading.state) == set(error(at))
+    assert reading.state["stage"] == 2
+    assert reading.state["connected_at"] == reading.state["last_seen_at"]
+    seen, text = reading.state["first_error"]  # type: ignore[misc]
+    assert (seen, text) == (reading.state["last_seen_at"], '{"event_id":"e1"}')
+    assert at <= seen <= at + MINUTE
+
+
+@pytest.mark.parametrize("text", ["", " ", "1 2", "a\nb\r\n", "\0", "日本 \U0001f600", '{"a": "b"}', "x" * 10_000])
+async def test_texts_come_back_as_they_were(store: Store, text: str) -> None:
+    project = await made(store)
+    await store.record({project.id: {"release": (now(), text), "first_error": (now(), text)}}, now())
+    state = (await read(store, project)).state
+    assert (state["release"][1], state["first_error"][1]) == (text, text)  # type: ignore[index]
+
+
+async def test_what_is_older_only_moves_the_first_times(store: Store) -> None:
+    project = await made(store)
+    at = now()
+    await store.record({project.id: {**beat(at), "release": (at, "new")}}, at)
+    old: Record = {"connected_at": at - MINUTE, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "old")}
+    await store.record({project.id: {**old, "accepted_at": at}}, at)
+    state = (await read(store, project)).state
+    assert state["release"][1] == "new"  # type: ignore[index]
+    assert MINUTE - 1000 < state["last_seen_at"] - state["connected_at"] < MINUTE + 1000  # type: ignore[operator]
+
+
+async def test_first_is_decided_once(store: Store) -> None:
+    project = await made(store)
+    calls = (store.record({project.id: error(now(), f"e{number}")}, now()) for number in range(50))
+    answers = await asyncio.gather(*calls)
+    assert sum(answer[project.id] == {"first_error"} for answer in answers) == 1
+    assert sum(answer[project.id] == set() for answer in answers) == 49
+    winner = next(number for number, answer in enumerate(answers) if answer[project.id])
+    state = (await read(store, project)).state
+    assert state["first_error"][1] == f'{{"event_id":"e{winner}"}}'  # type: ignore[index]
+
+
+async def test_one_call_records_for_many_projects(store: Store) -> None:
+    known = [await made(store) for _ in range(3)]
+    at = now()
+    answers = await store.record({**{project.id: error(at) for project in known}, UNKNOWN: error(at)}, at)
+    assert answers == {project.id: {"first_error"} for project in known}
+    assert await store.read(UNKNOWN) is None
+    assert set(await store.versions([UNKNOWN, *(project.id for project in known)])) == {p.id for p in known}
+    assert await store.record({}, at) == {}
+
+
+async def test_the_version_rises_with_every_change(store: Store) -> None:
+    project = await made(store)
+    versions = [(await read(store, project)).version]
+    for at in (now() + 1, now() + 2):
+        await store.record({project.id: {"problem.too_large.count": 1, "last_seen_at": at}}, at)
+        versions.append((await read(store, project)).version)
+    await store.put(project)
+    versions.append((await read(store, project)).version)
+    await store.reset(project.id, "next")
+    versions.append((await read(store, project)).version)
+    assert sorted(set(versions)) == versions
+    assert await store.versions([project.id]) == {project.id: ("next", versions[-1])}
+    assert await store.versions([]) == {}
+
+
+async def test_what_says_nothing_new_changes_nothing(store: Store) -> None:
+    project = await made(store)
+    at = now()
+    await store.record({project.id: {**error(at), "release": (at, "b")}}, at)
+    before = await read(store, project)
+    old: list[Record] = [
+        {"stage": 1, "connected_at": at, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "z")},
+        {},
+        {"stage": 2},
+        {"problem.too_large.count": 1},  # a record without a time was received in no epoch
+    ]
+    for record in old:
+        await store.record({project.id: record}, at)
+    after = await read(store, project)
+    assert after == replace(before, now=after.now)
+
+
+async def test_a_record_of_marks_is_kept_in_silence(store: Store) -> None:
+    project, ears = await made(store), Ears()
+    before = await read(store, project)
+    at = now()
+    await store.record({project.id: {"watched_at": at}}, at)
+    after = await read(store, project)
+    assert after.state == {"watched_at": after.state["watched_at"]}
+    assert after.version == before.version
+    store.listen(ears)
+    await store.record({project.id: {"watched_at": at, "last_seen_at": at}}, at)
+    await until(lambda: ears.count("changed") == 1)
+    assert (await read(store, project)).version > before.version
+
+
+async def test_a_reset_starts_over(store: Store) -> None:
+    project = await made(store)
+    await store.record({project.id: error(now())}, now())
+    before = await read(store, project)
+    assert await store.reset(project.id, "the next one")
+    after = await read(store, project)
+    assert (after.project, after.epoch, dict(after.state)) == (before.project, "the next one", {})
+    assert after.version > before.version
+    assert not await store.reset(UNKNOWN, "nothing to start over")
+    assert await store.read(UNKNOWN) is None
+
+
+async def test_records_from_before_a_reset_are_dropped(store: Store) -> None:
+    project = await made(store)
+    received = now() - 1000
+    await store.reset(project.id, "the next one")
+    assert await store.record({project.id: error(received)}, now()) == {}
+    assert dict((await read(store, project)).state) == {}
+    await until(lambda: now() > received + 1000)
+    at = now()
+    assert await store.record({project.id: error(at)}, at) == {project.id: {"first_error"}}
+
+
+async def test_touch_raises_the_version_beyond(store: Store) -> None:
+    project = await made(store)
+    before = await read(store, project)
+    await store.touch(project.id, before.epoch, before.version - 1)  # it is beyond that
+    await store.touch(project.id, "another epoch", before.version)
+    await store.touch(UNKNOWN, before.epoch, before.version)
+    assert await store.versions([project.id, UNKNOWN]) == {project.id: (before.epoch, before.version)}
+    await store.touch(project.id, before.epoch, before.version)
+    raised = (await read(store, project)).version
+    assert raised > before.version
+    ahead = raised + 10**9  # a store that lost its last writes
+    await store.touch(project.id, before.epoch, ahead)
+    assert (await read(store, project)).version == ahead + 1
+    await store.record({project.id: beat(now())}, now())
+    assert (await read(store, project)).version == ahead + 2
+    await store.put(project)
+    await store.reset(project.id, "next")
+    assert (await read(store, project)).version == ahead + 4
+
+
+async def test_changes_wake(store: Store) -> None:
+    project = await made(store)
+    ears = Ears()
+    store.listen(ears)
+    await until(lambda: store_is_quiet(ears))
+    at = now()
+    await store.record({project.id: beat(at), UNKNOWN: beat(at)}, at)
+    await store.record({project.id: {"stage": 1, "connected_at": at}}, at)  # nothing new: nobody is woken
+    reading = await read(store, project)
+    await store.touch(project.id, reading.epoch, reading.version)
+    await store.touch(project.id, reading.epoch, reading.version)  # is beyond already
+    await store.put(project)
+    await store.reset(project.id, "next")
+    await store.delete(project.id)
+    other = await made(store)
+    await until(lambda: ("edited", other.id) in ears.heard)
+    one, word = project.id, [heard for heard in ears.heard if heard[0] in ("changed", "edited")]
+    assert word == [("changed", one)] * 2 + [("edited", one)] * 3 + [("edited", other.id)]
+
+
+def store_is_quiet(ears: Ears) -> bool:
+    """Whether wake-ups of what was done before have passed by; then forget them."""
+    ears.heard.clear()
+    return True
+
+
+async def test_every_listener_is_told(store: Store) -> None:
+    ears = [Ears(), Ears()]
+    for listener in ears:
+        store.listen(listener)
+    project = await made(store)
+    await until(lambda: all(("edited", project.id) in listener.heard for listener in ears))
+
+
+async def test_it_can_serve(store: Store) -> None:
+    await store.ping()
+
+
+async def test_the_owner_of_a_key(store: Store) -> None:
+    first = await store.create("one", None, "a" * 32)
+    other = await store.put(Project(first.id + 7, "two", None, (Key("b" * 32), Key("c" * 32, enabled=False)), 0))
+    assert await store.owner_of("a" * 32) == first.id
+    assert [await store.owner_of(key * 32) for key in "bc"] == [other.id, other.id]
+    assert await store.owner_of("d" * 32) is None
+    await store.put(Project(other.id, "two", None, (Key("d" * 32), Key("a" * 32)), 0))
+    assert await store.owner_of("b" * 32) is None
+    assert await store.owner_of("a" * 32) == first.id
+    await store.delete(first.id)
+    assert await store.owner_of("a" * 32) == other.id

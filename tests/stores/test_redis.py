@@ -1,0 +1,304 @@
+"""What only the Redis store has to cope with: a server that dies, hangs, forgets, refuses, or is not there yet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from server.core.errors import SettingsError, StoreUnavailable
+from server.stores.redis import CHANNELS, RedisStore
+
+from ..conftest import new_epoch, redis_store
+from ..support.listening import Ears
+from ..support.records import KEY, beat, error, now
+from ..support.redis_server import HOST, RedisServer, free_port
+from ..support.waiting import until, until_answer
+from ..support.wire import Wire
+
+SECRET = "s3cret-pa55word"
+HOUR = 3_600_000
+
+
+async def can_serve(store: RedisStore) -> bool:
+    """Whether a ping is answered."""
+    try:
+        await store.ping()
+    except StoreUnavailable:
+        return False
+    return True
+
+
+# A server that dies.
+
+
+async def test_a_killed_server_is_noticed_and_used_again(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        ears = Ears()
+        store.listen(ears)
+        project = await store.create("Shop", None, KEY)
+        await store.record({project.id: error(now())}, now())
+        before = await store.read(project.id)
+        own_redis.kill()
+        await until(lambda: ears.count("away"))
+        with pytest.raises(StoreUnavailable):
+            await store.read(project.id)
+        own_redis.start()
+        await until(lambda: ears.count("resync"))
+        after = await store.read(project.id)
+        assert before is not None
+        assert after is not None
+        assert (after.version, after.state) == (before.version, before.state)
+        ears.heard.clear()
+        await store.record({project.id: beat(now())}, now())  # the scripts are forgotten, too
+        await until(lambda: ("changed", project.id) in ears.heard)
+
+
+async def test_away_is_told_once_however_long_it_lasts(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url, backoff_seconds=0.01) as store:
+        ears = Ears()
+        store.listen(ears)
+        own_redis.kill()
+        await until(lambda: ears.count("away"))
+        began = time.monotonic()
+        await until(lambda: time.monotonic() > began + 0.3)  # many attempts
+        own_redis.start()
+        await until(lambda: ears.count("resync"))
+        assert ears.heard == [("away", 0), ("resync", 0)]
+
+
+async def test_a_restart_too_fast_to_be_noticed_is_followed_by_a_resync(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        ears = Ears()
+        store.listen(ears)
+        for count in (1, 2):
+            own_redis.restart()
+            await until(lambda count=count: ears.count("resync") == count)  # type: ignore[misc]
+            assert await can_serve(store)
+
+
+async def test_a_link_that_is_cut_alone_is_followed_by_a_resync(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        ears = Ears()
+        store.listen(ears)
+        own_redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+        await until(lambda: ears.count("resync"))
+        project = await store.create("Shop", None, KEY)
+        await until(lambda: ("edited", project.id) in ears.heard)
+
+
+# A server or a network that hangs.
+
+
+async def test_a_hung_server_fails_calls_in_time_and_is_used_again(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url, command_seconds=0.3, probe_seconds=0.2) as store:
+        ears = Ears()
+        store.listen(ears)
+        project = await store.create("Shop", None, KEY)
+        own_redis.stop()
+        began = time.monotonic()
+        calls = [store.record({project.id: beat(now())}, now()) for _ in range(100)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert time.monotonic() - began < 1
+        assert all(isinstance(answer, StoreUnavailable) for answer in answers)
+        await until(lambda: ears.count("away"))
+        own_redis.cont()
+        await until(lambda: ears.count("resync"))
+        assert await until_answer(lambda: can_serve(store))
+        ears.heard.clear()
+        await store.record({project.id: error(now())}, now())
+        await until(lambda: ("changed", project.id) in ears.heard)
+
+
+async def test_a_deaf_link_is_built_again_although_calls_succeed(own_redis: RedisServer) -> None:
+    async with Wire(own_redis.port) as wire:
+        url = f"redis://{HOST}:{wire.port}"
+        async with redis_store(url, probe_seconds=0.05, deaf_seconds=0.3) as store:
+            ears = Ears()
+            store.listen(ears)
+            assert wire.cut(containing=b"SUBSCRIBE") == 1
+            project = await store.create("Shop", None, KEY)
+            await until(lambda: ears.count("resync"))
+            assert ears.heard == [("away", 0), ("resync", 0)]  # the wake-up was lost
+            await store.put(project)
+            await until(lambda: ("edited", project.id) in ears.heard)
+
+
+async def test_a_quiet_link_is_kept(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url, probe_seconds=0.02, deaf_seconds=0.2) as store:
+        ears = Ears()
+        store.listen(ears)
+        began = time.monotonic()
+        await until(lambda: time.monotonic() > began + 0.6)
+        assert ears.heard == []
+
+
+# A server that forgets.
+
+
+async def test_a_forgotten_script_is_sent_again_once(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        projects = [await store.create("Shop", None, KEY) for _ in range(3)]
+        for _ in range(2):
+            own_redis.command("SCRIPT", "FLUSH")
+            own_redis.command("CONFIG", "RESETSTAT")
+            at = now()
+            counted = {"problem.too_large.count": 1, "last_seen_at": at}
+            await store.record({project.id: counted for project in projects}, at)
+            await store.record({projects[0].id: {"last_seen_at": at}}, at)
+            assert b"cmdstat_eval:calls=3," in own_redis.command("INFO", "commandstats")
+        reading = await store.read(projects[2].id)
+        assert reading is not None
+        assert reading.state["problem.too_large.count"] == 2
+
+
+# A server that is not there yet, or refuses.
+
+
+async def test_a_process_starts_while_the_server_is_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    server = RedisServer(tmp_path / "late", "--requirepass", SECRET, password=SECRET)
+    async with redis_store(server.url) as store:
+        ears = Ears()
+        store.listen(ears)
+        with pytest.raises(StoreUnavailable) as failure:
+            await store.ping()
+        with server:
+            await until(lambda: ears.count("resync"))
+            await store.ping()
+    assert SECRET not in f"{failure.value!r} {caplog.text} {store!r}"
+    assert "out of reach" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "password"),
+    [
+        (["--requirepass", SECRET], f"{SECRET}-wrong"),
+        (["--requirepass", SECRET], ""),
+        (["--rename-command", "HELLO", ""], SECRET),
+    ],
+    ids=["wrong password", "no password", "older than Redis 6"],
+)
+async def test_a_server_that_refuses_stops_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, options: list[str], password: str
+) -> None:
+    right = SECRET if "--requirepass" in options else None
+    with RedisServer(tmp_path / "redis", *options, password=right) as server:
+        url = f"redis://{f':{password}@' if password else ''}{HOST}:{server.port}"
+        with pytest.raises(SettingsError, match="REDIS_URL") as failure:
+            await redis_store(url).__aenter__()
+    assert SECRET not in f"{failure.value} {failure.value.__cause__} {caplog.text}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://:{SECRET}@localhost",
+        f"redis://:{SECRET}@localhost:port",
+        f"redis://:{SECRET}@localhost:6379?no_such_option=1",
+        f"redis://:{SECRET}@[::1",
+        "localhost:6379",
+        "",
+    ],
+)
+async def test_a_url_that_is_none_stops_the_start(url: str) -> None:
+    with pytest.raises(SettingsError, match="REDIS_URL") as failure:
+        await redis_store(url).__aenter__()
+    assert SECRET not in str(failure.value)
+    assert failure.value.__suppress_context__
+
+
+async def test_a_host_that_is_unknown_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    async with redis_store(f"redis://:{SECRET}@{HOST}:{free_port()}") as store:
+        assert not await can_serve(store)
+    assert SECRET not in caplog.text
+
+
+async def test_a_full_server_is_unavailable_and_can_still_be_read(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        own_redis.command("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(StoreUnavailable, match="memory"):
+            await store.record({project.id: beat(now())}, now())
+        assert await store.read(project.id)
+        own_redis.command("CONFIG", "SET", "maxmemory", "0")
+        assert await store.record({project.id: error(now())}, now()) == {project.id: {"first_error"}}
+
+
+# Many processes.
+
+
+async def test_processes_wake_each_other(redis_url: str) -> None:
+    async with redis_store(redis_url) as one, redis_store(redis_url) as two:
+        ears = Ears()
+        two.listen(ears)
+        project = await one.create("Shop", None, KEY)
+        await one.record({project.id: beat(now())}, now())
+        await until(lambda: ears.heard == [("edited", project.id), ("changed", project.id)])
+
+
+async def test_many_calls_at_once_wait_their_turn(redis_url: str) -> None:
+    async with redis_store(redis_url, command_seconds=10) as store:
+        project = await store.create("Shop", None, KEY)
+        readings = await asyncio.gather(*(store.read(project.id) for _ in range(1000)))
+        assert all(readings)
+
+
+async def test_the_clock_is_the_servers(redis_url: str) -> None:
+    async with redis_store(redis_url) as store:
+        project = await store.create("Shop", None, KEY)
+        for ahead in (HOUR, -HOUR):
+            at = now() + ahead
+            await store.record({project.id: {"last_seen_at": at, "connected_at": at - 1000}}, at)
+        reading = await store.read(project.id)
+        assert reading is not None
+        seen, connected = reading.state["last_seen_at"], reading.state["connected_at"]
+        assert isinstance(seen, int)
+        assert isinstance(connected, int)
+        assert abs(seen - now()) < 1000
+        assert 0 < seen - connected < 2000
+
+
+async def test_foreign_messages_are_passed_over(redis_server: RedisServer, redis_url: str) -> None:
+    async with redis_store(redis_url) as store:
+        ears = Ears()
+        store.listen(ears)
+        for message in ("", "changed", "changed x", "changed -1", "forgotten 5", "changed 7"):
+            redis_server.command("PUBLISH", CHANNELS[0], message)
+        await until(lambda: ears.heard == [("changed", 7)])
+
+
+async def test_a_listener_that_fails_does_not_end_the_listening(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Ears):
+        def edited(self, project_id: int) -> None:
+            super().edited(project_id)
+            raise ValueError("a mistake in the listener")
+
+    async with redis_store(redis_url) as store:
+        ears = Failing()
+        store.listen(ears)
+        await store.create("Shop", None, KEY)
+        await until(lambda: ears.count("resync"))
+        assert "a mistake in the listener" in caplog.text
+        project = await store.create("Shop", None, KEY)
+        await until(lambda: ("edited", project.id) in ears.heard)
+
+
+async def test_the_password_is_in_no_log_of_a_whole_life(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with RedisServer(tmp_path / "redis", "--requirepass", SECRET, password=SECRET) as server:
+        async with RedisStore(server.url, new_epoch, backoff_seconds=0.05) as store:
+            ears = Ears()
+            store.listen(ears)
+            server.command("CONFIG", "SET", "requirepass", "another")
+            server.password = "another"
+            server.command("CLIENT", "KILL", "TYPE", "pubsub")
+            await until(lambda: ears.count("away"))
+            server.kill()
+            assert not await can_serve(store)
+    assert "lost" in caplog.text
+    assert SECRET not in caplog.text

@@ -1,0 +1,1 @@
+"""What tests share: real servers, and ways to wait for a condition."""

@@ -1,0 +1,113 @@
+"""A thin wrapper around a real store, to count its calls, to hold them up, and to be away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
+
+from server.core.errors import StoreUnavailable
+from server.core.project import Project
+from server.core.reading import Reading
+from server.core.state import Record
+from server.stores import Listener, Store
+
+
+class WatchedStore:
+    """Passes every call on.
+
+    Args:
+        store: an open store, which stays its owner's.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._gates: dict[str, asyncio.Event] = {}
+        self.calls: list[str] = []
+        self.is_away = False
+
+    def count(self, name: str) -> int:
+        """How often a method was called."""
+        return self.calls.count(name)
+
+    @contextmanager
+    def holding(self, name: str) -> Iterator[None]:
+        """Hold back the answers of a method while the block runs: the store has answered, the caller does not know."""
+        self._gates[name] = asyncio.Event()
+        try:
+            yield
+        finally:
+            self.release(name)
+
+    def release(self, name: str) -> None:
+        """Let the answers of a method through again."""
+        if name in self._gates:
+            self._gates.pop(name).set()
+
+    async def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if self.is_away:
+            raise StoreUnavailable("away, for a test")
+
+    async def _answered(self, name: str) -> None:
+        if name in self._gates:
+            await self._gates[name].wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """The wrapped store stays open."""
+
+    def listen(self, listener: Listener) -> None:
+        """See Store, as for all below."""
+        self._store.listen(listener)
+
+    async def create(self, name: str, platform: str | None, key: str) -> Project:
+        await self._called("create")
+        return await self._store.create(name, platform, key)
+
+    async def put(self, project: Project) -> Project:
+        await self._called("put")
+        return await self._store.put(project)
+
+    async def delete(self, project_id: int) -> bool:
+        await self._called("delete")
+        return await self._store.delete(project_id)
+
+    async def list(self, after: int, limit: int) -> list[Project]:
+        await self._called("list")
+        return await self._store.list(after, limit)
+
+    async def owner_of(self, key: str) -> int | None:
+        await self._called("owner_of")
+        return await self._store.owner_of(key)
+
+    async def reset(self, project_id: int, epoch: str) -> bool:
+        await self._called("reset")
+        return await self._store.reset(project_id, epoch)
+
+    async def read(self, project_id: int) -> Reading | None:
+        await self._called("read")
+        reading = await self._store.read(project_id)
+        await self._answered("read")
+        return reading
+
+    async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
+        await self._called("versions")
+        return await self._store.versions(project_ids)
+
+    async def record(self, records: Mapping[int, Record], now: int) -> Mapping[int, frozenset[str]]:
+        await self._called("record")
+        answer = await self._store.record(records, now)
+        await self._answered("record")
+        return answer
+
+    async def touch(self, project_id: int, epoch: str, version: int) -> None:
+        await self._called("touch")
+        await self._store.touch(project_id, epoch, version)
+
+    async def ping(self) -> None:
+        await self._called("ping")
+        await self._store.ping()

@@ -1,0 +1,153 @@
+"""Every rule of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from server.core.errors import SettingsError
+from server.settings import Settings, is_loopback
+
+SECRET = "s" * 32
+ADMIN = "a" * 16
+
+DEFAULTS = {
+    "host": "127.0.0.1",
+    "port": 8000,
+    "redis_url": None,
+    "data": Path("firstlight.db"),
+    "secret": None,
+    "admin_token": None,
+    "origins": frozenset(),
+    "public_url": None,
+    "event_url": None,
+    "workers": 1,
+    "max_body": 20 * 1024 * 1024,
+    "forwarded_allow_ips": None,
+}
+
+
+def test_an_empty_environment_gives_the_demo_on_loopback() -> None:
+    settings = Settings.from_env({})
+    assert {field.name: getattr(settings, field.name) for field in fields(settings)} == DEFAULTS
+    assert settings == Settings()
+    assert settings.is_open
+
+
+@pytest.mark.parametrize(
+    ("env", "name", "value"),
+    [
+        ({"HOST": "::1"}, "host", "::1"),
+        ({"HOST": "localhost"}, "host", "localhost"),
+        ({"HOST": "0.0.0.0", "FIRSTLIGHT_SECRET": SECRET}, "host", "0.0.0.0"),
+        ({"PORT": "0"}, "port", 0),
+        ({"PORT": " 65535 "}, "port", 65535),
+        ({"PORT": ""}, "port", 8000),
+        ({"REDIS_URL": "redis://localhost"}, "redis_url", "redis://localhost"),
+        (
+            {"REDIS_URL": "rediss://user:word@redis.example:6380/1"},
+            "redis_url",
+            "rediss://user:word@redis.example:6380/1",
+        ),
+        ({"REDIS_URL": "unix:///run/redis.sock"}, "redis_url", "unix:///run/redis.sock"),
+        ({"FIRSTLIGHT_DATA": "/var/lib/firstlight.db"}, "data", Path("/var/lib/firstlight.db")),
+        ({"FIRSTLIGHT_DATA": "~/firstlight.db"}, "data", Path.home() / "firstlight.db"),
+        ({"FIRSTLIGHT_SECRET": SECRET}, "secret", SECRET),
+        ({"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}, "admin_token", ADMIN),
+        (
+            {"FIRSTLIGHT_ORIGINS": "https://App.example.com, http://localhost:3000"},
+            "origins",
+            frozenset({"https://app.example.com", "http://localhost:3000"}),
+        ),
+        ({"FIRSTLIGHT_PUBLIC_URL": "https://fl.example.com/"}, "public_url", "https://fl.example.com"),
+        ({"FIRSTLIGHT_PUBLIC_URL": "https://example.com/firstlight"}, "public_url", "https://example.com/firstlight"),
+        (
+            {"FIRSTLIGHT_EVENT_URL": "https://e.example/{project}/{event_id}"},
+            "event_url",
+            "https://e.example/{project}/{event_id}",
+        ),
+        ({"WEB_CONCURRENCY": "2", "REDIS_URL": "redis://localhost"}, "workers", 2),
+        ({"FIRSTLIGHT_MAX_BODY": "1024"}, "max_body", 1024),
+        ({"FORWARDED_ALLOW_IPS": "*"}, "forwarded_allow_ips", "*"),
+    ],
+)
+def test_a_setting_is_read(env: dict[str, str], name: str, value: object) -> None:
+    assert getattr(Settings.from_env(env), name) == value
+
+
+@pytest.mark.parametrize(
+    ("env", "named"),
+    [
+        ({"PORT": "http"}, "PORT"),
+        ({"PORT": "-1"}, "PORT"),
+        ({"PORT": "65536"}, "PORT"),
+        ({"PORT": "８０００"}, "PORT"),  # digits, but not ASCII's
+        ({"HOST": "0.0.0.0"}, "FIRSTLIGHT_SECRET"),
+        ({"HOST": "0.0.0.0"}, "HOST"),
+        ({"HOST": "::"}, "HOST"),
+        ({"HOST": "192.168.0.1"}, "HOST"),
+        ({"HOST": "firstlight.example.com"}, "HOST"),
+        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL"),
+        ({"REDIS_URL": "http://localhost"}, "REDIS_URL"),
+        ({"FIRSTLIGHT_DATA": "/"}, "FIRSTLIGHT_DATA"),
+        ({"FIRSTLIGHT_DATA": "."}, "FIRSTLIGHT_DATA"),
+        ({"FIRSTLIGHT_DATA": "/tmp"}, "FIRSTLIGHT_DATA"),
+        ({"FIRSTLIGHT_SECRET": "s" * 31}, "FIRSTLIGHT_SECRET"),
+        ({"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_ADMIN_TOKEN": "a" * 15}, "FIRSTLIGHT_ADMIN_TOKEN"),
+        ({"FIRSTLIGHT_ADMIN_TOKEN": ADMIN}, "FIRSTLIGHT_SECRET"),
+        ({"FIRSTLIGHT_ORIGINS": "app.example.com"}, "FIRSTLIGHT_ORIGINS"),
+        ({"FIRSTLIGHT_ORIGINS": "https://app.example.com/"}, "FIRSTLIGHT_ORIGINS"),
+        ({"FIRSTLIGHT_ORIGINS": "*"}, "FIRSTLIGHT_ORIGINS"),
+        ({"FIRSTLIGHT_PUBLIC_URL": "fl.example.com"}, "FIRSTLIGHT_PUBLIC_URL"),
+        ({"FIRSTLIGHT_PUBLIC_URL": "https://user@fl.example.com"}, "FIRSTLIGHT_PUBLIC_URL"),
+        ({"FIRSTLIGHT_PUBLIC_URL": "https://fl.example.com?a=b"}, "FIRSTLIGHT_PUBLIC_URL"),
+        ({"FIRSTLIGHT_EVENT_URL": "https://e.example/{project}"}, "FIRSTLIGHT_EVENT_URL"),
+        ({"FIRSTLIGHT_EVENT_URL": "javascript:{event_id}"}, "FIRSTLIGHT_EVENT_URL"),
+        ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY"),
+        ({"WEB_CONCURRENCY": "two"}, "WEB_CONCURRENCY"),
+        ({"WEB_CONCURRENCY": "65", "REDIS_URL": "redis://localhost"}, "WEB_CONCURRENCY"),
+        ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY"),
+        ({"WEB_CONCURRENCY": "2"}, "REDIS_URL"),
+        ({"FIRSTLIGHT_MAX_BODY": "12"}, "FIRSTLIGHT_MAX_BODY"),
+    ],
+)
+def test_a_bad_setting_is_named_in_one_line(env: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(env)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"FIRSTLIGHT_SECRET": "short-but-secret"},
+        {"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_ADMIN_TOKEN": "secret"},
+        {"REDIS_URL": "http://:secret@localhost"},
+    ],
+)
+def test_a_bad_secret_is_not_repeated(env: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(env)
+    assert "secret" not in str(caught.value).replace("import secrets; print(secrets", "")
+
+
+def test_secrets_stay_out_of_the_repr() -> None:
+    settings = Settings.from_env(
+        {"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_ADMIN_TOKEN": ADMIN, "REDIS_URL": "redis://:password@localhost"}
+    )
+    assert not settings.is_open
+    for secret in (SECRET, ADMIN, "password"):
+        assert secret not in repr(settings)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LocalHost", "app.localhost"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com", "localhost.example.com", "", "127.1"])
+def test_not_loopback(host: str) -> None:
+    assert not is_loopback(host)
