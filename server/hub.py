@@ -18,10 +18,10 @@ from contextlib import contextmanager
 
 from .core.codes import Code
 from .core.errors import NotFound, Overloaded, StoreUnavailable
-from .core.facts import record_of_problem
 from .core.messages import DELAYED, PING, encode_snapshot, goodbye, has_aged, next_change
 from .core.onboarding import Stage
 from .core.reading import Reading
+from .core.records import record_of_problem
 from .limits import Limiter
 from .stores import Store
 

@@ -55,13 +55,11 @@ from .core.facts import (
     facts_of_otlp,
     facts_of_security,
     facts_of_store,
-    record_of,
-    record_of_problem,
-    record_of_refusal,
 )
 from .core.messages import health, iso
 from .core.onboarding import Signal
 from .core.project import Project, check_key
+from .core.records import record_of, record_of_problem, record_of_refusal
 from .limits import Limiter
 from .recorder import UNKNOWN_SECONDS, Recorder
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -12,14 +11,12 @@ from typing import Any
 import msgspec
 
 from .codes import Code
-from .dsn import mask
 from .envelope import Envelope, Item, check_size
-from .errors import BadRequest, InvalidJSON, Refusal
+from .errors import BadRequest, InvalidJSON
 from .events import App, Event, Sdk, parse_client, parse_event, parse_event_id, parse_object, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
-from .onboarding import ITEM_SIGNALS, TRANSITIONS, Signal, Stage
+from .onboarding import ITEM_SIGNALS, Signal
 from .otlp import parse_otlp
-from .state import DROP_CATEGORIES, DROP_REASONS, Record, Value
 
 MAX_SESSION_BYTES = 100 * 1024
 """A larger session item is counted and not looked into: decoding 20 MiB of JSON would cost hundreds of memory."""
@@ -43,15 +40,8 @@ NATIVE_CRASH = Event(
     app=App(),
 )
 _CRASH_ATTACHMENTS = frozenset({"event.minidump", "event.applecrashreport"})
-MAX_SKEW = 60_000
-"""Milliseconds between `sent_at` and the receipt that a slow network explains."""
-
 MAX_DROPPED = 100
 """Lines of a client report that are read: SDKs send one for each reason and category."""
-
-_ERROR_CATEGORIES = frozenset({"error", "default"})
-_LOSSES = frozenset({"network_error", "send_error", "queue_overflow", "cache_overflow", "buffer_overflow"})
-_KEY_LIKE = re.compile(r"[0-9A-Fa-f]{12,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,129 +243,6 @@ def client_of(sentry_client: str | None, user_agent: str | None) -> Sdk | None:
     if told and agent and told.name == agent.name and not (told.version or "")[:1].isdigit():
         return agent  # sentry-cli/x86_64, but User-Agent: sentry-cli/3.8.0
     return told or agent
-
-
-def record_of(facts: Facts, at: int) -> Record:
-    """The record of an accepted request that was received at `at` (milliseconds)."""
-    stage, times = _proved(facts.signals)
-    record: dict[str, Value] = dict.fromkeys(times, at)
-    record["stage"] = stage
-    if facts.event and Signal.ERROR in facts.signals:
-        record["first_error"] = (at, _first_error(facts.event, facts.event_id))
-        record["signal.error.event_id"] = (at, facts.event_id or "")
-    for name, text in _told(facts.client_sdk, facts.payload_sdk, facts.app, facts.config, facts.interval):
-        record[name] = (at, text)
-    for name, text in facts.inferred:
-        record[f"inferred.{name}"] = (at, text)
-    for code, evidence in facts.problems.items():
-        record.update(record_of_problem(code, evidence, at))
-    if facts.is_envelope:
-        record["envelope_at"] = at
-    _record_drops(record, facts.dropped, at)
-    _record_skew(record, facts.sent_at, at)
-    return record
-
-
-def _record_drops(record: dict[str, Value], drops: Iterable[Dropped], at: int) -> None:
-    """Losses become a problem; what tracing samples away on purpose does not."""
-    for drop in drops:
-        if drop.reason == "ratelimit_backoff":
-            record.update(record_of_problem(Code.RATE_LIMITED, {"category": drop.category}, at, drop.quantity))
-        elif drop.category in _ERROR_CATEGORIES or drop.reason in _LOSSES:
-            reason = drop.reason if drop.reason in DROP_REASONS else DROP_REASONS[-1]
-            category = drop.category if drop.category in DROP_CATEGORIES else DROP_CATEGORIES[-1]
-            name = f"dropped.{reason}.{category}"
-            record[name] = _count(record, name) + drop.quantity
-            known = _count(record, f"problem.{Code.DROPPED_BY_SDK}.count")
-            record.update(record_of_problem(Code.DROPPED_BY_SDK, {}, at, known + drop.quantity))
-
-
-def _count(record: Record, name: str) -> int:
-    value = record.get(name, 0)
-    return value if isinstance(value, int) else 0
-
-
-def _record_skew(record: dict[str, Value], sent_at: int | None, at: int) -> None:
-    if sent_at is None:
-        return
-    if abs(at - sent_at) <= MAX_SKEW:
-        record["in_time_at"] = at
-        return
-    skew = f"{_duration(abs(at - sent_at))} {'behind' if sent_at < at else 'ahead'}"
-    record.update(record_of_problem(Code.CLOCK_SKEW, {"skew": skew}, at))
-
-
-def _duration(milliseconds: int) -> str:
-    minutes = milliseconds // 60_000
-    days, hours = minutes // 1440, minutes // 60
-    return f"{days} days" if days > 1 else f"{hours} hours" if hours > 1 else f"{minutes} min"
-
-
-@lru_cache(maxsize=1024)
-def _proved(signals: frozenset[Signal]) -> tuple[int, tuple[str, ...]]:
-    """The stage from nothing, and the times that are now."""
-    stage = Stage.CONNECTED
-    for signal in signals:
-        stage = TRANSITIONS[stage, signal]
-    times = [f"signal.{signal}.{part}" for signal in signals for part in ("first_at", "last_at")]
-    return int(stage), ("connected_at", "last_seen_at", "accepted_at", *times)
-
-
-@lru_cache(maxsize=4096)
-def _told(
-    client_sdk: Sdk | None, payload_sdk: Sdk | None, app: App, config: str | None, interval: float | None
-) -> tuple[tuple[str, str], ...]:
-    """What is told of SDK and application, as fields. Cached: an application says the same in every request."""
-    told = {
-        "client_sdk": _json(client_sdk),
-        "payload_sdk": _json(payload_sdk),
-        "release": app.release,
-        "environment": app.environment,
-        "runtime": app.runtime,
-        "config": config,
-        "interval": None if interval is None else f"{interval:g}",
-    }
-    return tuple((name, text) for name, text in told.items() if text)
-
-
-def record_of_key(at: int) -> dict[str, Value]:
-    """What any request with a valid key proves, also one whose body is refused."""
-    return {"stage": int(Stage.CONNECTED), "connected_at": at, "last_seen_at": at}
-
-
-def record_of_problem(code: str, evidence: Mapping[str, str], at: int, count: int = 1) -> dict[str, Value]:
-    """One sighting of a problem, or a report of several."""
-    return {
-        f"problem.{code}.count": count,
-        f"problem.{code}.first_at": at,
-        f"problem.{code}.last_at": at,
-        f"problem.{code}.evidence": (at, msgspec.json.encode(evidence).decode()),
-    }
-
-
-def record_of_refusal(refusal: Refusal, key_is_valid: bool, at: int) -> Record:
-    """The record of a refused request, for the page of the project that it named."""
-    record = record_of_key(at) if key_is_valid else {}
-    if refusal.code:
-        evidence = {name: _without_keys(text)[:200] for name, text in refusal.evidence.items()}
-        record.update(record_of_problem(refusal.code, {"detail": _without_keys(refusal.detail)[:300], **evidence}, at))
-    return record
-
-
-def _without_keys(text: str) -> str:
-    """Evidence may quote a line with a DSN in it; whatever could be a key, or most of one, is masked."""
-    return _KEY_LIKE.sub(lambda found: mask(found[0]), text)
-
-
-def _json(sdk: Sdk | None) -> str | None:
-    return msgspec.json.encode(asdict(sdk)).decode() if sdk else None
-
-
-def _first_error(event: Event, event_id: str | None) -> str:
-    kept = ("title", "level", "platform", "handled", "culprit")
-    fields: dict[str, Any] = {"event_id": event_id, **{name: getattr(event, name) for name in kept}}
-    fields["frames"] = [asdict(frame) for frame in event.frames]
-    return msgspec.json.encode(fields).decode()
 
 
 def _with_heartbeat(facts: Facts, beat: Heartbeat) -> Facts:

@@ -11,8 +11,9 @@ import msgspec
 
 from .codes import Code
 from .features import Feature, features_of
+from .findings import Finding, deadlines
 from .onboarding import Signal
-from .problems import PROBLEMS, Finding, deadlines, filled, problems_of
+from .problems import PROBLEMS, filled, problems_of
 from .reading import Reading
 
 PING = b'{"type":"ping"}'

@@ -8,22 +8,36 @@ reason why somebody waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from .codes import RECORDED, Code
-from .onboarding import Signal, Stage
-from .reading import Liveness, Reading
-from .sdks import outdated
-from .silence import SILENCE_STEPS, checks_for
+from .codes import Code
+from .findings import (
+    Find,
+    Finding,
+    accepted,
+    any_key,
+    by_envelope,
+    contradiction,
+    dropped,
+    first_error,
+    in_time,
+    later_error,
+    missing,
+    never,
+    only,
+    outdated_sdk,
+    preflight_only,
+    quiet,
+    recorded,
+    silence,
+)
+from .onboarding import Signal
+from .reading import Reading
 
 MAX_SHOWN = 20
 """Problems in one snapshot: more than a person reads."""
-GRACE = 10_000
-"""Milliseconds for which it is normal that no error follows a first transaction or session."""
-PREFLIGHT_GRACE = 5_000
-"""Milliseconds within which a browser sends the request that it asked for."""
 
 
 class Severity(IntEnum):
@@ -35,26 +49,6 @@ class Severity(IntEnum):
     """May do so, or loses something."""
     NOTE = 2
     """Worth to know, once all else works."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A problem of one project as it is now. Times in milliseconds.
-
-    Args:
-        checks: what to look at, the most probable first.
-    """
-
-    first_at: int
-    last_at: int
-    count: int = 1
-    evidence: Mapping[str, str] = field(default_factory=dict)
-    resolved: bool = False
-    checks: tuple[str, ...] = ()
-
-
-Find = Callable[[Reading], Finding | None]
-Cure = Callable[[Reading, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,174 +84,6 @@ def filled(text: str, evidence: Mapping[str, str]) -> str:
     return text
 
 
-# What resolves a recorded problem.
-
-
-def _any_key(reading: Reading, at: int) -> bool:
-    return (reading.time("last_seen_at") or 0) > at
-
-
-def _accepted(reading: Reading, at: int) -> bool:
-    return (reading.time("accepted_at") or 0) > at
-
-
-def _first_error(reading: Reading, _: int) -> bool:
-    return reading.stage is Stage.FIRST_ERROR_RECEIVED
-
-
-def _later_error(reading: Reading, at: int) -> bool:
-    return (reading.last(Signal.ERROR) or 0) > at
-
-
-def _in_time(reading: Reading, at: int) -> bool:
-    return (reading.time("in_time_at") or 0) > at
-
-
-def _envelope(reading: Reading, at: int) -> bool:
-    return (reading.time("envelope_at") or 0) > at
-
-
-def recorded(code: Code, cure: Cure, evidence: Callable[[Reading], Mapping[str, str]] | None = None) -> Find:
-    """Find a problem that requests recorded, and whether its opposite was seen since."""
-
-    def find(reading: Reading) -> Finding | None:
-        first_at, last_at = reading.time(f"problem.{code}.first_at"), reading.time(f"problem.{code}.last_at")
-        if first_at is None or last_at is None:
-            return None
-        told = evidence(reading) if evidence else reading.decoded(f"problem.{code}.evidence") or {}
-        count = reading.time(f"problem.{code}.count") or 1
-        return Finding(first_at, last_at, count, told, cure(reading, last_at))
-
-    return find
-
-
-# What follows from the state and the time.
-
-
-def _silence(reading: Reading) -> Finding | None:
-    watched_at = reading.time("watched_at")
-    if watched_at is None:
-        return None
-    connected_at = reading.time("connected_at")
-    if connected_at is None and any(f"problem.{code}.count" in reading.state for code in RECORDED):
-        return None  # something came, and what is wrong with it is said
-    waited = (connected_at or reading.now) - watched_at
-    steps = [step for step in SILENCE_STEPS if waited >= step]
-    if not steps:
-        return None
-    seconds = f"{steps[-1] // 1000} s" if steps[-1] < 120_000 else f"{steps[-1] // 60_000} min"
-    checks = checks_for(reading.family, reading.project.platform, len(steps))
-    first_at = watched_at + SILENCE_STEPS[0]
-    return Finding(first_at, watched_at + steps[-1], 1, {"waited": seconds}, connected_at is not None, checks)
-
-
-def _only(signal: Signal, others: frozenset[Signal]) -> Find:
-    """Find that nothing but one kind of signal arrives (and what comes along with it)."""
-
-    def find(reading: Reading) -> Finding | None:
-        first_at, last_at = reading.first(signal), reading.last(signal)
-        seen = {other for other in Signal if reading.first(other) is not None}
-        if first_at is None or last_at is None or seen - others - {signal, Signal.ERROR}:
-            return None
-        error_at = reading.first(Signal.ERROR)
-        if (error_at or reading.now) - first_at < GRACE:
-            return None
-        return Finding(first_at + GRACE, last_at, resolved=error_at is not None)
-
-    return find
-
-
-def _preflight_only(reading: Reading) -> Finding | None:
-    asked_at = reading.time("preflight_at")
-    if asked_at is None or reading.now - asked_at < PREFLIGHT_GRACE:
-        return None
-    requests = ["last_seen_at", *(f"problem.{code}.last_at" for code in RECORDED)]
-    if any((reading.time(request) or 0) >= asked_at for request in requests):
-        return None
-    return Finding(asked_at, asked_at)
-
-
-def _quiet(reading: Reading) -> Finding | None:
-    at = reading.quiet_at
-    if at is None or reading.liveness is not Liveness.QUIET:
-        return None
-    last = max((s for s in Signal if reading.last(s)), key=lambda s: reading.last(s) or 0, default=Signal.HEARTBEAT)
-    return Finding(at, at, evidence={"interval": f"{reading.interval:g} s", "last signal": last.replace("_", " ")})
-
-
-def _contradiction(reading: Reading) -> Finding | None:
-    config = reading.decoded("config") or {}
-    found = tuple(sentence for says, sentence in _CONTRADICTIONS if says(config, reading))
-    stamped = reading.state.get("config")
-    if not found or not isinstance(stamped, tuple):
-        return None
-    return Finding(stamped[0], stamped[0], checks=found)
-
-
-def _rate(config: Mapping[str, object], name: str) -> float:
-    value = config.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
-_CONTRADICTIONS: tuple[tuple[Callable[[Mapping[str, object], Reading], bool], str], ...] = (
-    (
-        lambda config, _: config.get("sample_rate") == 0,
-        "sample_rate is 0: every error is dropped before it is sent. Remove the option, or set it to 1.0.",
-    ),
-    (
-        lambda config, _: _rate(config, "profiles_sample_rate") > 0 and not _rate(config, "traces_sample_rate"),
-        "profiles_sample_rate is set and traces_sample_rate is not: profiles belong to traces. Set both.",
-    ),
-    (
-        lambda config, reading: config.get("debug") is True and reading.text("environment") == "production",
-        "debug is on in production: the SDK writes to your logs. Turn it on only while you look for something.",
-    ),
-)
-
-
-def _outdated(reading: Reading) -> Finding | None:
-    sdk, seen_at = reading.sdk, reading.time("connected_at")
-    row = outdated(sdk["name"] or "", sdk["version"]) if sdk else None
-    if not sdk or not row or seen_at is None:
-        return None
-    return Finding(seen_at, seen_at, evidence={"sdk": f"{sdk['name']} {sdk['version']}", "upgrade": row.upgrade})
-
-
-def _missing(name: str) -> Find:
-    """Find that events come without one field."""
-
-    def find(reading: Reading) -> Finding | None:
-        kinds = (Signal.ERROR, Signal.MESSAGE, Signal.TRANSACTION)
-        firsts = [at for at in map(reading.first, kinds) if at is not None]
-        lasts = [at for at in map(reading.last, kinds) if at is not None]
-        return Finding(min(firsts), max(lasts)) if firsts and reading.text(name) is None else None
-
-    return find
-
-
-def _dropped(reading: Reading) -> Mapping[str, str]:
-    """What the SDK dropped and why, the most first."""
-    counts: list[tuple[int, str, str]] = []
-    for name, count in reading.state.items():
-        start, *rest = name.split(".")
-        if start == "dropped" and isinstance(count, int):
-            counts.append((count, rest[0], rest[1]))
-    told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in sorted(counts)[::-1]]
-    if not told:
-        return {"reason": "SDK", "what": "events"}
-    more = {"more": "; ".join(f"{what} by {reason}" for reason, what in told[1:6])} if told[1:] else {}
-    return {"reason": told[0][0], "what": told[0][1], **more}
-
-
-def _plural(category: str, count: int) -> str:
-    word = category.replace("_", " ").replace("default", "event")
-    return word if count == 1 or word.endswith("s") else f"{word}s"
-
-
-def _never(_: Reading) -> None:
-    """For what only the page itself can see."""
-
-
 _COPY_DSN = "Copy the DSN from this page once more, whole, and restart your app."
 
 PROBLEMS: dict[Code, Rule] = {
@@ -266,7 +92,7 @@ PROBLEMS: dict[Code, Rule] = {
         "An SDK sent a key that this project does not have.",
         f"The key in your app's DSN is mistyped, cut off, or from another server. {_COPY_DSN}",
         "any request with a valid key",
-        recorded(Code.UNKNOWN_KEY, _any_key),
+        recorded(Code.UNKNOWN_KEY, any_key),
         fixes={"": "{{dsn}}"},
     ),
     Code.DISABLED_KEY: Rule(
@@ -274,7 +100,7 @@ PROBLEMS: dict[Code, Rule] = {
         "An SDK sent a key that is disabled.",
         f"Somebody disabled this key. {_COPY_DSN}",
         "any request with a valid key",
-        recorded(Code.DISABLED_KEY, _any_key),
+        recorded(Code.DISABLED_KEY, any_key),
         fixes={"": "{{dsn}}"},
     ),
     Code.KEY_OF_OTHER_PROJECT: Rule(
@@ -282,7 +108,7 @@ PROBLEMS: dict[Code, Rule] = {
         "A key and a project id that do not belong together were sent.",
         f"The number at the end of your DSN and the key before the @ are from different projects. {_COPY_DSN}",
         "any request with a valid key",
-        recorded(Code.KEY_OF_OTHER_PROJECT, _any_key),
+        recorded(Code.KEY_OF_OTHER_PROJECT, any_key),
         fixes={"": "{{dsn}}"},
     ),
     Code.MISSING_KEY: Rule(
@@ -291,7 +117,7 @@ PROBLEMS: dict[Code, Rule] = {
         "The DSN was cut, or a proxy removes the X-Sentry-Auth header and the query. "
         "A DSN has the key before the @: compare yours with the one on this page.",
         "any request with a valid key",
-        recorded(Code.MISSING_KEY, _any_key),
+        recorded(Code.MISSING_KEY, any_key),
         fixes={"": "{{dsn}}"},
     ),
     Code.CONFLICTING_KEYS: Rule(
@@ -299,7 +125,7 @@ PROBLEMS: dict[Code, Rule] = {
         "One request carried two different keys.",
         "Two SDKs, or an SDK and a tunnel, add different keys to the same request. Configure one DSN only.",
         "any request with a valid key",
-        recorded(Code.CONFLICTING_KEYS, _any_key),
+        recorded(Code.CONFLICTING_KEYS, any_key),
     ),
     Code.WRONG_PATH: Rule(
         "a request to an address that is almost right: a misspelled endpoint, no /api, a prefix that a proxy removed",
@@ -307,21 +133,21 @@ PROBLEMS: dict[Code, Rule] = {
         "SDKs build the address from the DSN: {expected}. If yours is the right DSN, a reverse proxy in between "
         "rewrites the path: let it pass /api/ through unchanged.",
         "any request that is accepted",
-        recorded(Code.WRONG_PATH, _accepted),
+        recorded(Code.WRONG_PATH, accepted),
     ),
     Code.PROJECT_MISMATCH: Rule(
         "an envelope whose DSN names another project than the URL",
         "An envelope names another project than the address that it was sent to.",
         "A tunnel or proxy forwards to the wrong project. Forward to the project id that the envelope's DSN names.",
         "any request that is accepted",
-        recorded(Code.PROJECT_MISMATCH, _accepted),
+        recorded(Code.PROJECT_MISMATCH, accepted),
     ),
     Code.SILENCE: Rule(
         "somebody watches the page, and nothing came at all: after 20 s, 60 s and 3 min",
         "Nothing has arrived yet, {waited} after this page was opened.",
         "That is normal until your app runs with the lines of step 2. If it does, go through this list:",
         "any request with a valid key",
-        _silence,
+        silence,
         Severity.WARNING,
         {"": "curl -i --data '' '{{ingest}}/heartbeat/?sentry_key={{key}}'"},
     ),
@@ -332,7 +158,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Content-Security-Policy without the address in connect-src, and http:// from an https:// page are "
         "blocked, too. Allow the address, or use the SDK's tunnel option.",
         "a later probe that gets through",
-        _never,
+        never,
         Severity.WARNING,
         {"javascript": 'Sentry.init({ dsn, tunnel: "/tunnel" })   // forward its bodies to {{ingest}}/envelope/'},
     ),
@@ -342,7 +168,7 @@ PROBLEMS: dict[Code, Rule] = {
         "A proxy in front of this server answers the preflight itself, without the CORS headers, or your own code "
         "sends headers that are not allowed. Let OPTIONS pass through; send text/plain to need no preflight at all.",
         "the request that follows",
-        _preflight_only,
+        preflight_only,
     ),
     Code.DROPPED_BY_SDK: Rule(
         "a client report that counts dropped errors, or reasons that lose data",
@@ -350,7 +176,7 @@ PROBLEMS: dict[Code, Rule] = {
         "The SDK decided not to send: before_send and event processors drop what they return nothing for, "
         "sample_rate drops a share, network_error and queue_overflow mean that it could not get through.",
         "an error that arrives later",
-        recorded(Code.DROPPED_BY_SDK, _later_error, _dropped),
+        recorded(Code.DROPPED_BY_SDK, later_error, dropped),
         fixes={
             "python": "def before_send(event, hint):\n    return event  # None drops it",
             "javascript": "beforeSend(event, hint) {\n  return event; // null drops it\n}",
@@ -365,7 +191,7 @@ PROBLEMS: dict[Code, Rule] = {
         "What was wrong with it stands below. If an SDK sent it, update the SDK, or look for a proxy that changes "
         "its requests.",
         "any request that is accepted",
-        recorded(Code.BAD_REQUEST, _accepted),
+        recorded(Code.BAD_REQUEST, accepted),
     ),
     Code.MALFORMED_ENVELOPE: Rule(
         "an envelope that breaks the grammar; with the byte and the start of the line",
@@ -374,21 +200,21 @@ PROBLEMS: dict[Code, Rule] = {
         "lines end with \\n alone, and nothing follows the last item. If an SDK built it, look for a proxy that "
         "rewrites bodies.",
         "any request that is accepted",
-        recorded(Code.MALFORMED_ENVELOPE, _accepted),
+        recorded(Code.MALFORMED_ENVELOPE, accepted),
     ),
     Code.INVALID_JSON: Rule(
         "a body or an item that should be a JSON object and is not",
         "A request with your key held something that is not a JSON object.",
         "Check what your app or a proxy puts into the body: it must be a JSON object in UTF-8.",
         "any request that is accepted",
-        recorded(Code.INVALID_JSON, _accepted),
+        recorded(Code.INVALID_JSON, accepted),
     ),
     Code.INVALID_HEARTBEAT: Rule(
         "a heartbeat with a field of the wrong type",
         "A heartbeat arrived with a field of the wrong type.",
         "Correct the field that is named below; only type is required, so leaving the field out helps too.",
         "any request that is accepted",
-        recorded(Code.INVALID_HEARTBEAT, _accepted),
+        recorded(Code.INVALID_HEARTBEAT, accepted),
     ),
     Code.UNSUPPORTED_ENCODING: Rule(
         "a body whose Content-Encoding is unknown, or not what the bytes are",
@@ -396,14 +222,14 @@ PROBLEMS: dict[Code, Rule] = {
         "Send gzip, deflate, br, zstd or no Content-Encoding, and make sure that no proxy decompresses the body "
         "but leaves the header.",
         "any request that is accepted",
-        recorded(Code.UNSUPPORTED_ENCODING, _accepted),
+        recorded(Code.UNSUPPORTED_ENCODING, accepted),
     ),
     Code.TOO_LARGE: Rule(
         "a body or an item over its limit",
         "A request was larger than this server takes.",
         "Send less at once: smaller attachments, shorter breadcrumbs, fewer local variables.",
         "any request that is accepted",
-        recorded(Code.TOO_LARGE, _accepted),
+        recorded(Code.TOO_LARGE, accepted),
     ),
     Code.MESSAGE_NOT_ERROR: Rule(
         "an event of a level below error, without an exception",
@@ -411,7 +237,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Your SDK works. A captured message of level info is not an error: raise an exception and let the SDK "
         "catch it, as in step 3.",
         "the first error",
-        recorded(Code.MESSAGE_NOT_ERROR, _first_error),
+        recorded(Code.MESSAGE_NOT_ERROR, first_error),
         Severity.WARNING,
         {
             "python": "1 / 0",
@@ -427,7 +253,7 @@ PROBLEMS: dict[Code, Rule] = {
         "A sample event arrived; it does not count as your first error.",
         "The way to the server works. Now let your own app fail once, as in step 3.",
         "the first error",
-        recorded(Code.SAMPLE_ONLY, _first_error),
+        recorded(Code.SAMPLE_ONLY, first_error),
         Severity.WARNING,
     ),
     Code.ONLY_TRANSACTIONS: Rule(
@@ -436,7 +262,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Tracing works. If your app did fail, its errors are caught before the SDK sees them: call "
         "capture_exception in the place that catches them, or let one through, as in step 3.",
         "the first error",
-        _only(Signal.TRANSACTION, frozenset({Signal.SESSION, Signal.HEARTBEAT, Signal.PROFILE, Signal.LOG})),
+        only(Signal.TRANSACTION, frozenset({Signal.SESSION, Signal.HEARTBEAT, Signal.PROFILE, Signal.LOG})),
         Severity.NOTE,
     ),
     Code.ONLY_SESSIONS: Rule(
@@ -444,7 +270,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Sessions arrive, and no error yet.",
         "Release health works, and nothing has failed so far. Send a first error, as in step 3.",
         "the first error",
-        _only(Signal.SESSION, frozenset({Signal.HEARTBEAT})),
+        only(Signal.SESSION, frozenset({Signal.HEARTBEAT})),
         Severity.NOTE,
     ),
     Code.QUIET: Rule(
@@ -453,7 +279,7 @@ PROBLEMS: dict[Code, Rule] = {
         "It promised one every {interval}. It was stopped, it crashed, or it lost its way to this server. "
         "The last thing that came was: {last signal}.",
         "the next signal",
-        _quiet,
+        quiet,
         Severity.WARNING,
     ),
     Code.RATE_LIMITED: Rule(
@@ -462,7 +288,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Nothing is lost for this page: heartbeats and first signals always pass. Lower the sample rates if it "
         "goes on.",
         "any request that is accepted",
-        recorded(Code.RATE_LIMITED, _accepted),
+        recorded(Code.RATE_LIMITED, accepted),
         Severity.WARNING,
     ),
     Code.CONFIG_CONTRADICTION: Rule(
@@ -470,7 +296,7 @@ PROBLEMS: dict[Code, Rule] = {
         "An option of your SDK keeps it from doing what you expect.",
         "Its heartbeat told how it is configured:",
         "a heartbeat without it",
-        _contradiction,
+        contradiction,
         Severity.WARNING,
     ),
     Code.CLOCK_SKEW: Rule(
@@ -479,7 +305,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Events will stand at the wrong time, and some servers refuse them. Set the machine's clock by NTP; in a "
         "container, the host's clock counts.",
         "an envelope that is in time",
-        recorded(Code.CLOCK_SKEW, _in_time),
+        recorded(Code.CLOCK_SKEW, in_time),
         Severity.WARNING,
         {"": "timedatectl set-ntp true"},
     ),
@@ -497,7 +323,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Your app runs {sdk}, which is old.",
         "It works here. Newer versions send more of what this page can show, and get fixes.",
         "a newer version",
-        _outdated,
+        outdated_sdk,
         Severity.NOTE,
         {"": "{upgrade}"},
     ),
@@ -506,7 +332,7 @@ PROBLEMS: dict[Code, Rule] = {
         "An SDK used the old /store/ endpoint.",
         "It works here, and newer servers drop it. A current SDK sends envelopes.",
         "an envelope",
-        recorded(Code.LEGACY_STORE_ENDPOINT, _envelope),
+        recorded(Code.LEGACY_STORE_ENDPOINT, by_envelope),
         Severity.NOTE,
     ),
     Code.MISSING_RELEASE: Rule(
@@ -514,7 +340,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Your events have no release.",
         "Without one, sessions (release health) stay silent, and nobody can tell which version brought an error.",
         "an event with a release",
-        _missing("release"),
+        missing("release"),
         Severity.NOTE,
         {
             "python": 'sentry_sdk.init(dsn="{{dsn}}", release="my-app@1.0.0")',
@@ -528,7 +354,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Your events have no environment.",
         "Without one, errors of your own machine and of production stand side by side.",
         "an event with an environment",
-        _missing("environment"),
+        missing("environment"),
         Severity.NOTE,
         {"": "SENTRY_ENVIRONMENT=development"},
     ),
@@ -541,14 +367,3 @@ def problems_of(reading: Reading) -> list[tuple[Code, Finding]]:
     found = [(code, finding) for code, rule in PROBLEMS.items() if (finding := rule.find(reading))]
     found.sort(key=lambda entry: (entry[1].resolved, PROBLEMS[entry[0]].severity))
     return found[:MAX_SHOWN]
-
-
-def deadlines(reading: Reading) -> Iterable[int]:
-    """When a problem may appear or change by time alone, in milliseconds."""
-    fields = [("watched_at", step) for step in SILENCE_STEPS if reading.stage is Stage.AWAITING]
-    fields += [(f"signal.{signal}.first_at", GRACE) for signal in (Signal.TRANSACTION, Signal.SESSION)]
-    fields.append(("preflight_at", PREFLIGHT_GRACE))
-    for name, after in fields:
-        at = reading.time(name)
-        if at is not None:
-            yield at + after

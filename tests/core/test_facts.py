@@ -20,11 +20,10 @@ from server.core.facts import (
     facts_of_heartbeat,
     facts_of_security,
     facts_of_store,
-    record_of,
-    record_of_refusal,
 )
 from server.core.heartbeat import MAX_HEARTBEAT_BYTES
 from server.core.onboarding import Signal, Stage
+from server.core.records import record_of, record_of_refusal
 from server.core.state import JOINS
 
 from ..support.inputs import any_bytes

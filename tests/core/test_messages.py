@@ -9,10 +9,11 @@ import pytest
 
 from server.core.envelope import parse_envelope
 from server.core.errors import DisabledKey, MalformedEnvelope, MissingKey, UnknownKey
-from server.core.facts import Facts, facts_of_envelope, facts_of_heartbeat, record_of, record_of_refusal
+from server.core.facts import Facts, facts_of_envelope, facts_of_heartbeat
 from server.core.messages import DELAYED, PING, encode_snapshot, goodbye, iso, snapshot
 from server.core.project import Key, Project, check_key
 from server.core.reading import Reading
+from server.core.records import record_of, record_of_refusal
 from server.core.state import Record, State, join
 
 KEY = "0123456789abcdef0123456789abcdef"
