@@ -24,7 +24,7 @@ from .answers import body_of, headers_of, status_of
 from .core.errors import FirstlightError, StoreUnavailable
 from .hub import Hub
 from .ingest import Ingest
-from .limits import Limiter
+from .limits import Limiter, Places
 from .recorder import Recorder
 from .settings import Settings
 from .stores import Store
@@ -38,6 +38,7 @@ class State(live.State, projects.State):
 
     recorder: Recorder
     limiter: Limiter
+    places: Places
 
 
 class Firstlight:
@@ -90,6 +91,7 @@ class Firstlight:
                     hub=hub,
                     recorder=recorder,
                     limiter=Limiter(time.monotonic),
+                    places=Places(),
                 )
             finally:
                 for task in tasks:

@@ -60,7 +60,7 @@ from .core.messages import health, iso
 from .core.onboarding import Signal
 from .core.project import Project, check_key
 from .core.records import record_of, record_of_problem, record_of_refusal
-from .limits import Limiter
+from .limits import Limiter, Places
 from .recorder import UNKNOWN_SECONDS, Recorder
 
 BODY_SECONDS = 30.0
@@ -84,6 +84,7 @@ class Intake:
         self._max_body = max_body
         self._recorder: Recorder = scope["state"]["recorder"]
         self._limiter: Limiter = scope["state"]["limiter"]
+        self._places: Places = scope["state"]["places"]
         self._headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED}
         self._project_id = 0
         self._key = ""
@@ -247,11 +248,12 @@ class Intake:
     async def _long_body(self, body: Body, message: Mapping[str, Any]) -> bytes:
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                while True:
+                with self._places.taken():
+                    while message.get("more_body"):
+                        self._feed(body, message)
+                        message = await self._receive()
                     self._feed(body, message)
-                    if not message.get("more_body"):
-                        return body.bytes()
-                    message = await self._receive()
+                    return body.bytes()
         except TimeoutError:
             raise BadRequest(f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from None
 

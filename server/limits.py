@@ -1,4 +1,4 @@
-"""How much one project may send: a token bucket each, in this process.
+"""How much may be sent: a token bucket for each project, and places for large bodies, in this process.
 
 The limit protects a host from one runaway application. It never turns away a heartbeat, nor anything that says
 something new: only what this server knows already is answered with 429.
@@ -6,7 +6,10 @@ something new: only what this server knows already is answered with 429.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .core.errors import Overloaded
 
 RATE = 200.0
 """Requests per second that a project may send for long: 50 busy back ends that report every error."""
@@ -14,6 +17,36 @@ BURST = 2000.0
 """Requests at once: a deployment of a few hundred processes that all start together and fail."""
 MAX_BUCKETS = 10_000
 """Projects that are counted at the same time; a project beyond that starts with a full bucket."""
+
+
+MAX_LONG_BODIES = 64
+"""Bodies that arrive in several parts at the same time, in one process: with 20 MiB each, 1.3 GiB at the worst."""
+
+
+class Places:
+    """A number of places, for what must not happen too often at the same time.
+
+    Args:
+        count: how many there are.
+    """
+
+    def __init__(self, count: int = MAX_LONG_BODIES) -> None:
+        self._free = count
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Hold a place.
+
+        Raises:
+            Overloaded: none is free.
+        """
+        if self._free == 0:
+            raise Overloaded("Too many large requests arrive at the same time.")
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
 
 
 class Limiter:

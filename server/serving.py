@@ -24,6 +24,7 @@ from uvicorn.supervisors import multiprocess
 
 from .core.errors import SettingsError
 from .hub import Hub
+from .protocol import BoundedHttp
 from .settings import MAX_PORT, Settings
 
 log = logging.getLogger("firstlight.serving")
@@ -106,7 +107,7 @@ def config(app: ASGIApp | str, settings: Settings, level: str = "INFO") -> uvico
         host=settings.host,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE,
         ws_per_message_deflate=False,

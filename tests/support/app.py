@@ -10,16 +10,24 @@ from typing import Any
 import httpx2
 import uvicorn
 
+from server.protocol import BoundedHttp
+
 HOST = "127.0.0.1"
 
 
 @asynccontextmanager
 async def running(app: Any) -> AsyncIterator[str]:
-    """Serve an application on a free port; gives its URL."""
+    """Serve an application on a free port, by the server's own HTTP protocol; gives its URL."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # asyncio: no Nagle then
         listener.bind((HOST, 0))
         config = uvicorn.Config(
-            app, lifespan="on", log_config=None, access_log=False, ws_max_size=4096, timeout_graceful_shutdown=1
+            app,
+            http=BoundedHttp,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            ws_max_size=4096,
+            timeout_graceful_shutdown=1,
         )
         config.load()
         server = uvicorn.Server(config)  # without its main loop, which ticks every 0.1 s and catches signals
