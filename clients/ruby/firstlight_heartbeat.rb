@@ -81,7 +81,7 @@ module FirstlightHeartbeat
       pid = yield
     ensure
       @loading.unlock if held
-      
+      after_fork if pid&.zero?
     end
 
     def wait_at_exit

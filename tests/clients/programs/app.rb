@@ -2,6 +2,7 @@
 
 # An application with a heartbeat client: `ruby app.rb MODE DSN [INTERVAL]`.
 mode, dsn, interval = ARGV
+%w[json net/http openssl].each { |name| require name } if %w[none exit].include?(mode) # as every web application has
 
 if ENV["SDK"]
   require "sentry-ruby"
