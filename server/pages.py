@@ -1,4 +1,4 @@
-"""The pages and their files: `static/`, beside this module in a wheel, one level up in a checkout."""
+"""The pages and their files, `static/` and `clients/`: beside this module in a wheel, one level up in a checkout."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         Route("/", index, middleware=compressed),
         Route("/onboarding/{id}", onboarding, middleware=compressed),
         Mount("/static", _Files(directory=folder), middleware=compressed),
+        Mount("/clients", _Files(directory=folder.parent / "clients"), middleware=compressed),
     ]
 
 

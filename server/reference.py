@@ -85,6 +85,7 @@ def markdown() -> str:
 
 def html() -> str:
     """The same as one page without scripts."""
+    contents = "\n".join(f'<li><a href="#{code}">{_title(code)}</a></li>' for code in PROBLEMS)
     sections = "\n".join(_section(code, rule) for code, rule in PROBLEMS.items())
     return f"""<!doctype html>
 <html lang="en">
@@ -92,32 +93,57 @@ def html() -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Problems · Firstlight</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="static/style.css">
 <link rel="stylesheet" href="static/reference.css">
 </head>
 <body class="reference">
+<header class="top"><a class="brand" href="./">{_SUNRISE}Firstlight</a></header>
 <main>
+<header class="intro">
 <h1>Problems</h1>
 <p>{escape(_INTRODUCTION)}</p>
+</header>
+<nav aria-label="Problems">
+<ol>
+{contents}
+</ol>
+</nav>
+<div class="entries">
 {sections}
+</div>
 </main>
 </body>
 </html>
 """
 
 
+_SUNRISE = (
+    '<svg viewBox="0 0 24 24" aria-hidden="true">'
+    '<path d="M2 19h20M5.5 15.5a6.5 6.5 0 0 1 13 0M12 3v2.5M3.6 8l1.9 1.6M20.4 8l-1.9 1.6"/></svg>'
+)
+
+
 def _section(code: str, rule: Rule) -> str:
     fixes = "".join(
-        f"<h3>{escape(FAMILY_NAMES[family])}</h3><pre><code>{escape(_example(fix))}</code></pre>"
+        f'<figure class="code"><figcaption class="file">{escape(FAMILY_NAMES[family])}</figcaption>'
+        f'<pre tabindex="0"><code>{escape(_example(fix))}</code></pre></figure>'
         for family, fix in rule.fixes.items()
+        if fix != "{{dsn}}"  # which only the page of a project knows
     )
     checks = "".join(f"<li>{escape(check)}</li>" for check in _all_checks()) if code == "silence" else ""
+    facts = (("Seen from", rule.seen), ("Resolved by", rule.cured))
+    rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)
     return (
-        f'<section id="{code}"><h2>{escape(_readable(rule.summary))}</h2><p>{escape(_readable(rule.hint))}</p>'
-        f"{f'<ol>{checks}</ol>' if checks else ''}{fixes}"
-        f"<dl><dt>Name</dt><dd><code>{code}</code></dd><dt>Seen from</dt><dd>{escape(rule.seen)}</dd>"
-        f"<dt>Resolved by</dt><dd>{escape(rule.cured)}</dd></dl></section>"
+        f'<section id="{code}">'
+        f'<p class="meta" data-severity="{_severity(rule)}"><code>{code}</code> · {_severity(rule)}</p>'
+        f'<h2><a href="#{code}">{escape(_readable(rule.summary))}</a></h2><p>{escape(_readable(rule.hint))}</p>'
+        f'{f"<ol class=checks>{checks}</ol>" if checks else ""}{fixes}<dl class="facts">{rows}</dl></section>'
     )
+
+
+def _title(code: str) -> str:
+    return code.replace("_", " ").capitalize().replace("Cors", "CORS").replace("sdk", "SDK").replace("json", "JSON")
 
 
 def _readable(text: str) -> str:

@@ -24,12 +24,14 @@ def test_the_wheel_serves_the_pages_from_a_clean_environment(tmp_path: Path) -> 
         index = fetch_when_ready(f"http://127.0.0.1:{port}/", process)
         onboarding = fetch_when_ready(f"http://127.0.0.1:{port}/onboarding/1", process)
         style = fetch_when_ready(f"http://127.0.0.1:{port}/static/style.css", process)
+        client = fetch_when_ready(f"http://127.0.0.1:{port}/clients/python/firstlight_heartbeat.py", process)
     finally:
         process.terminate()
         assert process.wait(10) == 0
     assert "Firstlight" in index
     assert "data-stage" in onboarding
     assert "prefers-reduced-motion" in style
+    assert "def start(" in client
 
 
 def build(folder: Path) -> Path:
