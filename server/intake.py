@@ -125,13 +125,22 @@ class Intake:
         if wait:
             raise RateLimited(math.ceil(wait))
 
-    async def note_preflight(self) -> None:
-        """Remember that a browser asked whether it may send; what it asks for must follow soon."""
-        if any(name == b"access-control-request-method" for name, _ in self._scope["headers"]):
+    def now(self) -> int:
+        """The time of receipt, in milliseconds."""
+        return self._recorder.now()
+
+    async def note_preflight(self, asked_at: int) -> None:
+        """Remember that a browser asked whether it may send; what it asks for must follow soon.
+
+        Args:
+            asked_at: before it was answered, since what follows may overtake this.
+        """
+        asks = (b"access-control-request-method", b"POST") in self._scope["headers"]
+        if asks and self._address.endpoint != "check":
             with suppress(FirstlightError):  # it is answered already
                 project = await self._recorder.project(parse_project_id(self._address.project))
                 if project:
-                    await self._recorder.record(project.id, {"preflight_at": self._recorder.now()})
+                    await self._recorder.record(project.id, {"preflight_at": asked_at})
 
     async def health(self) -> bytes:
         """`GET heartbeat/`: how far the project is, for whoever has its key."""

@@ -6,6 +6,7 @@ Without them a client without a key could make the server hold a head of any siz
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -14,6 +15,9 @@ MAX_HEAD = 64 * 1024
 """Bytes of a request line with its headers; SDKs send under 2 KiB, and an event in the query 16 KiB."""
 ARRIVAL_SECONDS = 35.0
 """How long a whole request may take to arrive: longer than `intake.BODY_SECONDS`, which answers with words."""
+
+
+_H2C = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n|$)", re.IGNORECASE)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -37,6 +41,8 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; close where the head goes on and on."""
         was_head = self._is_arriving and self._is_head
+        if b"h2c" in data and (self._is_head or not self._is_arriving):
+            data = _without_h2c(data)
         super().data_received(data)
         if not self._is_arriving:
             return
@@ -79,3 +85,12 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         cast(Any, self.transport).close()
+
+
+def _without_h2c(data: bytes) -> bytes:
+    """Drop an offer to change to HTTP/2, which a server may ignore (RFC 9110, 7.8): the parser would drop the body.
+
+    Java's HttpClient makes it in every request without TLS.
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _H2C.sub(b"", head) + end + body

@@ -2,13 +2,16 @@
 
 import { circumstances, endpoint, health } from "./probe.js";
 
+/** Null where the network was lost, which is what the link indicator says. */
+const loadVerdict = () => import("./verdict.js").catch(() => null);
+
 /** Looks without a word, and tells `found(cause, address)`; the cause is null where nothing is in the way. */
 export async function lookQuietly({ target, root, found }) {
   const ways = { heartbeat: () => health(target), envelope: () => endpoint(target) };
   for (const [name, attempt] of Object.entries(ways)) {
     if (!(await attempt()).failed) continue;
-    const { causeOf } = await import("./verdict.js");
-    const cause = causeOf(await circumstances(target, root, attempt));
+    const verdict = await loadVerdict();
+    const cause = verdict?.causeOf(await circumstances(target, root, attempt));
     if (cause) return found(cause, `${target.ingest}/${name}/`);
   }
   return found(null);
@@ -23,11 +26,12 @@ export async function lookQuietly({ target, root, found }) {
  */
 export async function problemsAfter(before, cause, address, words, at) {
   const [known] = before;
-  const { isBlocked, blockedProblem } = await import("./verdict.js");
-  if (isBlocked(cause)) {
+  const verdict = await loadVerdict();
+  if (!verdict) return before;
+  if (verdict.isBlocked(cause)) {
     const answer = await fetch(words).catch(() => null);
     if (!answer?.ok) return before;
-    const problem = blockedProblem(await answer.json(), cause, address, at);
+    const problem = verdict.blockedProblem(await answer.json(), cause, address, at);
     return [known && !known.resolved ? { ...problem, first_at: known.first_at, count: known.count + 1 } : problem];
   }
   // A server that is away says nothing about this browser.

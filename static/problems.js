@@ -14,6 +14,7 @@ export function draw(problems, context) {
   $("problems-section").hidden = !problems.length;
   $("problems-title").hidden = open.every(({ code }) => code === "silence");
   setText($("see-count"), openWords(open));
+  $("see-count").toggleAttribute("data-problems", open.some(({ code }) => code !== "silence"));
   const rows = [...open, ...resolved].map((problem) => rowOf(problem, context));
   if (notes.length) rows.splice(open.length, 0, notesRow(notes, context));
   arrange($("problems"), rows);

@@ -13,7 +13,7 @@ export const CAUSES = {
   mixed: ["the browser: http from https", "This page came by https and the address is http, which browsers block. Serve the address by https, too."],
   cors: ["missing CORS headers", "The answer came, without CORS headers: a proxy removes Access-Control-Allow-Origin. Let it pass."],
   unreachable: ["the network", "Nothing at that host answers this browser. Look at its name, a firewall, or a certificate that is not trusted."],
-  blocker: ["something in this browser", "The server answers other requests of this page, so an ad blocker or a privacy extension stops this one. Allow this site there, or use the SDK's tunnel option."],
+  blocker: ["something in this browser, such as an ad blocker", "The server answers other requests of this page, so an ad blocker or a privacy extension stops this one. Allow this site there, or use the SDK's tunnel option."],
 };
 
 /** The most certain cause; null where the second attempt got through. */
@@ -36,7 +36,8 @@ export function blockedProblem(words, cause, address, at) {
   const time = new Date(at).toISOString();
   const { host, pathname } = new URL(address);
   const evidence = { "stopped by": stoppedBy, address: host + pathname };
-  return { ...words, checks: [sentence], evidence, count: 1, first_at: time, last_at: time, resolved: false };
+  const checks = cause === "blocker" ? [] : [sentence]; // the words say it already
+  return { ...words, checks, evidence, count: 1, first_at: time, last_at: time, resolved: false };
 }
 
 const ms = (span) => (span < 1_000 ? `${Math.round(span)} ms` : duration(span));
@@ -105,7 +106,7 @@ export function clock({ json, sentAt, ms: span }) {
   const server = Date.parse(json?.now ?? "");
   if (Number.isNaN(server)) return skipped;
   const skew = sentAt + span / 2 - server;
-  const apart = duration(Math.abs(skew), Math.abs(skew) >= 10_000);
+  const apart = duration(Math.abs(skew));
   if (Math.abs(skew) <= ALLOWED_SKEW) return good(Math.abs(skew) < 1_000 ? "agrees" : `is ${apart} apart`);
   return bad(`this computer is ${apart} ${skew > 0 ? "ahead" : "behind"}`, "Set the clock by the network (NTP), on this computer or on the server.");
 }

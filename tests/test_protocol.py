@@ -72,3 +72,13 @@ async def test_a_request_that_never_arrives_is_given_up(
         while not reader.at_eof():
             await reader.read()
     writer.close()
+
+
+async def test_an_offer_of_http2_does_not_cost_the_body(address: tuple[str, int]) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    head = b"POST /projects HTTP/1.1\r\nHost: %s:%d\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    body = b'{"name": "Upgrade: h2c"}'
+    writer.write(head % (address[0].encode(), address[1]) + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert b" 201 " in await reader.readline()
+    assert b"Upgrade: h2c" in await reader.readuntil(b"}]")
+    writer.close()

@@ -122,7 +122,7 @@ def parse_event(payload: bytes | memoryview) -> Event:
     return Event(
         event_id=parse_event_id(_read(raw.event_id)),
         signal=_OTHER_TYPES.get(_text(_read(raw.type)) or "")
-        or (Signal.ERROR if exceptions or level in _ERROR_LEVELS else Signal.MESSAGE),
+        or (Signal.ERROR if level in _ERROR_LEVELS or not all(map(_is_stack, exceptions)) else Signal.MESSAGE),
         is_sample=_is_sample(_read(raw.tags)),
         title=_title(crash, _read(raw.logentry), _read(raw.message)),
         level=level,
@@ -230,6 +230,12 @@ def _exceptions(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         value = value.get("values", [value])
     return [entry for entry in _dicts(value) if "type" in entry or "value" in entry or "stacktrace" in entry]
+
+
+def _is_stack(exception: dict[str, Any]) -> bool:
+    """Whether it is only how an SDK attaches a stack to a message: JavaScript's does so by default from 11 on."""
+    mechanism = exception.get("mechanism")
+    return isinstance(mechanism, dict) and mechanism.get("synthetic") is True and not exception.get("type")
 
 
 def _title(crash: dict[str, Any], logentry: Any, message: Any) -> str:

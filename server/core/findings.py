@@ -126,7 +126,7 @@ def preflight_only(reading: Reading) -> Finding | None:
     asked_at = reading.time("preflight_at")
     if asked_at is None or reading.now - asked_at < PREFLIGHT_GRACE:
         return None
-    requests = ["last_seen_at", *(f"problem.{code}.last_at" for code in RECORDED)]
+    requests = ["last_seen_at", "checked_at", *(f"problem.{code}.last_at" for code in RECORDED)]
     if any((reading.time(request) or 0) >= asked_at for request in requests):
         return None
     return Finding(asked_at, asked_at)

@@ -8,6 +8,7 @@ reason why somebody waits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -78,12 +79,12 @@ class Rule:
 
 
 def filled(text: str, evidence: Mapping[str, str]) -> str:
-    """Replace `{name}` by what is evident. Other braces stay: some texts are code."""
-    for name, value in evidence.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
+    """Replace `{name}` by what is evident, once: evidence may hold braces, too. Other braces stay: some texts are code."""
+    return _GAP.sub(lambda gap: evidence.get(gap[1], gap[0]), text)
 
 
+_GAP = re.compile(r"(?<!\{)\{([^{}]+)\}(?!\})")
+_ACCEPTED = "any later request that is accepted, but for a client report"
 _COPY_DSN = "Copy the DSN from this page once more, whole, and restart your app."
 
 PROBLEMS: dict[Code, Rule] = {
@@ -132,14 +133,14 @@ PROBLEMS: dict[Code, Rule] = {
         "A request for this project went to {path}, where nothing listens.",
         "SDKs build the address from the DSN: {expected}. If yours is the right DSN, a reverse proxy in between "
         "rewrites the path: let it pass /api/ through unchanged.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.WRONG_PATH, accepted),
     ),
     Code.PROJECT_MISMATCH: Rule(
         "an envelope whose DSN names another project than the URL",
         "An envelope names another project than the address that it was sent to.",
         "A tunnel or proxy forwards to the wrong project. Forward to the project id that the envelope's DSN names.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.PROJECT_MISMATCH, accepted),
     ),
     Code.SILENCE: Rule(
@@ -190,7 +191,7 @@ PROBLEMS: dict[Code, Rule] = {
         "A request made no sense as it was.",
         "What was wrong with it stands below. If an SDK sent it, update the SDK, or look for a proxy that changes "
         "its requests.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.BAD_REQUEST, accepted),
     ),
     Code.MALFORMED_ENVELOPE: Rule(
@@ -199,21 +200,21 @@ PROBLEMS: dict[Code, Rule] = {
         "If you build envelopes yourself: an item's length must count the bytes (not characters) of its payload, "
         "lines end with \\n alone, and nothing follows the last item. If an SDK built it, look for a proxy that "
         "rewrites bodies.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.MALFORMED_ENVELOPE, accepted),
     ),
     Code.INVALID_JSON: Rule(
         "a body or an item that should be a JSON object and is not",
         "A request with your key held something that is not a JSON object.",
         "Check what your app or a proxy puts into the body: it must be a JSON object in UTF-8.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.INVALID_JSON, accepted),
     ),
     Code.INVALID_HEARTBEAT: Rule(
         "a heartbeat with a field of the wrong type",
         "A heartbeat arrived with a field of the wrong type.",
         "Correct the field that is named below; only type is required, so leaving the field out helps too.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.INVALID_HEARTBEAT, accepted),
     ),
     Code.UNSUPPORTED_ENCODING: Rule(
@@ -221,14 +222,14 @@ PROBLEMS: dict[Code, Rule] = {
         "A request was compressed in a way that could not be read.",
         "Send gzip, deflate, br, zstd or no Content-Encoding, and make sure that no proxy decompresses the body "
         "but leaves the header.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.UNSUPPORTED_ENCODING, accepted),
     ),
     Code.TOO_LARGE: Rule(
         "a body or an item over its limit",
         "A request was larger than this server takes.",
         "Send less at once: smaller attachments, shorter breadcrumbs, fewer local variables.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.TOO_LARGE, accepted),
     ),
     Code.MESSAGE_NOT_ERROR: Rule(
@@ -287,7 +288,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Some requests were turned away, since too many came at once.",
         "Nothing is lost for this page: heartbeats and first signals always pass. Lower the sample rates if it "
         "goes on.",
-        "any request that is accepted",
+        _ACCEPTED,
         recorded(Code.RATE_LIMITED, accepted),
         Severity.WARNING,
     ),

@@ -89,7 +89,9 @@ def _proved(signals: frozenset[Signal]) -> tuple[int, tuple[str, ...]]:
     for signal in signals:
         stage = TRANSITIONS[stage, signal]
     times = [f"signal.{signal}.{part}" for signal in signals for part in ("first_at", "last_at")]
-    return int(stage), ("connected_at", "last_seen_at", "accepted_at", *times)
+    # A report of losses follows each refusal: it must not count as the cure of what it reports.
+    accepted = () if signals == {Signal.CLIENT_REPORT} else ("accepted_at",)
+    return int(stage), ("connected_at", "last_seen_at", *accepted, *times)
 
 
 @lru_cache(maxsize=4096)

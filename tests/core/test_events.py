@@ -26,6 +26,9 @@ from ..support.inputs import any_bytes
 ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 CRASH = {"type": "ZeroDivisionError", "value": "division by zero"}
 
+STACK = {"value": "hello", "stacktrace": {"frames": []}, "mechanism": {"type": "generic", "synthetic": True}}
+"""How JavaScript's SDKs attach a stack to a message."""
+
 
 def event(**fields: Any) -> Event:
     return parse_event(json.dumps(fields).encode())
@@ -52,6 +55,12 @@ def event(**fields: Any) -> Event:
         ({"level": "info", "exception": [CRASH]}, Signal.ERROR),
         ({"level": "info", "exception": CRASH}, Signal.ERROR),
         ({"level": "info", "exception": {"values": [{"stacktrace": {}}]}}, Signal.ERROR),
+        ({"level": "info", "exception": {"values": [STACK]}}, Signal.MESSAGE),
+        ({"level": "error", "exception": {"values": [STACK]}}, Signal.ERROR),
+        ({"exception": {"values": [STACK]}}, Signal.ERROR),
+        ({"level": "info", "exception": {"values": [STACK, CRASH]}}, Signal.ERROR),
+        ({"level": "info", "exception": {"values": [{**STACK, "type": "SIGSEGV"}]}}, Signal.ERROR),
+        ({"level": "info", "exception": {"values": [{**STACK, "mechanism": {"synthetic": "yes"}}]}}, Signal.ERROR),
         ({"level": "info", "exception": {"values": []}}, Signal.MESSAGE),
         ({"level": "info", "exception": {"values": [None, 1]}}, Signal.MESSAGE),
         ({"level": "info", "exception": "?"}, Signal.MESSAGE),
