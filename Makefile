@@ -9,7 +9,7 @@ setup: .venv/.runtime  ## everything that running needs
 demo: setup  ## a project, its page, and the stages in the terminal
 	$(BIN)/firstlight demo
 
-test: .venv/.dev .venv/.system tests/sdk/node_modules/.stamp  ## all tests: real uvicorn, Redis, SDKs, Chromium
+test: .venv/.dev .venv/.system .venv/.clients tests/sdk/node_modules/.stamp  ## all tests: real uvicorn, Redis, SDKs, Chromium
 	$(BIN)/pytest
 
 check: .venv/.dev  ## format, lint, types, import rules
@@ -41,6 +41,10 @@ clean:
 
 .venv/.system: tests/system-packages .venv/bin/uv
 	sh tests/system-packages
+	@touch $@
+
+.venv/.clients: tests/matrix/table.py .venv/.dev
+	$(BIN)/python -m tests.matrix install
 	@touch $@
 
 tests/sdk/node_modules/.stamp: tests/sdk/package.json tests/sdk/package-lock.json .venv/.system

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from .client import Answer, Client, Refused, Unreachable, request
+from .client import FINAL, Answer, Client, Refused, Unreachable, request
 from .core.dsn import Dsn
 from .terminal import Snapshot
 
@@ -164,13 +164,15 @@ def _cors(dsn: Dsn) -> Step:
 
 def _round_trip(dsn: Dsn, token: str | None) -> Step:
     """From a request to a viewer, as the open page gets it."""
+    fix = "A proxy must pass WebSockets (the Upgrade header) through to /live/."
     try:
         seconds = asyncio.run(_watch_check(dsn, token))
     except TimeoutError:
-        fix = "A proxy must pass WebSockets (the Upgrade header) through to /live/."
         return Step("Page", Result.WARNING, f"nothing reached a viewer within {STEP_SECONDS:.0f} s", fix)
     except (Refused, Unreachable) as error:
-        return Step("Page", Result.SKIPPED, f"not watched: {error.message}")
+        if error.message in FINAL.values():  # the server itself says so: a WebSocket did get through
+            return Step("Page", Result.SKIPPED, f"not watched: {error.message}")
+        return Step("Page", Result.WARNING, f"not watched: {error.message}", fix)
     return Step("Page", Result.OK, f"a viewer saw a request after {1000 * seconds:.0f} ms")
 
 

@@ -42,8 +42,9 @@ class Ingest:
         intake = Intake(scope, receive, address, self._max_body)
         try:
             if scope["method"] == "OPTIONS":
+                asked_at = intake.now()
                 await _answer(send, 204, b"", PREFLIGHT_HEADERS)
-                await intake.note_preflight()
+                await intake.note_preflight(asked_at)
                 return
             await _answer(send, 200, await intake.take())
         except FirstlightError as error:

@@ -13,6 +13,8 @@ from .silence import SILENCE_STEPS, checks_for
 
 GRACE = 10_000
 """Milliseconds for which it is normal that no error follows a first transaction or session."""
+SETTLED = 5_000
+"""Milliseconds before a report of a network error in which what it is about may have arrived all the same."""
 PREFLIGHT_GRACE = 5_000
 """Milliseconds within which a browser sends the request that it asked for."""
 
@@ -58,6 +60,15 @@ def first_error(reading: Reading, _: int) -> bool:
 def later_error(reading: Reading, at: int) -> bool:
     """A later error."""
     return (reading.last(Signal.ERROR) or 0) > at
+
+
+def delivered(reading: Reading, at: int) -> bool:
+    """A later error; or one just before, where all that was lost is the SDK's sight of the answer.
+
+    A browser page that is left right after an error delivers it, and then reports a network error.
+    """
+    reasons = {name.split(".")[1] for name in reading.state if name.startswith("dropped.")}
+    return later_error(reading, at if reasons - {"network_error"} else at - SETTLED)
 
 
 def in_time(reading: Reading, at: int) -> bool:

@@ -21,10 +21,10 @@ from .findings import (
     any_key,
     by_envelope,
     contradiction,
+    delivered,
     dropped,
     first_error,
     in_time,
-    later_error,
     missing,
     never,
     only,
@@ -79,7 +79,7 @@ class Rule:
 
 
 def filled(text: str, evidence: Mapping[str, str]) -> str:
-    """Replace `{name}` by what is evident, once: evidence may hold braces, too. Other braces stay: some texts are code."""
+    """Replace `{name}` by what is evident, once: evidence may hold braces. Other braces stay: some texts are code."""
     return _GAP.sub(lambda gap: evidence.get(gap[1], gap[0]), text)
 
 
@@ -177,7 +177,7 @@ PROBLEMS: dict[Code, Rule] = {
         "The SDK decided not to send: before_send and event processors drop what they return nothing for, "
         "sample_rate drops a share, network_error and queue_overflow mean that it could not get through.",
         "an error that arrives later",
-        recorded(Code.DROPPED_BY_SDK, later_error, dropped),
+        recorded(Code.DROPPED_BY_SDK, delivered, dropped),
         fixes={
             "python": "def before_send(event, hint):\n    return event  # None drops it",
             "javascript": "beforeSend(event, hint) {\n  return event; // null drops it\n}",

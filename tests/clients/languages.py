@@ -85,12 +85,12 @@ def python(sdk: str | None = None) -> App:
     """Python, plain, with the newest SDK, or with an older one: `1.45.1`."""
     path = [str(CLIENTS / "python")]
     if sdk and sdk != "newest":
-        path.insert(0, str(_python_packages(f"sentry-sdk=={sdk}")))
+        path.insert(0, str(python_packages(f"sentry-sdk=={sdk}")))
     env = {"PYTHONPATH": os.pathsep.join(path), "PYTHONWARNINGS": "default", **({"SDK": "1"} if sdk else {})}
     return App(f"python {sdk or 'plain'}", (sys.executable, str(PROGRAMS / "app.py")), env)
 
 
-def _python_packages(requirement: str) -> Path:
+def python_packages(requirement: str) -> Path:
     """A folder with a package that the virtual environment has in another version; installed once."""
     folder = CACHE / requirement
     if not folder.exists():

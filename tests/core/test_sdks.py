@@ -40,7 +40,9 @@ def test_the_longest_start_wins() -> None:
     assert old("sentry.javascript.react-native", "6.0.0")
 
 
-@pytest.mark.parametrize("name", ["", "sentry", "sentry.pythonic", "sentry.pyth", "curl", "ravenous", "firstlight.shell"])
+@pytest.mark.parametrize(
+    "name", ["", "sentry", "sentry.pythonic", "sentry.pyth", "curl", "ravenous", "firstlight.shell"]
+)
 def test_others_are_not_judged(name: str) -> None:
     assert not old(name, "0.1.0")
 

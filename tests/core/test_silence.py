@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from server.core.codes import RECORDED, Code
@@ -43,7 +45,7 @@ def test_when_something_is_said(seconds: float, says: str | None) -> None:
 def test_the_list_only_grows() -> None:
     lists = [checks_for("python", "python", steps) for steps in (1, 2, 3)]
     assert [len(checks) for checks in lists] == sorted({len(checks) for checks in lists})
-    for shorter, longer in zip(lists, lists[1:], strict=False):
+    for shorter, longer in pairwise(lists):
         assert longer[: len(shorter)] == shorter
 
 

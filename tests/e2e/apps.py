@@ -55,6 +55,14 @@ async def running(platform: str, code: str, folder: Path) -> AsyncIterator[Proce
         await process.communicate()
 
 
+async def install(code: str, folder: Path) -> None:
+    """Do what the page's step 1 says, except for the package managers' part, which would ask a registry."""
+    folder.mkdir(parents=True)
+    (folder / "node_modules").symlink_to(MODULES)
+    fetches = [line for line in code.splitlines() if line.startswith("curl -")]
+    await run("curl", "\n".join(["set -e", *fetches]), folder)
+
+
 async def run(platform: str, code: str, folder: Path) -> str:
     """Run code to its end; return all that it wrote."""
     async with running(platform, code, folder) as process:

@@ -116,6 +116,12 @@ async def project(server: ServerProcess, make_project: MakeProject) -> Project:
     return await make_project(server.url)
 
 
+@pytest.fixture
+async def shared_project(shared_server: ServerProcess, make_project: MakeProject) -> Project:
+    """A fresh project on two processes and a Redis, for what no store of its own could change."""
+    return await make_project(shared_server.url)
+
+
 class Stage:
     """Opens pages for a test, and lets it fail on what nobody allowed to happen in them."""
 
@@ -128,6 +134,7 @@ class Stage:
         """A browser profile of its own, watched."""
         context = await self._browser.new_context(**options)
         self._stack.push_async_callback(context.close)
+        context.set_default_timeout(10_000)
         await prepare(context)
         self._witnesses.append(Witness(context, *origins))
         return context

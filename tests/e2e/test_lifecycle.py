@@ -28,12 +28,12 @@ async def test_a_reload_shows_the_stored_state(project: Project, stage: Stage, h
     assert await tab.version() == version
 
 
-async def test_every_tab_follows(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
-    first = await stage.open(project)
-    second = await stage.open(project, first.page.context)
-    other = await stage.open(project)
+async def test_every_tab_follows(shared_project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    first = await stage.open(shared_project)
+    second = await stage.open(shared_project, first.page.context)
+    other = await stage.open(shared_project)
     for signal, reached in ((signals.heartbeat, "connected"), (signals.error, "first_error_received")):
-        await signal(http, project)
+        await signal(http, shared_project)
         for tab in (first, second, other):
             await tab.shows(reached)
 
@@ -107,9 +107,9 @@ async def test_the_buttons_of_the_page(project: Project, stage: Stage) -> None:
     await expect(top.locator("code")).to_contain_text("throw new Error(")
 
 
-async def test_start_over(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
-    tab, other = await stage.open(project), await stage.open(project)
-    await signals.error(http, project)
+async def test_start_over(shared_project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
+    tab, other = await stage.open(shared_project), await stage.open(shared_project)
+    await signals.error(http, shared_project)
     for each in (tab, other):
         await each.shows("first_error_received")
     await tab.page.get_by_role("button", name="Start over").click()
@@ -117,7 +117,7 @@ async def test_start_over(project: Project, stage: Stage, http: httpx2.AsyncClie
     await tab.page.locator("#confirm-yes").click()
     for each in (tab, other):
         await each.shows("awaiting")
-    await signals.heartbeat(http, project)
+    await signals.heartbeat(http, shared_project)
     for each in (tab, other):
         await each.shows("connected")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import httpx2
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import LOST_LINK
@@ -17,6 +18,12 @@ from . import signals
 from .conftest import MakeProject, Project, Stage
 
 BACK = 20
+
+
+@pytest.fixture
+def project(shared_project: Project) -> Project:
+    """One store is enough: what is tested here lies before or behind it."""
+    return shared_project
 
 
 async def test_websockets_are_blocked(
@@ -51,8 +58,8 @@ async def test_a_browser_without_websockets(project: Project, stage: Stage, http
     await tab.shows("first_error_received")
 
 
-async def test_a_link_is_cut(project: Project, server, stage: Stage, http: httpx2.AsyncClient) -> None:
-    async with Proxy(server.port) as proxy:
+async def test_a_link_is_cut(project: Project, shared_server, stage: Stage, http: httpx2.AsyncClient) -> None:
+    async with Proxy(shared_server.port) as proxy:
         tab = await stage.open(replace(project, server=proxy.url))
         stage.allow(LOST_LINK)
         seen: list[str] = []

@@ -100,10 +100,12 @@ async def test_snippets_as_they_stand(
 ) -> None:
     project = await make_project(shared_server.url, platform=platform)
     tab = await stage.open(project)
-    configure, error = await tab.snippet("configure"), await tab.snippet("error")
-    await apps.run(platform, configure, tmp_path)
+    install, configure, error = [await tab.snippet(step) for step in ("install", "configure", "error")]
+    folder = tmp_path / "app"
+    await apps.install(install, folder)
+    await apps.run(platform, configure, folder)
     await tab.shows("connected")
-    await apps.run(platform, configure + error, tmp_path)
+    await apps.run(platform, configure + error, folder)
     await tab.shows("first_error_received")
     await shows_details(tab, platform)
 
@@ -114,9 +116,10 @@ async def test_browser_snippet_as_it_stands(
     platform = "javascript-browser"
     project = await make_project(shared_server.url, platform=platform)
     tab = await stage.open(project)
-    configure, error = await tab.snippet("configure"), await tab.snippet("error")
-    await apps.bundle(configure, tmp_path / "first")
-    await apps.bundle(configure + error, tmp_path / "second")
+    install, configure, error = [await tab.snippet(step) for step in ("install", "configure", "error")]
+    for folder, code in (("first", configure), ("second", configure + error)):
+        await apps.install(install, tmp_path / folder)
+        await apps.bundle(code, tmp_path / folder)
     with apps.site(tmp_path) as origin:
         context = await stage.context(origin, project.server)
         app = await context.new_page()

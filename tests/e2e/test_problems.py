@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import httpx2
+import pytest
 from playwright.async_api import Locator, Route, expect
 
 from . import apps, signals
@@ -15,7 +16,14 @@ WRONG_KEY = "f0e1d2c3" * 4
 APP = 'import sentry_sdk\nsentry_sdk.init("{dsn}", release="shop@1.4.0")\n1 / 0\n'
 
 
-async def test_a_wrong_key(project: Project, stage: Stage, tmp_path: Path) -> None:
+@pytest.fixture
+def project(shared_project: Project) -> Project:
+    """One store is enough: what is tested here lies before or behind it."""
+    return shared_project
+
+
+async def test_a_wrong_key(server, make_project: MakeProject, stage: Stage, tmp_path: Path) -> None:
+    project = await make_project(server.url)
     tab = await stage.open(project)
     wrong = project.dsn.replace(project.key, WRONG_KEY)
     said = await apps.run("python", APP.format(dsn=wrong), tmp_path)

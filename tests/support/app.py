@@ -16,8 +16,12 @@ HOST = "127.0.0.1"
 
 
 @asynccontextmanager
-async def running(app: Any) -> AsyncIterator[str]:
-    """Serve an application on a free port, by the server's own HTTP protocol; gives its URL."""
+async def running(app: Any, **options: Any) -> AsyncIterator[str]:
+    """Serve an application on a free port, by the server's own HTTP protocol; gives its URL.
+
+    Args:
+        options: for uvicorn.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # asyncio: no Nagle then
         listener.bind((HOST, 0))
         config = uvicorn.Config(
@@ -28,6 +32,7 @@ async def running(app: Any) -> AsyncIterator[str]:
             access_log=False,
             ws_max_size=4096,
             timeout_graceful_shutdown=1,
+            **options,
         )
         config.load()
         server = uvicorn.Server(config)  # without its main loop, which ticks every 0.1 s and catches signals

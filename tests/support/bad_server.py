@@ -82,7 +82,7 @@ def _read(connection: socket.socket) -> tuple[str, bytes]:
         data += _more(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    while len(body) < int(lengths[0]):
+    while len(body) < int(lengths[0] if lengths else 0):
         body += _more(connection)
     return head.decode("latin-1"), body
 

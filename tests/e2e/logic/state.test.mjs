@@ -102,13 +102,40 @@ test("the reducer changes nothing that it was given", () => {
   s.reduce(before, { link: { state: "live" } });
 });
 
-test("open problems come first, then the latest", () => {
-  const problems = [
-    { code: "old", last_at: at(1), resolved: false },
-    { code: "done", last_at: at(9), resolved: true },
-    { code: "new", last_at: at(2), resolved: false },
-  ];
-  assert.deepEqual(s.sortedProblems({ problems }).map(({ code }) => code), ["new", "old", "done"]);
+const problem = (code, severity, resolved = false) => ({ code, severity, resolved });
+const codes = (problems) => problems.map(({ code }) => code);
+
+test("open problems come first, in the server's order", () => {
+  const problems = [problem("a", "error", true), problem("b", "error"), problem("c", "warning")];
+  assert.deepEqual(codes(s.sortedProblems({ problems })), ["b", "c", "a"]);
+});
+
+test("what this browser sees itself stands before what may be a consequence of it", () => {
+  const problems = [problem("a", "error"), problem("silence", "warning"), problem("n", "note"), problem("z", "error", true)];
+  const own = (resolved) => [problem("browser_blocked", "warning", resolved)];
+  assert.deepEqual(codes(s.problemsOf({ snapshot: { problems }, own: own(false) })), ["a", "browser_blocked", "silence", "n", "z"]);
+  assert.deepEqual(codes(s.problemsOf({ snapshot: { problems }, own: own(true) })), ["a", "silence", "n", "z", "browser_blocked"]);
+  assert.deepEqual(codes(s.problemsOf({ snapshot: null, own: own(false) })), ["browser_blocked"]);
+});
+
+test("notes are kept apart, resolved or not", () => {
+  const groups = s.grouped([problem("a", "error"), problem("b", "warning", true), problem("n", "note"), problem("m", "note", true)]);
+  assert.deepEqual(Object.values(groups).map(codes), [["a"], ["n", "m"], ["b"]]);
+});
+
+test("features: what is there first, else the server's order", () => {
+  const features = [["a", "off"], ["b", "received"], ["c", "configured"], ["d", "off"], ["e", "received"]];
+  const sorted = s.sortedFeatures({ features: features.map(([name, state]) => ({ name, state })) });
+  assert.deepEqual(sorted.map(({ name }) => name), ["b", "e", "c", "a", "d"]);
+});
+
+test("notes and the end of a silence are no news", () => {
+  const with_ = (...problems) => ({ ...start(), snapshot: { stage: "connected", problems } });
+  assert.deepEqual(codes(s.news(with_(), with_(problem("missing_release", "note"))).raised), []);
+  const silent = with_(problem("silence", "warning"));
+  assert.deepEqual(codes(s.news(with_(), silent).raised), ["silence"]);
+  assert.deepEqual(codes(s.news(silent, silent).raised), []);
+  assert.deepEqual(codes(s.news(silent, with_(problem("silence", "warning", true))).resolved), []);
 });
 
 test("frames of one's own code come first, in the given order", () => {
