@@ -101,7 +101,8 @@ class Intake:
         try:
             return await self._handler()(self)
         except Refusal as refusal:
-            await self._note(refusal)
+            if (self._scope["method"], self._address.endpoint) not in QUESTIONS:
+                await self._note(refusal)
             raise
 
     def _handler(self) -> Handler:
@@ -309,6 +310,9 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "check"): Intake.check,
 }
 """What each method on each endpoint does. What a body proves is decided in `core.facts`."""
+
+QUESTIONS = frozenset({("GET", "heartbeat"), ("POST", "check")})
+"""What the page and the doctor ask: whoever asks gets the answer, and no SDK did anything wrong."""
 
 
 def _dsn_of(envelope: Envelope) -> Dsn | None:

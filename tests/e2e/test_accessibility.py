@@ -124,7 +124,7 @@ async def test_axe_finds_nothing_on_the_start_page(embedded_server, make_project
 async def test_every_control_is_reached_by_keyboard(
     embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, size: dict[str, int] | None
 ) -> None:
-    project = await make_project(embedded_server.url)
+    project = await make_project(embedded_server.url, platform="python")
     tab = await stage.open(project, **({"viewport": size} if size else {}))
     await signals.wrong_key(http, project)
     await signals.error(http, project)
