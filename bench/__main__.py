@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 ROUNDS = 5
 SECONDS = 1.5
@@ -87,28 +87,52 @@ def heartbeat_request(host: str, project: str, key: str) -> bytes:
 
 
 def latency(name: str, url: str) -> None:
-    """From the first byte of a project's first heartbeat to the frame that says connected, one after another."""
-    times = sorted(uvloop.run(frames(url)))
-    p50, p99 = (1000 * times[int(len(times) * q)] for q in (0.5, 0.99))
-    print(f"{name}: POST → frame, {len(times)} samples: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    """From the first byte of a request to the frame that shows it: a project's first request, and its next news."""
+    first, second = (sorted(times) for times in zip(*uvloop.run(frames(url)), strict=True))
+    for what, times in (("first heartbeat", first), ("first error, later", second)):
+        p50, p99 = (1000 * times[int(len(times) * q)] for q in (0.5, 0.99))
+        print(f"{name}: {what} → frame, {len(times)} samples: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
 
 
-async def frames(url: str) -> list[float]:
-    """Seconds from POST to frame, for a fresh project each."""
+async def frames(url: str) -> list[tuple[float, float]]:
+    """Seconds from POST to frame, for both requests of a fresh project each."""
     parts, times = urlsplit(url), []
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     for _ in range(SAMPLES):
         project = await asyncio.to_thread(post, f"{url}/projects", {"name": "bench"})
+        requests = heartbeat_request(parts.netloc, **named(project)), error_request(parts.netloc, **named(project))
         async with connect(f"ws://{parts.netloc}/live/{project['id']}/ws", proxy=None) as websocket:
             await websocket.recv()
-            started = time.perf_counter()
-            writer.write(heartbeat_request(parts.netloc, project["id"], project["key"]))
-            if json.loads(await websocket.recv())["stage"] != "connected":
-                sys.exit("The frame does not say connected.")
-            times.append(time.perf_counter() - started)
-            await reader.readuntil(b"}")
+            beat, error = requests
+            first = await frame_after(websocket, reader, writer, beat, "connected")
+            times.append((first, await frame_after(websocket, reader, writer, error, "first_error_received")))
     writer.close()
     return times
+
+
+async def frame_after(
+    websocket: ClientConnection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, stage: str
+) -> float:
+    """Send a request; return the seconds until a frame says the stage."""
+    started = time.perf_counter()
+    writer.write(request)
+    if json.loads(await websocket.recv())["stage"] != stage:
+        sys.exit(f"The frame does not say {stage}.")
+    seconds = time.perf_counter() - started
+    await reader.readuntil(b"}")
+    return seconds
+
+
+def named(project: dict[str, str]) -> dict[str, str]:
+    """The arguments of a request."""
+    return {"project": project["id"], "key": project["key"]}
+
+
+def error_request(host: str, project: str, key: str) -> bytes:
+    """One error in an envelope, as bytes."""
+    body = b'{}\n{"type":"event"}\n{"exception":{"values":[{"type":"ZeroDivisionError","value":"division by zero"}]}}\n'
+    head = f"POST /api/{project}/envelope/?sentry_key={key} HTTP/1.1\r\nHost: {host}\r\n"
+    return head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def post(url: str, fields: dict[str, str]) -> dict[str, str]:

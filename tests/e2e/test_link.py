@@ -72,7 +72,7 @@ async def test_a_link_is_cut(project: Project, shared_server, stage: Stage, http
         await signals.heartbeat(http, project)
         await tab.shows("connected", BACK)
         await tab.is_live()
-        assert seen[0] == "reconnecting"
+        assert "reconnecting" in seen  # maybe after a "live" that was set anew
 
 
 async def test_offline_and_back(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
