@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Request, WebError, async_playwright
 
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""The first that is installed. The headless shell is the same engine without a window, at half the price for each page."""
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 ARGS = [
     "--no-sandbox",
