@@ -133,6 +133,7 @@ async def test_every_control_is_reached_by_keyboard(
     if size:
         await tab.page.locator("#see-toggle").focus()
         await tab.page.keyboard.press("Enter")
+    await expect(tab.page.locator("#features button").first).to_be_visible()  # the last that is drawn
     wanted = await tab.page.evaluate(_CONTROLS)
     assert len(wanted) >= 10
 
