@@ -1,8 +1,10 @@
 # Needs python3 (3.11 or newer) and make. Every target does the set-up that it needs first.
 PYTHON ?= python3
 BIN := .venv/bin
+UV := $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test check bench lock clean
 
 setup: .venv/.runtime  ## everything that running needs
 
@@ -21,22 +23,36 @@ check: .venv/.dev  ## format, lint, types, import rules
 bench: .venv/.dev .venv/.system  ## ratios against a bare ASGI function, side by side
 	$(BIN)/python -m bench
 
+# Keeps the pins that still fit; `make lock UPGRADE=--upgrade` takes the newest.
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) \
+  --custom-compile-command "make lock" --output-file
+
+lock: .venv/bin/uv  ## the exact packages, with hashes and without an index, from pyproject.toml
+	@$(COMPILE) requirements/install.txt --group install >/dev/null
+	@$(COMPILE) requirements/build.txt --group build >/dev/null
+	@$(COMPILE) requirements/runtime.txt pyproject.toml >/dev/null
+	@$(COMPILE) requirements/dev.txt pyproject.toml --group dev --constraints requirements/runtime.txt >/dev/null
+	@$(COMPILE) requirements/release.txt --group release --constraints requirements/dev.txt >/dev/null
+
 clean:
 	rm -rf .venv tests/sdk/node_modules
 
-.venv/bin/uv:
+.venv/bin/uv: requirements/install.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Firstlight needs Python 3.11 or newer; set PYTHON=/path/to/it."; exit 1; }
 	@$(PYTHON) -m venv .venv \
 	  || { echo "Could not make .venv. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-
-.venv/.runtime: pyproject.toml .venv/bin/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-.venv/.dev: pyproject.toml .venv/.runtime
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev
+# The project itself has no hash, so it is installed apart; what builds it is locked as well.
+.venv/.runtime: pyproject.toml requirements/runtime.txt requirements/build.txt .venv/bin/uv
+	@$(INSTALL) --require-hashes -r requirements/runtime.txt
+	@$(INSTALL) --no-deps --require-build-hashes --build-constraints requirements/build.txt --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.runtime
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 .venv/.system: tests/system-packages .venv/bin/uv

@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = Path(sys.executable).parent / "uv"
+LOCK = ROOT / "requirements"
+BUILD = ("--require-hashes", "--build-constraints", LOCK / "build.txt")
 
 
 def test_the_wheel_serves_the_pages_from_a_clean_environment(tmp_path: Path) -> None:
@@ -35,14 +37,16 @@ def test_the_wheel_serves_the_pages_from_a_clean_environment(tmp_path: Path) -> 
 
 
 def build(folder: Path) -> Path:
-    subprocess.run([UV, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT], check=True)
+    subprocess.run([UV, "build", "--quiet", *BUILD, "--wheel", "--out-dir", folder, ROOT], check=True)
     return next(folder.glob("firstlight-*.whl"))
 
 
 def install(wheel: Path, folder: Path) -> Path:
     python = folder / "venv" / "bin" / "python"
     subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True)
-    subprocess.run([UV, "pip", "install", "--quiet", "--python", python, wheel], check=True)
+    install = [UV, "pip", "install", "--quiet", "--python", python]
+    subprocess.run([*install, "--require-hashes", "-r", LOCK / "runtime.txt"], check=True)
+    subprocess.run([*install, "--no-deps", wheel], check=True)
     return python
 
 
