@@ -1,18 +1,16 @@
 """Firstlight: a real-time onboarding feedback server for any product that speaks the Sentry protocol.
 
-The path of a request, one way:
+The way of a request, one way:
 
-    SDK ──▶ ingest ──records──▶ recorder ──▶ store ──wake-up──▶ hub ──snapshot──▶ live ──▶ page
+    SDK ──▶ sdk ──update──▶ writer ──▶ store ──wake-up──▶ hub ──snapshot──▶ viewers ──▶ page
 
-- `core`: pure. What SDKs send, what it proves, what is said of it.
+- `core`: pure, a staircase: `model` ← `wire` ← `state` ← `diagnosis` ← `snapshot`. What SDKs send, what it proves,
+  what is known of a project, what is wrong with it, what is said of it.
 - `stores`: where state is kept. `embedded` (SQLite, one process), `redis` (many).
-- `recorder`: between requests and the store: remembers, coalesces, keeps while the store is away.
-- `hub`: from wake-ups to viewers, one slot each.
-- `ingest`, `intake`: the edge for SDKs, and one request on its way; `limits`: how much a project may send.
-- `live`, `projects`: the edges for viewers and owners; `pages`, `reference`: what browsers load.
-- `access`, `answers`: who may do what; which error is answered how.
-- `settings`, `app`, `serving`: settings, composition, how uvicorn is run.
-- `__main__`, `client`, `demo`, `doctor`, `terminal`: the `firstlight` command.
+- `engine`: `writer` (the one write door), `hub` (from wake-ups to viewers), `limits`.
+- The four doors: `sdk`, `viewers`, `owners`, `site`; `access` and `answers` say who may do what, and how errors sound.
+- `settings`, `app`, `run`: settings, composition, how uvicorn is run.
+- `__main__` and `command`: the `firstlight` command.
 """
 
 __version__ = "0.1.0"

@@ -14,15 +14,18 @@ from typing import Any
 
 import click
 
-from . import __version__, client, serving
+from . import __version__
 from .app import Firstlight, create_app, open_store
-from .client import Client, Refused
-from .core.dsn import parse_dsn, parse_project_id
-from .core.errors import BadRequest, SettingsError
-from .demo import DemoServer
-from .doctor import Result, examine
+from .command import client
+from .command.client import Client, Refused
+from .command.demo import DemoServer
+from .command.doctor import Result, examine
+from .command.terminal import STAGES, Snapshot, Story, plain, step_line
+from .core.model.errors import BadRequest, SettingsError
+from .core.model.keys import parse_project_id
+from .core.wire.dsn import parse_dsn
+from .run import serving
 from .settings import Settings, is_loopback
-from .terminal import STAGES, Snapshot, Story, plain, step_line
 
 log = logging.getLogger("firstlight.command")
 

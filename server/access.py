@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import jwt
 from starlette.requests import HTTPConnection
 
-from .core.dsn import parse_project_id
-from .core.errors import AccessDenied, BadRequest, OriginBlocked, TokenRejected
+from .core.model.errors import AccessDenied, BadRequest, OriginBlocked, TokenRejected
+from .core.model.keys import parse_project_id
 from .settings import Settings, is_loopback
 
 ALGORITHM = "HS256"

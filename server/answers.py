@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from .core import errors
+from .core.model import errors
 
 RETRY_SECONDS = 5
 """What a client is told to wait when the server cannot take a request now. Whole seconds: SDKs read it with `int()`."""

@@ -18,17 +18,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import live, pages, projects, reference
 from .access import Access
 from .answers import body_of, headers_of, status_of
-from .core.errors import FirstlightError, StoreUnavailable
-from .hub import Hub
-from .ingest import Ingest
-from .limits import Limiter, Places
-from .recorder import Recorder
+from .core.model.errors import FirstlightError, StoreUnavailable
+from .engine.hub import Hub
+from .engine.limits import Limiter, Places
+from .engine.writer import Writer
+from .owners import projects
+from .sdk.door import Ingest
 from .settings import Settings
+from .site import pages, reference
 from .stores import Store
 from .stores.embedded import EmbeddedStore
+from .viewers import live
 
 log = logging.getLogger("firstlight.app")
 
@@ -36,7 +38,7 @@ log = logging.getLogger("firstlight.app")
 class State(live.State, projects.State):
     """What the lifespan holds; each edge names what it needs of it."""
 
-    recorder: Recorder
+    writer: Writer
     limiter: Limiter
     places: Places
 
@@ -78,18 +80,18 @@ class Firstlight:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:
         async with self._store as store:
-            recorder = Recorder(store, self._clock, time.monotonic)
+            writer = Writer(store, self._clock, time.monotonic)
             hub = self.hub = Hub(store, self.settings.event_url, clock=self._clock)
-            store.listen(recorder)
+            store.listen(writer)
             store.listen(hub)
-            tasks = [_owned(recorder.run(), "recorder"), _owned(hub.tick(), "hub")]
+            tasks = [_owned(writer.run(), "recorder"), _owned(hub.tick(), "hub")]
             try:
                 yield State(
                     settings=self.settings,
                     access=Access(self.settings, self._clock),
                     store=store,
                     hub=hub,
-                    recorder=recorder,
+                    writer=writer,
                     limiter=Limiter(time.monotonic),
                     places=Places(),
                 )
@@ -97,7 +99,7 @@ class Firstlight:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await recorder.flush()
+                await writer.flush()
 
 
 def create_app(settings: Settings, *, store: Store | None = None, clock: Callable[[], float] = time.time) -> Firstlight:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .core.errors import SettingsError
+from .core.model.errors import SettingsError
 
 MIN_SECRET = 32
 """Bytes of a secret for HS256 (RFC 7518, section 3.2)."""

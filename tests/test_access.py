@@ -12,7 +12,7 @@ from hypothesis import given
 from starlette.requests import HTTPConnection
 
 from server.access import Access, bearer, cookie_name, token_of
-from server.core.errors import AccessDenied, TokenRejected
+from server.core.model.errors import AccessDenied, TokenRejected
 from server.settings import Settings
 
 from .support.inputs import any_text

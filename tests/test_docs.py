@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from server.answers import STATUS
-from server.core.onboarding import ITEM_SIGNALS, TRANSITIONS, Signal, Stage
+from server.core.model.signals import TRANSITIONS, Signal, Stage
+from server.core.wire.observation import ITEM_SIGNALS
 from server.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

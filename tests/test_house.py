@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "server"
-COMMAND = {"server.__main__", "server.serving", "server.demo"}
-"""The outermost rooms: what starts the server."""
+COMMAND = {"server.__main__", "server.run.serving", "server.command.demo"}
+"""What starts the server may read the environment."""
 
 
 def name_of(path: Path) -> str:
@@ -53,67 +54,108 @@ def rooms(*names: str) -> list[str]:
     return [module for module in MODULES if any(is_in(module, name) for name in names)]
 
 
-IMPURE = [
-    "asyncio",
-    "os",
-    "sys",
-    "time",
-    "socket",
-    "logging",
+IMPURE = {"asyncio", "os", "sys", "time", "socket", "logging"} | {
     "random",
     "secrets",
     "pathlib",
     "threading",
     "subprocess",
-]
-FRAMEWORKS = ["starlette", "uvicorn"]
-EDGES = ["server.ingest", "server.live", "server.projects", "server.pages"]
-BACKENDS = ["server.stores.embedded", "server.stores.redis", "redis", "sqlite3"]
+}
+CODECS = {"msgspec", "brotli", "backports", "google", "opentelemetry"}
+WEB = {"starlette", "uvicorn", "websockets", "httptools", "uvloop"}
 
-# Who must not name whom: (these, never those).
-NEVER = [
-    (["server.core"], [*IMPURE, *FRAMEWORKS, *BACKENDS, "jwt", "websockets", "click"]),
-    (["server.settings"], [*FRAMEWORKS, *EDGES, *BACKENDS, "server.stores", "server.hub", "server.recorder"]),
-    (["server.stores"], [*FRAMEWORKS, *EDGES, "server.hub", "server.recorder"]),
-    (["server.recorder"], [*FRAMEWORKS, *EDGES, *BACKENDS, "server.hub"]),
-    (["server.hub"], [*FRAMEWORKS, *EDGES, *BACKENDS, "server.recorder"]),
-    (["server.ingest"], ["server.hub", "server.live", "server.projects", "server.pages", *BACKENDS]),
-    (
-        ["server.live"],
-        ["server.stores", "server.recorder", "server.ingest", "server.projects", "server.pages", *BACKENDS],
-    ),
-    (["server.projects"], ["server.recorder", "server.ingest", "server.live", *BACKENDS]),
-    (["server.access", "server.answers"], [*EDGES, *BACKENDS, "server.hub", "server.stores", "server.recorder"]),
-    (["server.pages"], ["server.hub", "server.stores", "server.recorder", "server.ingest", "server.live", *BACKENDS]),
-    (["server.stores.embedded"], ["redis"]),
-    (["server.stores.redis"], ["sqlite3"]),
-]
+CORE = ["server.core"]
+MODEL, WIRE, STATE = "server.core.model", "server.core.wire", "server.core.state"
+STORE = "server.stores"  # the protocol alone, without the backends
+ENGINE = "server.engine"
+
+# One row for each room: what of this house its files may name, beside the room itself. A file in no row is an error.
+ROOMS: dict[str, list[str]] = {
+    "server": [],
+    "server.core": [],
+    MODEL: [],
+    WIRE: [MODEL],
+    STATE: [MODEL, WIRE],
+    "server.core.diagnosis": [MODEL, WIRE, STATE],
+    "server.core.snapshot": [MODEL, WIRE, STATE, "server.core.diagnosis"],
+    "server.settings": CORE,
+    "server.answers": CORE,
+    "server.access": [*CORE, "server.settings"],
+    STORE: CORE,
+    "server.stores.embedded": [*CORE, STORE],
+    "server.stores.redis": [*CORE, STORE],
+    ENGINE: [],
+    "server.engine.limits": CORE,
+    "server.engine.writer": [*CORE, STORE, "server.engine.limits"],
+    "server.engine.hub": [*CORE, STORE, "server.engine.limits"],
+    "server.sdk": [*CORE, "server.engine.writer", "server.engine.limits", "server.answers"],
+    "server.viewers": [*CORE, "server.engine.hub", "server.access", "server.answers"],
+    "server.owners": [*CORE, STORE, "server.engine.hub", "server.access", "server.answers", "server.settings"],
+    "server.site": [*CORE, "server.settings"],
+    "server.app": ["server"],
+    "server.run": [*CORE, "server.settings", "server.engine.hub"],
+    "server.command": ["server"],
+    "server.__main__": ["server"],
+}
+OUTERMOST = ["server.app", "server.command", "server.__main__"]
+"""They put everything together, and nothing else names them."""
+
+# What a room may use of other people's: beside the standard library, and nothing impure inside the core.
+LIBRARIES: dict[str, set[str]] = {
+    "server.core": CODECS,
+    "server.settings": set(),
+    "server.stores.embedded": {"msgspec"},
+    "server.stores.redis": {"msgspec", "redis"},
+    "server.stores": set(),
+    "server.engine": set(),
+    "server.access": {"jwt", "starlette"},
+    "server.answers": {"msgspec"},
+    "server.sdk": {"starlette"},
+    "server.viewers": {"msgspec", "starlette"},
+    "server.owners": {"msgspec", "starlette"},
+    "server.site": {"starlette"},
+    "server.run": WEB,
+    "server.app": {"starlette"},
+    "server.command": {"click", "msgspec", "websockets"},
+    "server.__main__": {"click", "starlette"},
+    "server": set(),
+}
 
 
-@pytest.mark.parametrize(
-    ("module", "forbidden"),
-    [(module, forbidden) for these, those in NEVER for module in rooms(*these) for forbidden in those],
-)
-def test_imports_run_inward_only(module: str, forbidden: str) -> None:
-    assert [name for name in IMPORTS[module] if is_in(name, forbidden)] == []
+def row_of(module: str, table: dict[str, Any]) -> str:
+    """The innermost row that a file belongs to."""
+    return max((room for room in table if is_in(module, room)), key=len)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_names_only_what_its_room_may(module: str) -> None:
+    room = row_of(module, ROOMS)
+    assert room != "server" or module == "server", f"{module} has no row in ROOMS"
+    for name in IMPORTS[module]:
+        if not is_in(name, "server") or name == "server":  # the package itself holds the version
+            continue
+        there = row_of(name, ROOMS)
+        named = any(is_in(name, other) and (other != STORE or there == STORE) for other in ROOMS[room])
+        assert there == room or named, f"{module} names {name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_uses_only_the_libraries_of_its_room(module: str) -> None:
+    row = row_of(module, LIBRARIES)
+    for name in IMPORTS[module]:
+        top = name.partition(".")[0]
+        assert top in {"server", *LIBRARIES[row]} or top in sys.stdlib_module_names, f"{module} names {name}"
 
 
 @pytest.mark.parametrize("module", rooms("server.core"))
-def test_the_core_needs_only_itself_and_codecs(module: str) -> None:
-    codecs = {"msgspec", "brotli", "backports", "google", "opentelemetry"}
-    for name in IMPORTS[module]:
-        top = name.partition(".")[0]
-        assert is_in(name, "server.core") or top in sys.stdlib_module_names or top in codecs, name
+def test_the_core_is_pure(module: str) -> None:
+    assert {name.partition(".")[0] for name in IMPORTS[module]} & IMPURE == set()
 
 
-def test_only_the_store_for_redis_knows_redis() -> None:
-    assert {module for module in MODULES if any(is_in(name, "redis") for name in IMPORTS[module])} == {
-        "server.stores.redis"
-    }
-
-
-def test_only_what_starts_the_server_knows_the_application() -> None:
-    assert {module for module in MODULES if "server.app" in IMPORTS[module]} <= COMMAND
+def test_nobody_names_the_outermost_rooms() -> None:
+    for module in MODULES:
+        if row_of(module, ROOMS) not in OUTERMOST:
+            assert [name for name in IMPORTS[module] if any(is_in(name, room) for room in OUTERMOST)] == []
 
 
 def test_only_settings_and_the_command_read_the_environment() -> None:
@@ -176,7 +218,7 @@ def test_importing_does_nothing(tmp_path: Path) -> None:
 
 def test_nothing_is_made_at_import_but_values() -> None:
     """No application, client or loop hangs in a module: `create_app` makes them."""
-    made = {"Starlette", "create_app", "Firstlight", "EmbeddedStore", "RedisStore", "Redis", "Hub", "Recorder"}
+    made = {"Starlette", "create_app", "Firstlight", "EmbeddedStore", "RedisStore", "Redis", "Hub", "Writer"}
     found = []
     for module, path in MODULES.items():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:

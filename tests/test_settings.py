@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.core.errors import SettingsError
+from server.core.model.errors import SettingsError
 from server.settings import Settings, is_loopback
 
 SECRET = "s" * 32

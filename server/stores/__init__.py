@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol, Self
 
-from ..core.project import Project
-from ..core.reading import Reading
-from ..core.state import Record
+from ..core.model.project import Project
+from ..core.state.fields import Update
+from ..core.state.view import View
 
 
 class Listener(Protocol):
@@ -62,13 +62,13 @@ class Store(Protocol):
     async def reset(self, project_id: int, epoch: str) -> bool:
         """Start over in a new epoch; what was received before it is dropped. Returns whether there is a project."""
 
-    async def read(self, project_id: int) -> Reading | None:
+    async def read(self, project_id: int) -> View | None:
         """One consistent read of a project, or None."""
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         """Epoch and version of each project that exists, in one round trip."""
 
-    async def record(self, records: Mapping[int, Record], now: int) -> Mapping[int, frozenset[str]]:
+    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, frozenset[str]]:
         """Join records into the states, each in one atomic step, and wake whoever listens, in every process.
 
         Args:

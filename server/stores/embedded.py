@@ -17,11 +17,11 @@ from typing import Any, Self
 
 import msgspec
 
-from ..core.dsn import MAX_PROJECT_ID
-from ..core.errors import SettingsError, StoreUnavailable
-from ..core.project import Key, Project
-from ..core.reading import Reading
-from ..core.state import Record, State, decided, is_silent, join, newest, next_version
+from ..core.model.errors import SettingsError, StoreUnavailable
+from ..core.model.keys import MAX_PROJECT_ID
+from ..core.model.project import Key, Project
+from ..core.state.fields import State, Update, decided, is_silent, join, newest, next_version
+from ..core.state.view import View
 from . import Listener
 
 _SCHEMA = """
@@ -122,26 +122,26 @@ class EmbeddedStore:
         self._edited(project_id)
         return True
 
-    async def read(self, project_id: int) -> Reading | None:
+    async def read(self, project_id: int) -> View | None:
         row = self._load(project_id)
-        return Reading(row.project, row.epoch, row.version, row.state, self._now()) if row else None
+        return View(row.project, row.epoch, row.version, row.state, self._now()) if row else None
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         query = "SELECT epoch, version FROM projects WHERE id = ?"
         rows = ((number, self._query(query, (number,))) for number in project_ids)
         return {number: found[0] for number, found in rows if found}
 
-    async def record(self, records: Mapping[int, Record], now: int) -> Mapping[int, frozenset[str]]:
+    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, frozenset[str]]:
         firsts: dict[int, frozenset[str]] = {}
         changed = []
         with self._transaction():
-            for number, record in records.items():
+            for number, update in updates.items():
                 row = self._load(number)
-                if row is None or newest(record) < row.epoch_at:
+                if row is None or newest(update) < row.epoch_at:
                     continue
-                firsts[number] = decided(row.state, record)
-                if join(row.state, record):
-                    if not is_silent(record):
+                firsts[number] = decided(row.state, update)
+                if join(row.state, update):
+                    if not is_silent(update):
                         row.version = next_version(row.version, now)
                         changed.append(number)
                     self._save(row)

@@ -19,9 +19,9 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, expect
 
 from server import app as application
-from server.core.codes import Code
-from server.core.problems import PROBLEMS, Severity
-from server.limits import Limiter
+from server.core.diagnosis.catalogue import PROBLEMS, Severity
+from server.core.model.codes import Code
+from server.engine.limits import Limiter
 from server.settings import Settings
 from tests.support.meddler import Asked, Meddler
 from tests.support.waiting import until_answer

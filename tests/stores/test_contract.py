@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from server.core.dsn import MAX_PROJECT_ID
-from server.core.project import Key, Project
-from server.core.reading import Reading
-from server.core.state import Record
+from server.core.model.keys import MAX_PROJECT_ID
+from server.core.model.project import Key, Project
+from server.core.state.fields import Update
+from server.core.state.view import View
 from server.stores import Store
 
 from ..support.listening import Ears
-from ..support.records import KEY, beat, error, now
+from ..support.updates import KEY, beat, error, now
 from ..support.waiting import until
 
 MINUTE = 60_000
@@ -27,22 +27,22 @@ async def made(store: Store, **fields: object) -> Project:
     return await store.put(replace(project, **fields)) if fields else project  # type: ignore[arg-type]
 
 
-async def read(store: Store, project: Project) -> Reading:
+async def read(store: Store, project: Project) -> View:
     """The project's reading, which must be there."""
-    reading = await store.read(project.id)
-    assert reading is not None
-    return reading
+    view = await store.read(project.id)
+    assert view is not None
+    return view
 
 
 async def test_a_new_project_is_empty(store: Store) -> None:
     project = await store.create("Shop", "python", KEY)
     assert (project.name, project.platform, project.keys) == ("Shop", "python", (Key(KEY),))
     assert abs(project.created_at - now()) < MINUTE
-    reading = await read(store, project)
-    assert (reading.project, dict(reading.state)) == (project, {})
-    assert reading.version > 0
-    assert len(reading.epoch) == 32
-    assert abs(reading.now - now()) < MINUTE
+    view = await read(store, project)
+    assert (view.project, dict(view.state)) == (project, {})
+    assert view.version > 0
+    assert len(view.epoch) == 32
+    assert abs(view.now - now()) < MINUTE
 
 
 async def test_ids_are_free_ones(store: Store) -> None:
@@ -72,14 +72,14 @@ async def test_the_largest_id_leaves_room_for_others(store: Store) -> None:
 async def test_put_makes_a_project_under_its_id(store: Store) -> None:
     project = await store.put(Project(42, "Ünïcode ☃ \0\n", None, (Key(KEY, enabled=False), Key(KEY[::-1])), 0))
     assert abs(project.created_at - now()) < MINUTE
-    reading = await read(store, project)
-    assert reading.project == project
-    assert reading.project.keys == (Key(KEY, enabled=False), Key(KEY[::-1]))
+    view = await read(store, project)
+    assert view.project == project
+    assert view.project.keys == (Key(KEY, enabled=False), Key(KEY[::-1]))
 
 
 async def test_put_keeps_what_is_known(store: Store) -> None:
     project = await made(store)
-    await store.record({project.id: beat(now())}, now())
+    await store.apply({project.id: beat(now())}, now())
     before = await read(store, project)
     changed = await store.put(replace(project, name="Cart", keys=(), created_at=7))
     assert changed == replace(project, name="Cart", keys=())
@@ -91,7 +91,7 @@ async def test_put_keeps_what_is_known(store: Store) -> None:
 
 async def test_a_deleted_project_is_gone(store: Store) -> None:
     project, other = await made(store), await made(store)
-    await store.record({project.id: beat(now())}, now())
+    await store.apply({project.id: beat(now())}, now())
     epoch = (await read(store, project)).epoch
     assert await store.delete(project.id)
     assert not await store.delete(project.id)
@@ -116,20 +116,20 @@ async def test_projects_are_listed_by_id_in_pages(store: Store) -> None:
 async def test_a_record_is_kept(store: Store) -> None:
     project = await made(store)
     at = now()
-    await store.record({project.id: error(at)}, at)
-    reading = await read(store, project)
-    assert set(reading.state) == set(error(at))
-    assert reading.state["stage"] == 2
-    assert reading.state["connected_at"] == reading.state["last_seen_at"]
-    seen, text = reading.state["first_error"]  # type: ignore[misc]
-    assert (seen, text) == (reading.state["last_seen_at"], '{"event_id":"e1"}')
+    await store.apply({project.id: error(at)}, at)
+    view = await read(store, project)
+    assert set(view.state) == set(error(at))
+    assert view.state["stage"] == 2
+    assert view.state["connected_at"] == view.state["last_seen_at"]
+    seen, text = view.state["first_error"]  # type: ignore[misc]
+    assert (seen, text) == (view.state["last_seen_at"], '{"event_id":"e1"}')
     assert at <= seen <= at + MINUTE
 
 
 @pytest.mark.parametrize("text", ["", " ", "1 2", "a\nb\r\n", "\0", "日本 \U0001f600", '{"a": "b"}', "x" * 10_000])
 async def test_texts_come_back_as_they_were(store: Store, text: str) -> None:
     project = await made(store)
-    await store.record({project.id: {"release": (now(), text), "first_error": (now(), text)}}, now())
+    await store.apply({project.id: {"release": (now(), text), "first_error": (now(), text)}}, now())
     state = (await read(store, project)).state
     assert (state["release"][1], state["first_error"][1]) == (text, text)  # type: ignore[index]
 
@@ -137,9 +137,9 @@ async def test_texts_come_back_as_they_were(store: Store, text: str) -> None:
 async def test_what_is_older_only_moves_the_first_times(store: Store) -> None:
     project = await made(store)
     at = now()
-    await store.record({project.id: {**beat(at), "release": (at, "new")}}, at)
-    old: Record = {"connected_at": at - MINUTE, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "old")}
-    await store.record({project.id: {**old, "accepted_at": at}}, at)
+    await store.apply({project.id: {**beat(at), "release": (at, "new")}}, at)
+    old: Update = {"connected_at": at - MINUTE, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "old")}
+    await store.apply({project.id: {**old, "accepted_at": at}}, at)
     state = (await read(store, project)).state
     assert state["release"][1] == "new"  # type: ignore[index]
     assert MINUTE - 1000 < state["last_seen_at"] - state["connected_at"] < MINUTE + 1000  # type: ignore[operator]
@@ -147,7 +147,7 @@ async def test_what_is_older_only_moves_the_first_times(store: Store) -> None:
 
 async def test_first_is_decided_once(store: Store) -> None:
     project = await made(store)
-    calls = (store.record({project.id: error(now(), f"e{number}")}, now()) for number in range(50))
+    calls = (store.apply({project.id: error(now(), f"e{number}")}, now()) for number in range(50))
     answers = await asyncio.gather(*calls)
     assert sum(answer[project.id] == {"first_error"} for answer in answers) == 1
     assert sum(answer[project.id] == set() for answer in answers) == 49
@@ -159,18 +159,18 @@ async def test_first_is_decided_once(store: Store) -> None:
 async def test_one_call_records_for_many_projects(store: Store) -> None:
     known = [await made(store) for _ in range(3)]
     at = now()
-    answers = await store.record({**{project.id: error(at) for project in known}, UNKNOWN: error(at)}, at)
+    answers = await store.apply({**{project.id: error(at) for project in known}, UNKNOWN: error(at)}, at)
     assert answers == {project.id: {"first_error"} for project in known}
     assert await store.read(UNKNOWN) is None
     assert set(await store.versions([UNKNOWN, *(project.id for project in known)])) == {p.id for p in known}
-    assert await store.record({}, at) == {}
+    assert await store.apply({}, at) == {}
 
 
 async def test_the_version_rises_with_every_change(store: Store) -> None:
     project = await made(store)
     versions = [(await read(store, project)).version]
     for at in (now() + 1, now() + 2):
-        await store.record({project.id: {"problem.too_large.count": 1, "last_seen_at": at}}, at)
+        await store.apply({project.id: {"problem.too_large.count": 1, "last_seen_at": at}}, at)
         versions.append((await read(store, project)).version)
     await store.put(project)
     versions.append((await read(store, project)).version)
@@ -184,16 +184,16 @@ async def test_the_version_rises_with_every_change(store: Store) -> None:
 async def test_what_says_nothing_new_changes_nothing(store: Store) -> None:
     project = await made(store)
     at = now()
-    await store.record({project.id: {**error(at), "release": (at, "b")}}, at)
+    await store.apply({project.id: {**error(at), "release": (at, "b")}}, at)
     before = await read(store, project)
-    old: list[Record] = [
+    old: list[Update] = [
         {"stage": 1, "connected_at": at, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "z")},
         {},
         {"stage": 2},
         {"problem.too_large.count": 1},  # a record without a time was received in no epoch
     ]
-    for record in old:
-        await store.record({project.id: record}, at)
+    for update in old:
+        await store.apply({project.id: update}, at)
     after = await read(store, project)
     assert after == replace(before, now=after.now)
 
@@ -202,19 +202,19 @@ async def test_a_record_of_marks_is_kept_in_silence(store: Store) -> None:
     project, ears = await made(store), Ears()
     before = await read(store, project)
     at = now()
-    await store.record({project.id: {"watched_at": at}}, at)
+    await store.apply({project.id: {"watched_at": at}}, at)
     after = await read(store, project)
     assert after.state == {"watched_at": after.state["watched_at"]}
     assert after.version == before.version
     store.listen(ears)
-    await store.record({project.id: {"watched_at": at, "last_seen_at": at}}, at)
+    await store.apply({project.id: {"watched_at": at, "last_seen_at": at}}, at)
     await until(lambda: ears.count("changed") == 1)
     assert (await read(store, project)).version > before.version
 
 
 async def test_a_reset_starts_over(store: Store) -> None:
     project = await made(store)
-    await store.record({project.id: error(now())}, now())
+    await store.apply({project.id: error(now())}, now())
     before = await read(store, project)
     assert await store.reset(project.id, "the next one")
     after = await read(store, project)
@@ -228,11 +228,11 @@ async def test_records_from_before_a_reset_are_dropped(store: Store) -> None:
     project = await made(store)
     received = now() - 1000
     await store.reset(project.id, "the next one")
-    assert await store.record({project.id: error(received)}, now()) == {}
+    assert await store.apply({project.id: error(received)}, now()) == {}
     assert dict((await read(store, project)).state) == {}
     await until(lambda: now() > received + 1000)
     at = now()
-    assert await store.record({project.id: error(at)}, at) == {project.id: {"first_error"}}
+    assert await store.apply({project.id: error(at)}, at) == {project.id: {"first_error"}}
 
 
 async def test_touch_raises_the_version_beyond(store: Store) -> None:
@@ -248,7 +248,7 @@ async def test_touch_raises_the_version_beyond(store: Store) -> None:
     ahead = raised + 10**9  # a store that lost its last writes
     await store.touch(project.id, before.epoch, ahead)
     assert (await read(store, project)).version == ahead + 1
-    await store.record({project.id: beat(now())}, now())
+    await store.apply({project.id: beat(now())}, now())
     assert (await read(store, project)).version == ahead + 2
     await store.put(project)
     await store.reset(project.id, "next")
@@ -261,11 +261,11 @@ async def test_changes_wake(store: Store) -> None:
     store.listen(ears)
     await until(lambda: store_is_quiet(ears))
     at = now()
-    await store.record({project.id: beat(at), UNKNOWN: beat(at)}, at)
-    await store.record({project.id: {"stage": 1, "connected_at": at}}, at)  # nothing new: nobody is woken
-    reading = await read(store, project)
-    await store.touch(project.id, reading.epoch, reading.version)
-    await store.touch(project.id, reading.epoch, reading.version)  # is beyond already
+    await store.apply({project.id: beat(at), UNKNOWN: beat(at)}, at)
+    await store.apply({project.id: {"stage": 1, "connected_at": at}}, at)  # nothing new: nobody is woken
+    view = await read(store, project)
+    await store.touch(project.id, view.epoch, view.version)
+    await store.touch(project.id, view.epoch, view.version)  # is beyond already
     await store.put(project)
     await store.reset(project.id, "next")
     await store.delete(project.id)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from server.core.errors import SettingsError, StoreUnavailable
+from server.core.model.errors import SettingsError, StoreUnavailable
 from server.stores.embedded import EmbeddedStore
 
 from ..conftest import new_epoch
-from ..support.records import KEY, beat, error, now
+from ..support.updates import KEY, beat, error, now
 
 HOLDER = """
 import asyncio, sys, time
@@ -26,7 +26,7 @@ async def hold():
     async with EmbeddedStore(Path(sys.argv[1]), time.time, lambda: "epoch") as store:
         project = await store.create("Shop", None, "0" * 32)
         now = int(time.time() * 1000)
-        await store.record({project.id: {"stage": 2, "first_error": (now, "kept")}}, now)
+        await store.apply({project.id: {"stage": 2, "first_error": (now, "kept")}}, now)
         print("ready", flush=True)
         await asyncio.Event().wait()
 
@@ -48,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 async def test_everything_is_there_after_a_restart(path: Path) -> None:
     async with embedded(path) as store:
         project = await store.create("Shop", "python", KEY)
-        await store.record({project.id: error(now())}, now())
+        await store.apply({project.id: error(now())}, now())
         before = await store.read(project.id)
     async with embedded(path) as store:
         after = await store.read(project.id)
@@ -57,7 +57,7 @@ async def test_everything_is_there_after_a_restart(path: Path) -> None:
         assert (after.project, after.epoch, after.version, after.state) == (
             before.project, before.epoch, before.version, before.state,
         )  # fmt: skip
-        assert await store.record({project.id: error(now(), "e2")}, now()) == {project.id: frozenset()}
+        assert await store.apply({project.id: error(now(), "e2")}, now()) == {project.id: frozenset()}
 
 
 async def test_a_second_process_is_refused_and_a_killed_one_leaves_everything(path: Path) -> None:
@@ -69,9 +69,9 @@ async def test_a_second_process_is_refused_and_a_killed_one_leaves_everything(pa
             await embedded(path).__aenter__()
         holder.send_signal(signal.SIGKILL)
     async with embedded(path) as store:
-        reading = await store.read(1)
-        assert reading is not None
-        assert reading.state["first_error"][1] == "kept"  # type: ignore[index]
+        view = await store.read(1)
+        assert view is not None
+        assert view.state["first_error"][1] == "kept"  # type: ignore[index]
 
 
 async def test_a_second_store_in_the_same_process_is_refused_too(path: Path) -> None:
@@ -113,8 +113,8 @@ async def test_a_disk_that_fails_makes_the_store_unavailable(path: Path) -> None
             full = "SELECT RAISE(ABORT, 'disk is full')"
             other.execute(f"CREATE TRIGGER full BEFORE INSERT ON projects BEGIN {full}; END")
         with pytest.raises(StoreUnavailable, match="disk is full"):
-            await store.record({project.id: beat(now())}, now())
+            await store.apply({project.id: beat(now())}, now())
         assert await store.read(project.id)
         other.execute("DROP TRIGGER full")
         other.close()
-        assert await store.record({project.id: error(now())}, now()) == {project.id: {"first_error"}}
+        assert await store.apply({project.id: error(now())}, now()) == {project.id: {"first_error"}}

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.core.project import Project
-from server.core.state import Record
+from server.core.model.project import Project
+from server.core.state.fields import Update
 from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 
 from ..conftest import new_epoch, redis_store
-from ..support.records import KEY, now, shifted
-from ..support.strategies import records
+from ..support.strategies import updates
+from ..support.updates import KEY, now, shifted
 
 RECENT = st.integers(-5000, 0)
 """Times in milliseconds, relative to the moment of recording."""
@@ -31,18 +31,18 @@ async def pair(tmp_path: Path, redis_url: str) -> AsyncIterator[tuple[Store, Sto
         yield embedded, redis
 
 
-@given(sequence=st.lists(records(RECENT), max_size=8))
+@given(sequence=st.lists(updates(RECENT), max_size=8))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_random_records_give_equal_states(pair: tuple[Store, Store], sequence: list[Record]) -> None:
+async def test_random_records_give_equal_states(pair: tuple[Store, Store], sequence: list[Update]) -> None:
     embedded, redis = pair
     one, two = await embedded.create("", None, KEY), await redis.create("", None, KEY)
     for relative in sequence:
-        record = {**relative, "signal.replay.last_at": 0}
+        update = {**relative, "signal.replay.last_at": 0}
         at = now()
-        decided = await redis.record({two.id: shifted(record, at)}, at)
+        decided = await redis.apply({two.id: shifted(update, at)}, at)
         stored_at = (await state_of(redis, two))["signal.replay.last_at"]  # the server's clock cannot be set, but read
         assert isinstance(stored_at, int)
-        same = await embedded.record({one.id: shifted(record, stored_at)}, stored_at)
+        same = await embedded.apply({one.id: shifted(update, stored_at)}, stored_at)
         assert decided[two.id] == same[one.id]
     assert await state_of(redis, two) == await state_of(embedded, one)
 
@@ -54,15 +54,15 @@ async def test_ties_in_time_go_by_the_text(redis_url: str) -> None:
             project = await redis.create("", None, KEY)
             for text, field in (("b\x7f", "last_seen_at"), ("b", "accepted_at"), ("b\u0100", "signal.log.last_at")):
                 at = now()
-                await redis.record({project.id: {"release": (at, text), field: at}}, at)
+                await redis.apply({project.id: {"release": (at, text), field: at}}, at)
             state = await state_of(redis, project)
             stamps = [state[field] for field in ("last_seen_at", "accepted_at", "signal.log.last_at")]
             assert state["release"] == max(zip(stamps, ("b\x7f", "b", "b\u0100"), strict=True))
             ties = stamps[0] == stamps[1]
 
 
-async def state_of(store: Store, project: Project) -> Record:
+async def state_of(store: Store, project: Project) -> Update:
     """The stored state."""
-    reading = await store.read(project.id)
-    assert reading is not None
-    return reading.state
+    view = await store.read(project.id)
+    assert view is not None
+    return view.state

@@ -14,7 +14,7 @@ from server.stores.redis import RedisStore
 
 from ..conftest import redis_store
 from ..support.first_errors import ERRORS, PROJECTS
-from ..support.records import KEY
+from ..support.updates import KEY
 
 WORKERS = 8
 
@@ -59,8 +59,8 @@ async def make_projects(store: RedisStore) -> None:
 
 async def stored_firsts(store: RedisStore) -> Firsts:
     """The first errors as the store has them, one of every project."""
-    readings = [await store.read(number) for number in range(1, PROJECTS + 1)]
-    texts = [(reading.project.id, reading.state["first_error"][1]) for reading in readings if reading]  # type: ignore[index]
+    views = [await store.read(number) for number in range(1, PROJECTS + 1)]
+    texts = [(view.project.id, view.state["first_error"][1]) for view in views if view]  # type: ignore[index]
     assert len(texts) == PROJECTS
     return [(number, msgspec.json.decode(text)["event_id"]) for number, text in texts]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from server.core.errors import SettingsError, StoreUnavailable
+from server.core.model.errors import SettingsError, StoreUnavailable
 from server.stores.redis import CHANNELS, RedisStore
 
 from ..conftest import new_epoch, redis_store
 from ..support.listening import Ears
-from ..support.records import KEY, beat, error, now
 from ..support.redis_server import HOST, RedisServer, free_port
+from ..support.updates import KEY, beat, error, now
 from ..support.waiting import until, until_answer
 from ..support.wire import Wire
 
@@ -40,7 +40,7 @@ async def test_a_killed_server_is_noticed_and_used_again(own_redis: RedisServer)
         ears = Ears()
         store.listen(ears)
         project = await store.create("Shop", None, KEY)
-        await store.record({project.id: error(now())}, now())
+        await store.apply({project.id: error(now())}, now())
         before = await store.read(project.id)
         own_redis.kill()
         await until(lambda: ears.count("away"))
@@ -53,7 +53,7 @@ async def test_a_killed_server_is_noticed_and_used_again(own_redis: RedisServer)
         assert after is not None
         assert (after.version, after.state) == (before.version, before.state)
         ears.heard.clear()
-        await store.record({project.id: beat(now())}, now())  # the scripts are forgotten, too
+        await store.apply({project.id: beat(now())}, now())  # the scripts are forgotten, too
         await until(lambda: ("changed", project.id) in ears.heard)
 
 
@@ -100,7 +100,7 @@ async def test_a_hung_server_fails_calls_in_time_and_is_used_again(own_redis: Re
         project = await store.create("Shop", None, KEY)
         own_redis.stop()
         began = time.monotonic()
-        calls = [store.record({project.id: beat(now())}, now()) for _ in range(100)]
+        calls = [store.apply({project.id: beat(now())}, now()) for _ in range(100)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert time.monotonic() - began < 1
         assert all(isinstance(answer, StoreUnavailable) for answer in answers)
@@ -109,7 +109,7 @@ async def test_a_hung_server_fails_calls_in_time_and_is_used_again(own_redis: Re
         await until(lambda: ears.count("resync"))
         assert await until_answer(lambda: can_serve(store))
         ears.heard.clear()
-        await store.record({project.id: error(now())}, now())
+        await store.apply({project.id: error(now())}, now())
         await until(lambda: ("changed", project.id) in ears.heard)
 
 
@@ -147,12 +147,12 @@ async def test_a_forgotten_script_is_sent_again_once(own_redis: RedisServer) -> 
             own_redis.command("CONFIG", "RESETSTAT")
             at = now()
             counted = {"problem.too_large.count": 1, "last_seen_at": at}
-            await store.record({project.id: counted for project in projects}, at)
-            await store.record({projects[0].id: {"last_seen_at": at}}, at)
+            await store.apply({project.id: counted for project in projects}, at)
+            await store.apply({projects[0].id: {"last_seen_at": at}}, at)
             assert b"cmdstat_eval:calls=3," in own_redis.command("INFO", "commandstats")
-        reading = await store.read(projects[2].id)
-        assert reading is not None
-        assert reading.state["problem.too_large.count"] == 2
+        view = await store.read(projects[2].id)
+        assert view is not None
+        assert view.state["problem.too_large.count"] == 2
 
 
 # A server that is not there yet, or refuses.
@@ -221,10 +221,10 @@ async def test_a_full_server_is_unavailable_and_can_still_be_read(own_redis: Red
         project = await store.create("Shop", None, KEY)
         own_redis.command("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StoreUnavailable, match="memory"):
-            await store.record({project.id: beat(now())}, now())
+            await store.apply({project.id: beat(now())}, now())
         assert await store.read(project.id)
         own_redis.command("CONFIG", "SET", "maxmemory", "0")
-        assert await store.record({project.id: error(now())}, now()) == {project.id: {"first_error"}}
+        assert await store.apply({project.id: error(now())}, now()) == {project.id: {"first_error"}}
 
 
 # Many processes.
@@ -235,15 +235,15 @@ async def test_processes_wake_each_other(redis_url: str) -> None:
         ears = Ears()
         two.listen(ears)
         project = await one.create("Shop", None, KEY)
-        await one.record({project.id: beat(now())}, now())
+        await one.apply({project.id: beat(now())}, now())
         await until(lambda: ears.heard == [("edited", project.id), ("changed", project.id)])
 
 
 async def test_many_calls_at_once_wait_their_turn(redis_url: str) -> None:
     async with redis_store(redis_url, command_seconds=10) as store:
         project = await store.create("Shop", None, KEY)
-        readings = await asyncio.gather(*(store.read(project.id) for _ in range(1000)))
-        assert all(readings)
+        views = await asyncio.gather(*(store.read(project.id) for _ in range(1000)))
+        assert all(views)
 
 
 async def test_the_clock_is_the_servers(redis_url: str) -> None:
@@ -251,10 +251,10 @@ async def test_the_clock_is_the_servers(redis_url: str) -> None:
         project = await store.create("Shop", None, KEY)
         for ahead in (HOUR, -HOUR):
             at = now() + ahead
-            await store.record({project.id: {"last_seen_at": at, "connected_at": at - 1000}}, at)
-        reading = await store.read(project.id)
-        assert reading is not None
-        seen, connected = reading.state["last_seen_at"], reading.state["connected_at"]
+            await store.apply({project.id: {"last_seen_at": at, "connected_at": at - 1000}}, at)
+        view = await store.read(project.id)
+        assert view is not None
+        seen, connected = view.state["last_seen_at"], view.state["connected_at"]
         assert isinstance(seen, int)
         assert isinstance(connected, int)
         assert abs(seen - now()) < 1000

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import uvicorn
 
-from server.protocol import BoundedHttp
+from server.run.http_protocol import BoundedHttp
 
 HOST = "127.0.0.1"
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from server import recorder
 from server.app import Firstlight, create_app
+from server.engine import writer
 from server.settings import Settings
 from server.stores import Store
 
@@ -145,7 +145,7 @@ class Site:
 async def open_site(settings: Settings, store: Store | None = None, token: str | None = None) -> AsyncIterator[Site]:
     """Run the application with these settings; it writes lazily, but not for a second."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder, "LAZY_SECONDS", 0.03)
+        patch.setattr(writer, "LAZY_SECONDS", 0.03)
         app = create_app(settings, store=store, clock=Clock())
         async with running(app) as url, client(url) as http:
             yield Site(url, http, app, {"authorization": f"Bearer {token}"} if token else {})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from server.core.state import JOINS, STAMPED, TIMES, Join, Record, Value
+from server.core.state.fields import JOINS, STAMPED, TIMES, Join, Update, Value
 
 
-def records(times: st.SearchStrategy[int]) -> st.SearchStrategy[Record]:
+def updates(times: st.SearchStrategy[int]) -> st.SearchStrategy[Update]:
     """Any record over some fields of each join, so that they meet often."""
     chosen = {kind: [field for field in JOINS if JOINS[field] is kind][:2] for kind in Join}
     fields = {field: _values(kind, times) for kind, names in chosen.items() for field in names}

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
-from server.core.errors import StoreUnavailable
-from server.core.project import Project
-from server.core.reading import Reading
-from server.core.state import Record
+from server.core.model.errors import StoreUnavailable
+from server.core.model.project import Project
+from server.core.state.fields import Update
+from server.core.state.view import View
 from server.stores import Listener, Store
 
 
@@ -88,20 +88,20 @@ class WatchedStore:
         await self._called("reset")
         return await self._store.reset(project_id, epoch)
 
-    async def read(self, project_id: int) -> Reading | None:
+    async def read(self, project_id: int) -> View | None:
         await self._called("read")
-        reading = await self._store.read(project_id)
+        view = await self._store.read(project_id)
         await self._answered("read")
-        return reading
+        return view
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         await self._called("versions")
         return await self._store.versions(project_ids)
 
-    async def record(self, records: Mapping[int, Record], now: int) -> Mapping[int, frozenset[str]]:
-        await self._called("record")
-        answer = await self._store.record(records, now)
-        await self._answered("record")
+    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, frozenset[str]]:
+        await self._called("apply")
+        answer = await self._store.apply(updates, now)
+        await self._answered("apply")
         return answer
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:

@@ -1,0 +1,1 @@
+"""The `firstlight` command and what it is made of."""

@@ -1,0 +1,280 @@
+"""What the command asks of a running server: by HTTP for owners and SDKs, by WebSocket to watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import http.client
+import os
+import random
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import Message
+from typing import IO, Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import click
+import msgspec
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from .. import __version__
+from ..core.wire.dsn import Dsn
+from ..settings import is_loopback
+from .terminal import Snapshot, plain
+
+TIMEOUT_SECONDS = 15.0
+MAX_ANSWER = 4 * 1024 * 1024
+MAX_BACKOFF_SECONDS = 30.0
+FINAL = {
+    1008: "The server says that this client broke a rule.",
+    1009: "The server says that a message was too large.",
+    4401: "The token is missing or has expired. Set FIRSTLIGHT_TOKEN (`firstlight token PROJECT`) or "
+    "FIRSTLIGHT_ADMIN_TOKEN.",
+    4403: "The token in FIRSTLIGHT_TOKEN is for another project.",
+    4404: "There is no such project.",
+}
+"""Close codes after which coming back does not help."""
+START_IT = "Start it with `firstlight serve`, or say where it runs with --server URL."
+CHECK_DSN = "Check the DSN, and whether the server runs."
+
+SDK = {"name": "firstlight", "version": __version__}
+_EVENTS: dict[str, dict[str, object]] = {
+    "message": {"level": "info", "message": "Hello from firstlight send message"},
+    "error": {
+        "level": "error",
+        "exception": {"values": [{"type": "SampleError", "value": "Hello from firstlight send error"}]},
+    },
+}
+
+
+class Refused(click.ClickException):
+    """The server said no; the message is its own sentence."""
+
+
+class Unreachable(click.ClickException):
+    """Nothing that speaks HTTP answers there."""
+
+    def __init__(self, url: str, reason: str, advice: str) -> None:
+        super().__init__(f"Cannot reach {url} ({plain(reason)}). {advice}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered. `body` is the JSON, or the text where it is none."""
+
+    status: int
+    body: Any
+
+    @property
+    def detail(self) -> str:
+        """Its own words for why not."""
+        if isinstance(self.body, dict) and isinstance(self.body.get("detail"), str):
+            return plain(self.body["detail"])
+        return f"The answer was {self.status}: {plain(self.body)}" if self.body else f"The answer was {self.status}."
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A token goes to the server that was named, and nowhere else."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> None:
+        return None
+
+
+def request(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """One HTTP request; whatever status it is answered with is an answer.
+
+    Raises:
+        Unreachable: there is no answer.
+    """
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+    if _is_local(url):
+        handlers.append(urllib.request.ProxyHandler({}))
+    sent = {"user-agent": f"firstlight/{__version__}", **(headers or {})}
+    wanted = urllib.request.Request(url, body, sent, method=method)  # noqa: S310 - the caller checks the scheme
+    try:
+        with urllib.request.build_opener(*handlers).open(wanted, timeout=TIMEOUT_SECONDS) as response:
+            return Answer(response.status, _decode(response.read(MAX_ANSWER)))
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, _decode(error.read(MAX_ANSWER)))
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(url, _reason(error), CHECK_DSN) from None
+
+
+def _reason(error: BaseException) -> str:
+    inner = getattr(error, "reason", error)  # urllib's, as opposed to the system's
+    if isinstance(inner, OSError) and inner.errno is not None:
+        known = inner.errno in errno.errorcode  # asyncio puts the address there instead of words
+        return os.strerror(inner.errno) if known else inner.strerror or str(inner)
+    return str(inner) or type(inner).__name__
+
+
+def _decode(data: bytes) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return data.decode(errors="replace")
+
+
+def _is_local(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A server and the token to show to it.
+
+    Args:
+        url: where it is, with a prefix if it has one.
+        token: never shown, as it stays out of the repr.
+    """
+
+    url: str
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Client({self.url!r})"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that carry the token."""
+        return {"authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def ask(self, method: str, path: str, **fields: object) -> dict[str, Any]:
+        """Ask for something, as an owner.
+
+        Raises:
+            Refused: with the server's own words.
+            Unreachable: there is no answer.
+        """
+        body = msgspec.json.encode(fields) if method != "GET" else None
+        try:
+            answer = request(method, self.url + path, body, {**self.headers, "content-type": "application/json"})
+        except Unreachable as error:
+            raise Unreachable(self.url, error.reason, START_IT) from None
+        if answer.status >= 300:
+            raise Refused(answer.detail)
+        if not isinstance(answer.body, dict):
+            raise Refused(f"{self.url} answers, but is no Firstlight server.")
+        return answer.body
+
+    async def watch(self, project: str, seen: Callable[[Snapshot], bool], *, patient: bool = False) -> None:
+        """Watch a project until `seen` returns true, over lost connections.
+
+        Args:
+            seen: is given every snapshot.
+            patient: wait for the server also at the start.
+
+        Raises:
+            Refused: the server said no, and asking again does not help.
+            Unreachable: there was no server at the start.
+        """
+        watcher = _Watcher(self, project, seen)
+        while not await watcher.once():
+            if not (watcher.was_there or patient):
+                raise Unreachable(self.url, watcher.reason, START_IT)
+            await asyncio.sleep(watcher.pause())
+
+
+class _Watcher:
+    """Consecutive connections to watch one project."""
+
+    def __init__(self, client: Client, project: str, seen: Callable[[Snapshot], bool]) -> None:
+        self.was_there = False
+        self.reason = ""
+        self._client = client
+        self._project = project
+        self._seen = seen
+        self._failures = 0
+        self._retry_in: float | None = None
+
+    def pause(self, rng: Callable[[], float] = random.random) -> float:
+        """Seconds until the next attempt: what a goodbye said, else full jitter below a doubling bound."""
+        if self._retry_in is not None:
+            pause, self._retry_in = self._retry_in, None
+            return pause
+        self._failures += 1
+        return min(MAX_BACKOFF_SECONDS, 0.5 * 2.0 ** min(self._failures, 10)) * rng()
+
+    async def once(self) -> bool:
+        """Connect and follow until it ends. Returns whether all was seen."""
+        try:
+            async with self._connect() as socket:
+                self.was_there = True
+                with contextlib.suppress(ConnectionClosed):  # there may be something to read all the same
+                    await socket.send(msgspec.json.encode({"type": "auth", "token": self._client.token or ""}).decode())
+                while True:
+                    if self._take(await socket.recv()):
+                        return True
+        except ConnectionClosed as error:
+            _check_close(error)
+        except InvalidStatus as error:
+            if error.response.status_code < 500 and error.response.status_code != 429:
+                raise Refused(_refusal(error.response.status_code, self._client.url)) from None
+            self.reason = str(error)
+        except (OSError, InvalidHandshake, EOFError) as error:
+            self.reason = _reason(error)
+        return False
+
+    def _connect(self) -> connect:
+        scheme, _, rest = self._client.url.partition("://")
+        return connect(
+            f"{'wss' if scheme == 'https' else 'ws'}://{rest}/live/{self._project}/ws",
+            proxy=None if _is_local(self._client.url) else True,
+            compression=None,
+            max_size=MAX_ANSWER,
+        )
+
+    def _take(self, frame: str | bytes) -> bool:
+        message = msgspec.json.decode(frame)
+        self._failures = 0
+        if message["type"] == "goodbye":
+            self._retry_in = min(float(message["retry_in"]), MAX_BACKOFF_SECONDS)
+        return message["type"] == "snapshot" and self._seen(message)
+
+
+def _check_close(error: ConnectionClosed) -> None:
+    frame = error.rcvd
+    if frame is not None and frame.code in FINAL:
+        raise Refused(FINAL[frame.code]) from None
+
+
+def _refusal(status: int, url: str) -> str:
+    if status == 403:
+        return f"{url} lets nobody watch by this name. Use the name that it has in FIRSTLIGHT_PUBLIC_URL."
+    return f"{url} answers {status}, and is no Firstlight server."
+
+
+def send(kind: str, dsn: Dsn) -> Answer:
+    """Send one signal, as an SDK would; any Sentry-protocol ingest takes it.
+
+    Args:
+        kind: `heartbeat`, `error` or `message`.
+
+    Raises:
+        Unreachable: there is no answer.
+    """
+    auth = f"Sentry sentry_version=7, sentry_client={SDK['name']}/{SDK['version']}, sentry_key={dsn.key}"
+    headers = {"x-sentry-auth": auth, "content-type": "application/x-sentry-envelope"}
+    return request("POST", f"{dsn.ingest_url}/envelope/", _envelope(kind, dsn), headers)
+
+
+def _envelope(kind: str, dsn: Dsn) -> bytes:
+    now = datetime.now(UTC).isoformat()
+    header: dict[str, object] = {"dsn": str(dsn), "sent_at": now}
+    fields: dict[str, object] = {"type": "heartbeat", "sdk": SDK}
+    if kind != "heartbeat":
+        header["event_id"] = uuid4().hex
+        fields = {"event_id": header["event_id"], "timestamp": now, "platform": "other", "sdk": SDK, **_EVENTS[kind]}
+    payload = msgspec.json.encode(fields)
+    item = {"type": "heartbeat" if kind == "heartbeat" else "event", "length": len(payload)}
+    return b"\n".join([msgspec.json.encode(header), msgspec.json.encode(item), payload])

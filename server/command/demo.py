@@ -1,0 +1,79 @@
+"""The demo: a server that makes its own project, says what to do, and tells what it sees."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+import msgspec
+
+from .. import __version__
+from ..core.model.errors import FirstlightError
+from ..core.model.project import Project
+from ..core.wire.dsn import Dsn
+from ..engine.hub import Hub
+from ..owners.projects import MAX_PAGE_SIZE, new_key
+from ..run.serving import Server
+from ..stores import Store
+from .terminal import Story
+
+NAME = "demo"
+
+
+class DemoServer(Server):
+    """See the module."""
+
+    async def welcome(self, url: str) -> None:
+        """Find the project, say what to do, and follow it."""
+        project = await _find(self.lifespan.state["store"])
+        for line in _greeting(url, project):
+            click.echo(line)
+        self._following = asyncio.create_task(_follow(self.lifespan.state["hub"], project.id))
+
+
+async def _find(store: Store) -> Project:
+    """The project of the last time, or a new one."""
+    after = 0
+    while page := await store.list(after, MAX_PAGE_SIZE):
+        for project in page:
+            if project.name == NAME and project.active_key:
+                return project
+        after = page[-1].id
+    return await store.create(NAME, None, new_key())
+
+
+def _greeting(url: str, project: Project) -> list[str]:
+    scheme, _, host = url.partition("://")
+    dsn = str(Dsn(scheme, project.active_key or "", host, "", project.id))
+    title = click.style(f"Firstlight {__version__}", bold=True)
+    return [
+        "",
+        f"✦ {title}  listens on {url} for this machine. Ctrl-C ends it.",
+        "",
+        _label("Watch the project here"),
+        click.style(f"{url}/onboarding/{project.id}", fg="cyan", underline=True),
+        "",
+        _label("Its DSN"),
+        click.style(dsn, fg="cyan"),
+        "",
+        _label("A first error, in Python (pip install sentry-sdk)"),
+        f'import sentry_sdk; sentry_sdk.init("{dsn}")',
+        "1 / 0",
+        "",
+    ]
+
+
+def _label(text: str) -> str:
+    return click.style(text, dim=True)
+
+
+async def _follow(hub: Hub, project_id: int) -> None:
+    story = Story()
+    try:
+        with hub.attach(project_id) as viewer:
+            async for _, text in viewer.messages():
+                message = msgspec.json.decode(text)
+                for line in story.lines(message) if message["type"] == "snapshot" else ():
+                    click.echo(line)
+    except FirstlightError as error:
+        click.echo(f"{error} The page goes on; start the demo again for another project.", err=True)

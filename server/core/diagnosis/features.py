@@ -1,0 +1,84 @@
+"""The feature checklist: what of the product behind this page the application uses already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ..model.signals import Signal, Stage
+from ..state.view import View
+
+
+class FeatureState(StrEnum):
+    """How far a feature is."""
+
+    OFF = "off"
+    CONFIGURED = "configured"
+    RECEIVED = "received"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One feature of one project.
+
+    Args:
+        first_at: when its first signal came, in milliseconds.
+        inferred: whether `configured` was concluded from ordinary traffic, not told by a heartbeat.
+    """
+
+    name: str
+    state: FeatureState
+    first_at: int | None
+    inferred: bool
+
+
+_Options = Mapping[str, Any]
+_Says = Callable[[_Options, View], bool]
+
+
+def _positive(*names: str) -> _Says:
+    return lambda options, _: any(isinstance(options.get(name), int | float) and options[name] > 0 for name in names)
+
+
+def _has(part: str) -> _Says:
+    return lambda options, _: any(part in str(name).lower() for name in options.get("integrations") or ())
+
+
+def _errors(options: _Options, view: View) -> bool:
+    return view.stage >= Stage.CONNECTED and options.get("sample_rate") != 0
+
+
+_FEATURES: dict[str, tuple[Signal, _Says]] = {
+    "errors": (Signal.ERROR, _errors),
+    "tracing": (Signal.TRANSACTION, _positive("traces_sample_rate")),
+    "profiling": (Signal.PROFILE, _positive("profiles_sample_rate", "profile_session_sample_rate")),
+    "replay": (
+        Signal.REPLAY,
+        lambda options, view: (
+            _positive("replays_session_sample_rate", "replays_on_error_sample_rate")(options, view)
+            or _has("replay")(options, view)
+        ),
+    ),
+    "logs": (Signal.LOG, lambda options, _: options.get("enable_logs") is True),
+    "metrics": (Signal.METRIC, lambda options, _: options.get("enable_metrics") is True),
+    "crons": (Signal.CHECK_IN, lambda _options, _: False),
+    "feedback": (Signal.FEEDBACK, _has("feedback")),
+    "release health": (Signal.SESSION, lambda _, view: view.text("release") is not None),
+}
+
+
+def features_of(view: View) -> list[Feature]:
+    """The checklist, in a fixed order."""
+    told, inferred = view.decoded("config") or {}, view.inferred
+    return [_feature(name, view, told, inferred) for name in _FEATURES]
+
+
+def _feature(name: str, view: View, told: _Options, inferred: _Options) -> Feature:
+    signal, says = _FEATURES[name]
+    first_at = view.first(signal)
+    is_told, is_inferred = says(told, view), says({**inferred, **told}, view)
+    configured = FeatureState.CONFIGURED if is_told or is_inferred else FeatureState.OFF
+    state = FeatureState.RECEIVED if first_at is not None else configured
+    return Feature(name, state, first_at, is_inferred and not is_told)

@@ -1,0 +1,1 @@
+"""The words that everything else speaks: signals and stages, problem codes, projects and keys, errors."""

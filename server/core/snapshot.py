@@ -1,0 +1,149 @@
+"""What viewers are sent: the snapshot of one project, and the few other messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from .diagnosis.catalogue import PROBLEMS, filled, problems_of
+from .diagnosis.detection import Diagnosis, deadlines
+from .diagnosis.features import Feature, features_of
+from .model.codes import Code
+from .model.signals import Signal
+from .state.view import View
+
+PING = b'{"type":"ping"}'
+DELAYED = b'{"type":"delayed"}'
+
+
+def goodbye(retry_in: float) -> bytes:
+    """The message before a planned close. `retry_in` in seconds."""
+    return msgspec.json.encode({"type": "goodbye", "retry_in": round(retry_in, 1)})
+
+
+def snapshot(view: View, event_url: str | None = None) -> dict[str, Any]:
+    """The whole onboarding state of one project.
+
+    Args:
+        event_url: where "View my error" leads, with `{project}` and `{event_id}` to be filled in.
+    """
+    return {
+        "type": "snapshot",
+        "project": str(view.project.id),
+        "epoch": view.epoch,
+        "version": view.version,
+        "now": iso(view.now),
+        "stage": view.stage.word,
+        "connected_at": _time(view.time("connected_at")),
+        "first_error": _first_error(view, event_url),
+        "liveness": {
+            "state": view.liveness.value,
+            "last_seen_at": _time(view.time("last_seen_at")),
+            "interval": view.interval,
+        },
+        "sdk": view.sdk,
+        "app": {name: view.text(name) for name in ("release", "environment", "runtime")},
+        "config": view.decoded("config") or {},
+        "inferred": view.inferred,
+        "features": [_feature(feature) for feature in features_of(view)],
+        "checked_at": _time(view.time("checked_at")),
+        "signals": _signals(view),
+        "problems": [_problem(code, diagnosis, view.family) for code, diagnosis in problems_of(view)],
+    }
+
+
+def encode_snapshot(view: View, event_url: str | None = None) -> bytes:
+    """The snapshot as one text frame."""
+    return msgspec.json.encode(snapshot(view, event_url))
+
+
+def health(view: View) -> dict[str, Any]:
+    """How far a project is, for whoever has its key: what an SDK or a script may ask."""
+    return {
+        "stage": view.stage.word,
+        "connected_at": _time(view.time("connected_at")),
+        "last_seen_at": _time(view.time("last_seen_at")),
+        "liveness": view.liveness.value,
+        "problems": [code.value for code, diagnosis in problems_of(view) if not diagnosis.resolved],
+        "now": iso(view.now),
+    }
+
+
+def next_change(view: View) -> int | None:
+    """When the snapshot will change by time alone, in milliseconds, or None."""
+    times: Iterable[int] = deadlines(view) if view.quiet_at is None else (*deadlines(view), view.quiet_at)
+    return min((at for at in times if at > view.now), default=None)
+
+
+def has_aged(view: View) -> bool:
+    """Whether the snapshot has changed by time alone since it got its version, which tells the time in microseconds."""
+    at = next_change(replace(view, now=view.version // 1000))
+    return at is not None and at <= view.now
+
+
+def etag(view: View) -> str:
+    """Changes whenever the snapshot does, but for its `now`."""
+    open_problems = sum(not diagnosis.resolved for _, diagnosis in problems_of(view))
+    return f'"{view.epoch}-{view.version}-{view.liveness}-{open_problems}"'
+
+
+def iso(at: int) -> str:
+    """A time in milliseconds as `2026-11-22T13:26:28.664Z`."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _first_error(view: View, event_url: str | None) -> dict[str, Any] | None:
+    value = view.state.get("first_error")
+    if not isinstance(value, tuple):
+        return None
+    fields = msgspec.json.decode(value[1])
+    event_id = fields.pop("event_id")
+    url = event_url and event_url.replace("{project}", str(view.project.id)).replace("{event_id}", event_id)
+    return {"event_id": event_id, "received_at": iso(value[0]), **fields, "url": url}
+
+
+def _feature(feature: Feature) -> dict[str, Any]:
+    return {
+        "name": feature.name,
+        "state": feature.state.value,
+        "first_at": _time(feature.first_at),
+        "inferred": feature.inferred,
+    }
+
+
+def _signals(view: View) -> dict[str, dict[str, str | None]]:
+    signals: dict[str, dict[str, str | None]] = {
+        str(signal): {"first_at": _time(view.first(signal)), "last_at": _time(view.last(signal))}
+        for signal in Signal
+        if view.first(signal) is not None
+    }
+    if Signal.ERROR in signals:
+        signals[Signal.ERROR]["event_id"] = view.text("signal.error.event_id")
+    return signals
+
+
+def _problem(code: Code, diagnosis: Diagnosis, family: str) -> dict[str, Any]:
+    rule = PROBLEMS[code]
+    fix = rule.fix_for(family)
+    return {
+        "code": code.value,
+        "severity": rule.severity.name.lower(),
+        "summary": filled(rule.summary, diagnosis.evidence),
+        "hint": filled(rule.hint, diagnosis.evidence),
+        "checks": diagnosis.checks,
+        "fix": fix and filled(fix, diagnosis.evidence),
+        "docs": f"problems#{code}",
+        "evidence": diagnosis.evidence,
+        "count": diagnosis.count,
+        "first_at": iso(diagnosis.first_at),
+        "last_at": iso(diagnosis.last_at),
+        "resolved": diagnosis.resolved,
+    }

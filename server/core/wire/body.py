@@ -1,0 +1,188 @@
+"""Decompression with a bound: however small the body and however large the bomb, no more than the limit is inflated."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Callable, Iterator
+
+import brotli
+from backports import zstd
+
+from ..model.errors import TooLarge, UnsupportedEncoding
+
+ENCODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd", "identity", "")
+MAX_MEMBERS = 64
+"""Streams in a row that are one gzip or zstd body: clients send one, and a million empty ones cost seconds."""
+_ZSTD_WINDOW_LOG = 23
+"""8 MiB, what RFC 8878 asks every decoder to support, and no more."""
+
+Inflate = Callable[[bytes, int], Iterator[bytes]]
+"""Feed compressed bytes; yields at most about so many decompressed ones at a time."""
+
+
+class Body:
+    """Gathers a body chunk by chunk, decompressed.
+
+    Args:
+        encoding: the Content-Encoding, any case.
+        limit: bytes, both as sent and decompressed.
+
+    Raises:
+        UnsupportedEncoding: it is none of `ENCODINGS`.
+    """
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        name = encoding.strip().lower()
+        if name not in ENCODINGS:
+            raise UnsupportedEncoding(
+                f"Content-Encoding {encoding[:40]!r} is not supported; use gzip, deflate, br, zstd or none.",
+                evidence={"encoding": encoding[:40]},
+            )
+        self._name = name
+        self._limit = limit
+        self._received = 0
+        self._out = bytearray()
+        self._decoder, self._is_whole = _decoder(name)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes as they were sent.
+
+        Raises:
+            TooLarge: over the limit.
+            UnsupportedEncoding: the bytes are not what the Content-Encoding says.
+        """
+        self._received += len(chunk)
+        self._check(self._received)
+        try:
+            for part in self._decoder(chunk, self._limit + 1 - len(self._out)):
+                self._out += part
+                self._check(len(self._out))
+        except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:
+            raise self._broken(str(error)) from None
+
+    def bytes(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            UnsupportedEncoding: it ends in the middle of a compressed stream.
+        """
+        if self._received and not self._is_whole():
+            raise self._broken("it ends too early")
+        return bytes(self._out)
+
+    def _broken(self, reason: str) -> UnsupportedEncoding:
+        return UnsupportedEncoding(f"The body is not valid {self._name}: {reason}.", evidence={"encoding": self._name})
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise TooLarge(
+                f"The body is larger than the {self._limit} bytes that this server takes.",
+                evidence={"limit": str(self._limit)},
+            )
+
+
+def inflate_store_body(body: bytes, limit: int) -> bytes:
+    """Undo what old SDKs do to a `/store/` body without saying so: zlib as octet-stream, or that in base64.
+
+    Raises:
+        TooLarge: over the limit.
+    """
+    if body.lstrip()[:1] in (b"{", b""):
+        return body
+    for packed in (body, _from_base64(body)):
+        if packed[:1] == b"\x78":
+            try:
+                out = Body("deflate", limit)
+                out.feed(packed)
+                return out.bytes()
+            except UnsupportedEncoding:
+                continue
+    return body
+
+
+def _from_base64(body: bytes) -> bytes:
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _decoder(name: str) -> tuple[Inflate, Callable[[], bool]]:
+    """How to feed a body, and how to know that it is whole."""
+    if name in ("gzip", "x-gzip"):
+        return _zlib(zlib.MAX_WBITS | 16)
+    if name == "deflate":
+        return _deflate()
+    if name == "br":
+        return _brotli()
+    if name == "zstd":
+        return _zstd()
+    return (lambda chunk, _: iter((chunk,))), (lambda: True)
+
+
+def _zlib(window_bits: int) -> tuple[Inflate, Callable[[], bool]]:
+    inflater = zlib.decompressobj(window_bits)
+    members = 1
+
+    def feed(chunk: bytes, room: int) -> Iterator[bytes]:
+        nonlocal inflater, members
+        while chunk:
+            if inflater.eof:  # another gzip member follows
+                inflater, members = zlib.decompressobj(window_bits), _one_more(members)
+            yield inflater.decompress(chunk, room)
+            chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+
+    return feed, lambda: inflater.eof
+
+
+def _one_more(members: int) -> int:
+    if members == MAX_MEMBERS:
+        raise EOFError(f"it has more than {MAX_MEMBERS} members")
+    return members + 1
+
+
+def _deflate() -> tuple[Inflate, Callable[[], bool]]:
+    """`deflate` means zlib (RFC 9110), and some clients send it without the zlib header."""
+    chosen: tuple[Inflate, Callable[[], bool]] | None = None
+
+    def feed(chunk: bytes, room: int) -> Iterator[bytes]:
+        nonlocal chosen
+        if chosen is None and chunk:
+            chosen = _zlib(zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+        return chosen[0](chunk, room) if chosen else iter(())
+
+    return feed, lambda: chosen is not None and chosen[1]()
+
+
+def _brotli() -> tuple[Inflate, Callable[[], bool]]:
+    inflater = brotli.Decompressor()
+
+    def feed(chunk: bytes, room: int) -> Iterator[bytes]:
+        yield inflater.process(chunk, output_buffer_limit=room)
+        while not inflater.can_accept_more_data():
+            yield inflater.process(b"", output_buffer_limit=room)
+
+    return feed, inflater.is_finished
+
+
+def _zstd() -> tuple[Inflate, Callable[[], bool]]:
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+    inflater = zstd.ZstdDecompressor(options=options)
+    members = 1
+
+    def feed(chunk: bytes, room: int) -> Iterator[bytes]:
+        nonlocal inflater, members
+        while chunk or not inflater.needs_input:
+            if inflater.eof:
+                chunk = inflater.unused_data or chunk
+                if not chunk:
+                    return
+                inflater, members = zstd.ZstdDecompressor(options=options), _one_more(members)
+            yield inflater.decompress(chunk, max_length=room)
+            chunk = b""
+            if inflater.eof and not inflater.unused_data:
+                return
+
+    return feed, lambda: inflater.eof

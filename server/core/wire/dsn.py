@@ -1,0 +1,150 @@
+"""The DSN, and the many places in which an SDK may put a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from ..model.errors import BadRequest, ConflictingKeys, MissingKey
+from ..model.keys import mask, parse_project_id
+
+PROTOCOL_VERSION = 7
+"""The newest `sentry_version` that is understood."""
+MAX_TEXT = 2048
+"""Characters of a DSN, an auth header or a query: real ones have under 300, and what is parsed here is cached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dsn:
+    """Where an SDK sends to: `{scheme}://{key}@{host}[:port][/prefix]/{project_id}`."""
+
+    scheme: str
+    key: str
+    host: str
+    prefix: str
+    project_id: int
+
+    @property
+    def ingest_url(self) -> str:
+        """The address that endpoint names are appended to, without a trailing slash."""
+        return f"{self.scheme}://{self.host}{self.prefix}/api/{self.project_id}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.key}@{self.host}{self.prefix}/{self.project_id}"
+
+    def __repr__(self) -> str:
+        return f"Dsn({self.scheme}://{mask(self.key)}@{self.host}{self.prefix}/{self.project_id})"
+
+
+@lru_cache(maxsize=1024)
+def parse_dsn(text: str) -> Dsn:
+    """Parse a DSN. A secret (`key:secret@`, as old SDKs had it) is ignored.
+
+    Raises:
+        BadRequest: it is not a DSN; the message says which part is missing.
+    """
+    check_length("DSN", text)
+    try:
+        url = urlsplit(text.strip())
+        port = url.port
+    except ValueError as error:
+        raise BadRequest(f"This is not a DSN: {error}.") from None
+    prefix, _, project_id = url.path.rstrip("/").rpartition("/")
+    for part, present in (
+        ("scheme (http or https)", url.scheme in ("http", "https")),
+        ("key before the @", bool(url.username)),
+        ("host", bool(url.hostname)),
+        ("project id at the end", bool(project_id)),
+    ):
+        if not present:
+            raise BadRequest(f"This is not a DSN: the {part} is missing.")
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
+    return Dsn(
+        scheme=url.scheme,
+        key=url.username or "",
+        host=host if port is None else f"{host}:{port}",
+        prefix=prefix,
+        project_id=parse_project_id(project_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What one place in a request says: the key, and the SDK's own name as it puts it there."""
+
+    key: str
+    client: str | None = None
+
+
+@lru_cache(maxsize=4096)
+def parse_auth_header(value: str) -> Credentials | None:
+    """Read `X-Sentry-Auth` or `Authorization`: the word Sentry (any case), then comma-separated `k=v`, trimmed.
+
+    Returns:
+        None where the header is of another scheme or holds no key.
+
+    Raises:
+        BadRequest: it is too long, or as `credentials_of`.
+        ConflictingKeys: as `credentials_of`.
+    """
+    check_length("auth header", value)
+    scheme, _, rest = value.strip().partition(" ")
+    if scheme.lower() != "sentry":
+        return None
+    pairs = (part.partition("=") for part in rest.split(","))
+    return credentials_of((name.strip(), text.strip()) for name, _, text in pairs)
+
+
+def check_length(what: str, text: str) -> None:
+    """Refuse what is too long to be remembered.
+
+    Raises:
+        BadRequest: it has more than `MAX_TEXT` characters.
+    """
+    if len(text) > MAX_TEXT:
+        raise BadRequest(f"The {what} has {len(text)} characters; at most {MAX_TEXT} are taken.")
+
+
+def credentials_of(pairs: Iterable[tuple[str, str]]) -> Credentials | None:
+    """Read `sentry_key`, `sentry_client` and `sentry_version` from an auth header or a query.
+
+    Raises:
+        BadRequest: `sentry_version` is above 7, or no number.
+        ConflictingKeys: it has two different keys.
+    """
+    pairs = list(pairs)
+    fields = dict(pairs)
+    keys = [Credentials(text) for name, text in pairs if name == "sentry_key" and text]
+    if not keys:
+        return None
+    key = one_of(*keys).key
+    version = fields.get("sentry_version") or str(PROTOCOL_VERSION)
+    number = version.partition(".")[0]
+    if not (number.isascii() and number.isdigit() and len(number) < 9 and int(number) <= PROTOCOL_VERSION):
+        raise BadRequest(
+            f"Protocol version {version[:20]!r} is not supported; this server speaks up to {PROTOCOL_VERSION}."
+        )
+    return Credentials(key, fields.get("sentry_client") or None)
+
+
+def one_of(*sources: Credentials | None) -> Credentials:
+    """The one key of a request. The same key in two places passes: proxies and tunnels repeat it.
+
+    Raises:
+        MissingKey: there is none.
+        ConflictingKeys: there are two different ones.
+    """
+    found = [source for source in sources if source is not None]
+    if not found:
+        raise MissingKey(
+            "No key was sent. Check that the SDK got the whole DSN, with the key before the @.",
+            ("Looked in X-Sentry-Auth, Authorization, the query's sentry_key and the envelope header's dsn.",),
+        )
+    if len({source.key for source in found}) > 1:
+        raise ConflictingKeys(
+            "Two different keys were sent in one request. Remove one of them.",
+            tuple(f"One key ends in {mask(source.key)}" for source in found),
+        )
+    return next((source for source in found if source.client), found[0])

@@ -1,0 +1,313 @@
+"""What is read of an event: a handful of fields, and leniently, since SDKs of every age send every shape.
+
+Only the event itself must be a JSON object. A field of an unexpected type is passed over: a strange tag must not cost
+the user the sight of the first error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ..model.errors import InvalidJSON
+from ..model.signals import Signal
+
+T = TypeVar("T")
+
+MAX_FRAMES = 5
+"""Top frames that are kept of the first error: what fits on the page."""
+MAX_INTEGRATIONS = 60
+"""Names of integrations that are kept: an SDK with all of its defaults has some 40."""
+MAX_TEXT = 200
+"""Characters of a title, path or line of code that are kept."""
+
+_NULL = Raw(b"null")
+_LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "fatal"}  # Python's logging numbers, sent by raven
+_OTHER_TYPES = {"transaction": Signal.TRANSACTION, "feedback": Signal.FEEDBACK, "csp": Signal.CSP_REPORT}
+"""Payloads that travel as events and are none: sentry-python sends user feedback so."""
+_ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
+"""Relay, too, takes critical for fatal."""
+
+
+class _Event(Struct):
+    """The fields that are looked at, each still undecoded: all others are skipped over without building objects."""
+
+    event_id: Raw = _NULL
+    type: Raw = _NULL
+    level: Raw = _NULL
+    exception: Raw = _NULL
+    message: Raw = _NULL
+    logentry: Raw = _NULL
+    platform: Raw = _NULL
+    release: Raw = _NULL
+    environment: Raw = _NULL
+    transaction: Raw = _NULL
+    tags: Raw = _NULL
+    sdk: Raw = _NULL
+    contexts: Raw = _NULL
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One line of a stack trace."""
+
+    function: str | None
+    filename: str | None
+    lineno: int | None
+    in_app: bool
+    context_line: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """Who sends: `sentry.python.flask`, `2.75.0`."""
+
+    name: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What the application says of itself."""
+
+    release: str | None = None
+    environment: str | None = None
+    runtime: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as the onboarding page needs it. `frames` start with the one nearest to the failure."""
+
+    event_id: str | None
+    signal: Signal
+    is_sample: bool
+    title: str
+    level: str
+    platform: str | None
+    handled: bool | None
+    culprit: str | None
+    frames: tuple[Frame, ...]
+    sdk: Sdk | None
+    app: App
+    integrations: tuple[str, ...] = ()
+
+
+def parse_object(payload: bytes | memoryview, what: str) -> dict[str, Any]:
+    """Decode a JSON object whose fields the caller checks itself.
+
+    Raises:
+        InvalidJSON: it is none; the message says what it was meant to be.
+    """
+    return _decode(payload, dict[str, Any], what)
+
+
+def parse_event(payload: bytes | memoryview) -> Event:
+    """Read an event item's payload, or a `/store/` body.
+
+    Raises:
+        InvalidJSON: it is not a JSON object.
+    """
+    raw = _decode(payload, _Event, "The event")
+    level = _level(_read(raw.level))
+    exceptions = _exceptions(_read(raw.exception))
+    crash = exceptions[-1] if exceptions else {}  # from the cause to what was finally raised
+    frames = _frames(crash)
+    return Event(
+        event_id=parse_event_id(_read(raw.event_id)),
+        signal=_OTHER_TYPES.get(_text(_read(raw.type)) or "")
+        or (Signal.ERROR if level in _ERROR_LEVELS or not all(map(_is_stack, exceptions)) else Signal.MESSAGE),
+        is_sample=_is_sample(_read(raw.tags)),
+        title=_title(crash, _read(raw.logentry), _read(raw.message)),
+        level=level,
+        platform=_text(_read(raw.platform)),
+        handled=_handled(exceptions),
+        culprit=_culprit(crash) or _text(_read(raw.transaction)),
+        frames=tuple(_frame(frame) for frame in frames[:MAX_FRAMES]),
+        sdk=sdk_of(_read(raw.sdk)),
+        integrations=_integrations(_read(raw.sdk)),
+        app=App(_text(_read(raw.release)), _text(_read(raw.environment)), _runtime(_read(raw.contexts))),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _hex(text: str) -> str | None:
+    compact = text.replace("-", "").lower()
+    return compact if len(compact) == 32 and all(c in "0123456789abcdef" for c in compact) else None
+
+
+def parse_event_id(value: Any) -> str | None:
+    """An event id as 32 hex digits; dashes (sentry-cli) and upper case pass, anything else is none."""
+    return _hex(value) if isinstance(value, str) and len(value) <= 40 else None
+
+
+def sdk_of(value: Any) -> Sdk | None:
+    """Read `{"name": …, "version": …}`, where it has a name."""
+    fields = value if isinstance(value, dict) else {}
+    name = _text(fields.get("name"))
+    return Sdk(name, _text(fields.get("version"))) if name else None
+
+
+def _integrations(sdk: Any) -> tuple[str, ...]:
+    names = sdk.get("integrations") if isinstance(sdk, dict) else None
+    return (
+        tuple(name[:40] for name in names[:MAX_INTEGRATIONS] if isinstance(name, str))
+        if isinstance(names, list)
+        else ()
+    )
+
+
+def parse_client(text: str | None) -> Sdk | None:
+    """Read `sentry_client`: `sentry.python/2.75.0`, or as raven had it `raven-python/6.10.0`."""
+    name, _, version = (text or "").strip().partition("/")
+    return Sdk(name[:MAX_TEXT], version.partition(" ")[0][:MAX_TEXT] or None) if name else None
+
+
+def _decode(payload: bytes | memoryview, kind: type[T], what: str) -> T:
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # once more, leniently, which also finds better words for what is wrong
+    try:
+        return msgspec.json.decode(_mend(payload), type=kind)
+    except RecursionError:
+        raise InvalidJSON(f"{what} is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise InvalidJSON(f"{what} is not JSON: {error.msg} at character {error.pos}.") from None
+    except (msgspec.MsgspecError, ValueError):
+        raise InvalidJSON(f"{what} must be a JSON object.") from None
+
+
+def _mend(payload: bytes | memoryview | Raw) -> bytes:
+    """Rewrite as strict JSON what SDKs send all the same: half a surrogate pair, NaN, numbers beyond a double."""
+    text = bytes(payload).decode("utf-8", "replace")
+    value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short)
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if abs(number) != float("inf") else None
+
+
+def _short(text: str) -> int | None:
+    return int(text) if len(text) < 20 else None
+
+
+def _read(raw: Raw) -> Any:
+    """Decode one field, or None where it cannot be decoded."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        try:
+            return msgspec.json.decode(_mend(raw))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+
+
+def _text(value: Any, limit: int = MAX_TEXT) -> str | None:
+    return value[:limit].strip() or None if isinstance(value, str) else None
+
+
+def _dicts(values: Any) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _level(value: Any) -> str:
+    if type(value) is int:
+        return _LEVELS.get(value, "error")
+    return (_text(value) or "error").lower()
+
+
+def _exceptions(value: Any) -> list[dict[str, Any]]:
+    """`{"values": […]}` today, a bare list or a single object in old SDKs."""
+    if isinstance(value, dict):
+        value = value.get("values", [value])
+    return [entry for entry in _dicts(value) if "type" in entry or "value" in entry or "stacktrace" in entry]
+
+
+def _is_stack(exception: dict[str, Any]) -> bool:
+    """Whether it is only how an SDK attaches a stack to a message: JavaScript's does so by default from 11 on."""
+    mechanism = exception.get("mechanism")
+    return isinstance(mechanism, dict) and mechanism.get("synthetic") is True and not exception.get("type")
+
+
+def _title(crash: dict[str, Any], logentry: Any, message: Any) -> str:
+    kind, value = _text(crash.get("type")), _text(crash.get("value"))
+    if kind or value:
+        return ": ".join(part for part in (kind, (value or "").partition("\n")[0].strip()) if part)[:MAX_TEXT]
+    for source in (logentry, message):
+        fields = source if isinstance(source, dict) else {"message": source}
+        text = _text(fields.get("formatted")) or _interpolate(_text(fields.get("message")), fields.get("params"))
+        if text:
+            return text.partition("\n")[0]
+    return "An error without a message"
+
+
+def _interpolate(message: str | None, params: Any) -> str | None:
+    """Fill in `hello %s`. Only that form: a width in a hostile format would allocate gigabytes."""
+    for param in params[:20] if message and isinstance(params, list) else ():
+        message = (message or "").replace("%s", str(param)[:MAX_TEXT], 1)
+    return message[:MAX_TEXT] if message else None
+
+
+def _handled(exceptions: Iterable[dict[str, Any]]) -> bool | None:
+    found = None
+    for exception in exceptions:
+        mechanism = exception.get("mechanism")
+        if isinstance(mechanism, dict) and isinstance(mechanism.get("handled"), bool):
+            found = bool(mechanism["handled"]) and found is not False
+    return found
+
+
+def _frames(crash: dict[str, Any]) -> list[dict[str, Any]]:
+    """Nearest to the failure first; the application's own where there are any."""
+    trace = crash.get("stacktrace")
+    frames = _dicts(trace.get("frames"))[::-1] if isinstance(trace, dict) else []
+    return [frame for frame in frames if frame.get("in_app") is True] or frames
+
+
+def _frame(fields: dict[str, Any]) -> Frame:
+    lineno = fields.get("lineno")
+    return Frame(
+        function=_text(fields.get("function")),
+        filename=_text(fields.get("filename")) or _text(fields.get("abs_path")),
+        lineno=lineno if type(lineno) is int and 0 <= lineno < 2**31 else None,
+        in_app=fields.get("in_app") is True,
+        context_line=_text(fields.get("context_line")),
+    )
+
+
+def _culprit(crash: dict[str, Any]) -> str | None:
+    for fields in _frames(crash)[:1]:
+        where = _text(fields.get("module")) or _text(fields.get("filename"))
+        function = _text(fields.get("function"))
+        if where and function:
+            return f"{where} in {function}"[:MAX_TEXT]
+        return where or function
+    return None
+
+
+def _is_sample(tags: Any) -> bool:
+    """Whether it is tagged `sample_event: yes`. Tags are an object, or a list of pairs."""
+    if isinstance(tags, dict):
+        return bool(tags.get("sample_event") == "yes")
+    return isinstance(tags, list) and ["sample_event", "yes"] in tags
+
+
+def _runtime(contexts: Any) -> str | None:
+    runtime = contexts.get("runtime") if isinstance(contexts, dict) else None
+    return runtime_of(runtime)
+
+
+def runtime_of(value: Any) -> str | None:
+    """Read `{"name": "CPython", "version": "3.12.1"}` as one string."""
+    fields = value if isinstance(value, dict) else {}
+    name = _text(fields.get("name"), 80)
+    return " ".join(part for part in (name, _text(fields.get("version"), 80)) if part) if name else None

@@ -1,0 +1,123 @@
+"""The heartbeat body: the one thing that an SDK's author writes by hand, so its errors name the field."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ..model.errors import TooLarge, WrongType
+from .event import App, Sdk, parse_object, runtime_of
+
+MAX_HEARTBEAT_BYTES = 64 * 1024
+"""A heartbeat with every field is under 1 KiB."""
+
+Text = Annotated[str, Meta(max_length=200)]
+Rate = Annotated[float, Meta(ge=0, le=1)]
+
+
+class _Sdk(Struct):
+    name: Text
+    version: Text | None = None
+
+
+class _Runtime(Struct):
+    name: Text
+    version: Text | None = None
+
+
+class _Config(Struct, omit_defaults=True):
+    sample_rate: Rate | None = None
+    traces_sample_rate: Rate | None = None
+    profiles_sample_rate: Rate | None = None
+    profile_session_sample_rate: Rate | None = None
+    replays_session_sample_rate: Rate | None = None
+    replays_on_error_sample_rate: Rate | None = None
+    enable_logs: bool | None = None
+    enable_metrics: bool | None = None
+    debug: bool | None = None
+    send_default_pii: bool | None = None
+
+
+class _Heartbeat(Struct):
+    type: Literal["heartbeat"]
+    interval: Annotated[float, Meta(ge=1, le=3600)] | None = None
+    sdk: _Sdk | None = None
+    release: Text | None = None
+    environment: Text | None = None
+    runtime: _Runtime | None = None
+    config: _Config | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What an SDK says of itself at launch, or every `interval` seconds. `config` is JSON text."""
+
+    interval: float | None = None
+    sdk: Sdk | None = None
+    app: App = field(default_factory=App)
+    config: str | None = None
+
+
+def parse_heartbeat(body: bytes) -> Heartbeat:
+    """Read a heartbeat; an empty body is one too.
+
+    Raises:
+        InvalidJSON: the body is no JSON object.
+        WrongType: a field has the wrong type or is out of range; the message names it.
+        TooLarge: it has more than `MAX_HEARTBEAT_BYTES`.
+    """
+    if len(body) > MAX_HEARTBEAT_BYTES:
+        raise TooLarge(
+            f"The heartbeat has {len(body)} bytes; at most {MAX_HEARTBEAT_BYTES} are taken.",
+            evidence={"item": "heartbeat", "size": str(len(body)), "limit": str(MAX_HEARTBEAT_BYTES)},
+        )
+    if not body.strip():
+        return Heartbeat()
+    try:
+        return _heartbeat(msgspec.json.decode(body, type=_Heartbeat))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return heartbeat_of(parse_object(body, "The heartbeat"))
+
+
+def heartbeat_of(fields: dict[str, Any]) -> Heartbeat:
+    """Read a heartbeat that is decoded already.
+
+    Raises:
+        WrongType: as `parse_heartbeat`.
+    """
+    try:
+        return _heartbeat(msgspec.convert(fields, _Heartbeat))
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error)) from None
+
+
+def _heartbeat(beat: _Heartbeat) -> Heartbeat:
+    return Heartbeat(
+        interval=beat.interval,
+        sdk=Sdk(beat.sdk.name, beat.sdk.version) if beat.sdk and beat.sdk.name else None,
+        app=App(
+            beat.release or None,
+            beat.environment or None,
+            runtime_of(msgspec.structs.asdict(beat.runtime)) if beat.runtime else None,
+        ),
+        config=msgspec.json.encode(beat.config).decode() if beat.config else None,
+    )
+
+
+def _wrong_type(message: str) -> WrongType:
+    """Turn msgspec's "Expected `float | null`, got `str` - at `$.interval`" into a sentence."""
+    what, _, path = message.partition(" - at ")
+    name = path.strip("`").removeprefix("$").lstrip(".")
+    missing = re.search(r"missing required field `(\w+)`", what)
+    if missing:
+        name = f"{name}.{missing[1]}".lstrip(".")
+        return WrongType(f"The heartbeat's field {name!r} is missing.", (), {"field": name})
+    if name == "type":
+        return WrongType("The heartbeat's field 'type' must be \"heartbeat\".", (), {"field": name})
+    where = f"field {name!r}" if name else "body"
+    plain = what.replace("`", "").replace("Expected ", "expected ").replace("| null", "or null")
+    return WrongType(f"The heartbeat's {where} is wrong: {plain}.", (), {"field": name})

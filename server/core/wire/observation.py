@@ -1,0 +1,327 @@
+"""From a request to a record: what one request proves, and what it tells of the SDK and the application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from ..model.codes import Code
+from ..model.errors import BadRequest, InvalidJSON
+from ..model.signals import Signal
+from .envelope import Envelope, Item, check_size
+from .event import App, Event, Sdk, parse_client, parse_event, parse_event_id, parse_object, sdk_of
+from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
+from .otlp import parse_otlp
+
+MAX_SESSION_BYTES = 100 * 1024
+"""A larger session item is counted and not looked into: decoding 20 MiB of JSON would cost hundreds of memory."""
+
+MAX_CACHED_BYTES = 1024
+"""Of a heartbeat that is remembered: one with every field is smaller, and 4096 of them stay under 4 MiB."""
+
+MINIDUMP = b"MDMP"
+"""What a minidump starts with."""
+NATIVE_CRASH = Event(
+    event_id=None,
+    signal=Signal.ERROR,
+    is_sample=False,
+    title="Native crash (minidump)",
+    level="fatal",
+    platform="native",
+    handled=False,
+    culprit=None,
+    frames=(),
+    sdk=None,
+    app=App(),
+)
+_CRASH_ATTACHMENTS = frozenset({"event.minidump", "event.applecrashreport"})
+MAX_DROPPED = 100
+"""Lines of a client report that are read: SDKs send one for each reason and category."""
+
+ITEM_SIGNALS: dict[str, Signal] = {
+    "heartbeat": Signal.HEARTBEAT,
+    "session": Signal.SESSION,
+    "sessions": Signal.SESSION,
+    "client_report": Signal.CLIENT_REPORT,
+    "transaction": Signal.TRANSACTION,
+    "span": Signal.TRANSACTION,
+    "profile": Signal.PROFILE,
+    "profile_chunk": Signal.PROFILE,
+    "profile_chunk_ui": Signal.PROFILE,
+    "replay_event": Signal.REPLAY,
+    "replay_recording": Signal.REPLAY,
+    "replay_video": Signal.REPLAY,
+    "log": Signal.LOG,
+    "trace_metric": Signal.METRIC,
+    "statsd": Signal.METRIC,
+    "metric_buckets": Signal.METRIC,
+    "check_in": Signal.CHECK_IN,
+    "feedback": Signal.FEEDBACK,
+    "user_report": Signal.FEEDBACK,
+    "attachment": Signal.ATTACHMENT,
+    "security": Signal.CSP_REPORT,
+    "raw_security": Signal.CSP_REPORT,
+    "nel": Signal.CSP_REPORT,
+}
+"""What an envelope item proves by its type alone. An `event` is looked into; an unknown type proves only the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """One line of a client report: so many were not sent, for this reason."""
+
+    reason: str
+    category: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one accepted request proves.
+
+    Args:
+        signals: in no order; may be empty (an envelope of unknown items), which still proves the key.
+        event: the error or message in it.
+        event_id: what the answer names.
+        payload_sdk: the SDK's name as only the payload has it, with the framework.
+        inferred: what the traffic tells of the configuration, by name, as JSON.
+        sent_at: when the SDK sent it by its own clock, in milliseconds.
+        dropped: what a client report says was not sent.
+        problems: codes with their evidence, seen in what was accepted.
+    """
+
+    signals: frozenset[Signal] = frozenset()
+    event: Event | None = None
+    event_id: str | None = None
+    client_sdk: Sdk | None = None
+    payload_sdk: Sdk | None = None
+    app: App = field(default_factory=App)
+    config: str | None = None
+    interval: float | None = None
+    inferred: tuple[tuple[str, str], ...] = ()
+    sent_at: int | None = None
+    dropped: tuple[Dropped, ...] = ()
+    is_envelope: bool = False
+    problems: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def observe_heartbeat(body: bytes, client: Sdk | None = None) -> Observation:
+    """Read a `/heartbeat/` body. Cached, as long as it is small: an app's beats are all alike.
+
+    Raises:
+        InvalidJSON, WrongType, TooLarge: as `parse_heartbeat`.
+    """
+    return (_observe_heartbeat if len(body) <= MAX_CACHED_BYTES else _observe_heartbeat.__wrapped__)(body, client)
+
+
+@lru_cache(maxsize=4096)
+def _observe_heartbeat(body: bytes, client: Sdk | None) -> Observation:
+    return _with_heartbeat(Observation(client_sdk=client), parse_heartbeat(body))
+
+
+def observe_envelope(envelope: Envelope, new_id: str, client: Sdk | None = None) -> Observation:
+    """Read an envelope.
+
+    Args:
+        new_id: 32 hex digits to name an event that has no id of its own.
+        client: the SDK as authentication or the User-Agent names it.
+
+    Raises:
+        InvalidJSON: an event or heartbeat item is no JSON object.
+        WrongType: a heartbeat item has a field of the wrong type.
+        TooLarge: an event is over its limit.
+    """
+    headers = envelope.headers
+    if not envelope.items and headers.get("type") == "heartbeat":  # a bare {"type": "heartbeat"}
+        return _with_heartbeat(Observation(client_sdk=client), heartbeat_of(headers))
+    observation = Observation(
+        signals=frozenset(ITEM_SIGNALS[item.type] for item in envelope.items if item.type in ITEM_SIGNALS),
+        event_id=parse_event_id(headers.get("event_id")),
+        client_sdk=client or sdk_of(headers.get("sdk")),
+        app=_app_of_envelope(envelope),
+        inferred=tuple(_inferred_from_trace(headers.get("trace"))),
+        sent_at=_time_of(headers.get("sent_at")),
+        dropped=tuple(_dropped(envelope)),
+        is_envelope=True,
+    )
+    for item in envelope.items:
+        if item.type == "event":
+            observation = _with_event(observation, parse_event(item.payload), new_id)
+        elif item.type == "transaction":  # whatever its payload says: only an event can be an error
+            transaction = replace(parse_event(item.payload), signal=Signal.TRANSACTION, is_sample=False)
+            observation = _with_event(observation, transaction, new_id)
+        elif item.type == "attachment" and item.headers.get("attachment_type") in _CRASH_ATTACHMENTS:
+            observation = observation if observation.event else _with_event(observation, NATIVE_CRASH, new_id)
+        elif item.type == "heartbeat":
+            observation = _with_heartbeat(observation, parse_heartbeat(bytes(item.payload)))
+    return observation
+
+
+def observe_store(body: bytes, new_id: str, client: Sdk | None = None) -> Observation:
+    """Read a `/store/` body: one event, as old SDKs send it.
+
+    Raises:
+        InvalidJSON: it is no JSON object.
+        TooLarge: it is over 1 MiB.
+    """
+    check_size("event", len(body))
+    return _with_event(
+        Observation(client_sdk=client, problems={Code.LEGACY_STORE_ENDPOINT: {}}), parse_event(body), new_id
+    )
+
+
+def observe_security(body: bytes, client: Sdk | None = None) -> Observation:
+    """Read a browser's report: `{"csp-report": …}`, or the list that the Reporting API sends.
+
+    Raises:
+        InvalidJSON: it is neither.
+        TooLarge: it is over 1 MiB.
+    """
+    check_size("security", len(body))
+    try:
+        reports = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        reports = None
+    if not isinstance(reports, dict | list) or not reports:
+        raise InvalidJSON("A security report must be a JSON object, or a list of them.")
+    return Observation(signals=frozenset({Signal.CSP_REPORT}), client_sdk=client)
+
+
+def _inferred_from_trace(trace: Any) -> Iterable[tuple[str, str]]:
+    """The rate that a trace was sampled with: the SDK repeats its traces_sample_rate there, as text."""
+    rate = trace.get("sample_rate") if isinstance(trace, dict) else None
+    try:
+        number = float(rate) if isinstance(rate, str) and len(rate) < 20 else -1.0
+    except ValueError:
+        return
+    if 0 <= number <= 1:
+        yield "traces_sample_rate", f"{number:g}"
+
+
+def _inferred_from_event(event: Event) -> Iterable[tuple[str, str]]:
+    if event.integrations:
+        yield "integrations", msgspec.json.encode(event.integrations).decode()
+
+
+def _dropped(envelope: Envelope) -> Iterable[Dropped]:
+    """What the client reports of an envelope say; lines that make no sense are passed over."""
+    for item in envelope.items:
+        if item.type != "client_report":
+            continue
+        try:
+            lines = parse_object(item.payload, "The client report").get("discarded_events")
+        except InvalidJSON:
+            continue
+        for line in lines[:MAX_DROPPED] if isinstance(lines, list) else ():
+            fields = line if isinstance(line, dict) else {}
+            reason, category, quantity = (fields.get(name) for name in ("reason", "category", "quantity"))
+            if isinstance(reason, str) and isinstance(category, str) and type(quantity) is int and quantity > 0:
+                yield Dropped(reason, category, min(quantity, 2**31))
+
+
+def _time_of(value: Any) -> int | None:
+    """A time as SDKs write it, ISO 8601 or seconds, in milliseconds; or None."""
+    try:
+        if isinstance(value, str):
+            return int(datetime.fromisoformat(value).timestamp() * 1000)
+        return int(value * 1000) if type(value) in (int, float) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def observe_minidump(body: bytes, new_id: str, client: Sdk | None = None) -> Observation:
+    """Read a native crash: a minidump as it is, or as a file of a form.
+
+    Raises:
+        BadRequest: there is no minidump in it.
+    """
+    if not body.startswith(MINIDUMP) and b"\r\n\r\n" + MINIDUMP not in body:
+        raise BadRequest("There is no minidump in this request. Upload it as the form's file upload_file_minidump.")
+    return _with_event(Observation(client_sdk=client), NATIVE_CRASH, new_id)
+
+
+def observe_otlp(body: bytes, content_type: str, signal: Signal, client: Sdk | None = None) -> Observation:
+    """Read an export of OpenTelemetry.
+
+    Raises:
+        BadRequest, InvalidJSON, TooLarge: as `parse_otlp`.
+    """
+    sdk, app = parse_otlp(body, content_type, signal)
+    is_sentry = client is not None and client.name.startswith("sentry.")  # its OTLP integration; else an exporter
+    told = {"client_sdk": client} if is_sentry else {"payload_sdk": sdk}
+    return Observation(signals=frozenset({signal}), app=app, **told)
+
+
+def envelope_dsn(envelope: Envelope) -> str | None:
+    """The DSN in the envelope header, for tunnels that have no other key."""
+    dsn = envelope.headers.get("dsn")
+    return dsn if isinstance(dsn, str) and dsn else None
+
+
+@lru_cache(maxsize=1024)
+def client_of(sentry_client: str | None, user_agent: str | None) -> Sdk | None:
+    """The SDK as the request's surroundings name it: `sentry_client`, else a User-Agent that is no browser's."""
+    told = parse_client(sentry_client)
+    is_browser = user_agent is None or "/" not in user_agent or user_agent.startswith("Mozilla/")
+    agent = None if is_browser else parse_client(user_agent)
+    if told and agent and told.name == agent.name and not (told.version or "")[:1].isdigit():
+        return agent  # sentry-cli/x86_64, but User-Agent: sentry-cli/3.8.0
+    return told or agent
+
+
+def _with_heartbeat(observation: Observation, beat: Heartbeat) -> Observation:
+    return replace(
+        observation,
+        signals=observation.signals | {Signal.HEARTBEAT},
+        payload_sdk=beat.sdk or observation.payload_sdk,
+        app=_first_known(beat.app, observation.app),
+        config=beat.config or observation.config,
+        interval=beat.interval or observation.interval,
+    )
+
+
+def _with_event(observation: Observation, event: Event, new_id: str) -> Observation:
+    observation = replace(
+        observation,
+        signals=observation.signals
+        | {Signal.MESSAGE if event.signal is Signal.ERROR and event.is_sample else event.signal},
+        event=event,
+        event_id=observation.event_id or event.event_id or new_id,  # the envelope's id is the one that SDKs log
+        payload_sdk=event.sdk or observation.payload_sdk,
+        app=_first_known(event.app, observation.app),
+        inferred=(*observation.inferred, *_inferred_from_event(event)),
+    )
+    if Signal.MESSAGE not in observation.signals:
+        return observation
+    code = "sample_only" if event.is_sample else "message_not_error"
+    return replace(observation, problems={**observation.problems, code: {"title": event.title, "level": event.level}})
+
+
+def _first_known(*apps: App) -> App:
+    return App(*(next((v for v in values if v), None) for values in zip(*map(astuple, apps), strict=True)))
+
+
+def _app_of_envelope(envelope: Envelope) -> App:
+    trace = envelope.headers.get("trace")
+    return _first_known(*(_app_of_session(item) for item in envelope.items), _app(trace))
+
+
+def _app_of_session(item: Item) -> App:
+    if item.type not in ("session", "sessions") or len(item.payload) > MAX_SESSION_BYTES:
+        return App()
+    try:
+        return _app(parse_object(item.payload, "The session").get("attrs"))
+    except InvalidJSON:
+        return App()
+
+
+def _app(value: Any) -> App:
+    fields = value if isinstance(value, dict) else {}
+    texts: Iterable[Any] = (fields.get("release"), fields.get("environment"))
+    release, environment = (text[:200] if isinstance(text, str) else None for text in texts)
+    return App(release, environment)

@@ -1,0 +1,1 @@
+"""How the server runs: uvicorn, its HTTP protocol with bounds, one process or several."""

@@ -1,0 +1,1 @@
+"""What browsers load: pages, their files, and the reference of problems."""

@@ -1,0 +1,129 @@
+"""The feature checklist: off, configured and received, and whether the second was told or concluded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from server.core.diagnosis.features import Feature, FeatureState, features_of
+from server.core.model.signals import Signal
+
+from ...support.views import AT, SECOND, config, seen, view
+
+OFF, CONFIGURED, RECEIVED = FeatureState.OFF, FeatureState.CONFIGURED, FeatureState.RECEIVED
+CONNECTED = {"stage": 1, "connected_at": AT}
+NAMES = ["errors", "tracing", "profiling", "replay", "logs", "metrics", "crons", "feedback", "release health"]
+SIGNALS = {
+    "errors": Signal.ERROR,
+    "tracing": Signal.TRANSACTION,
+    "profiling": Signal.PROFILE,
+    "replay": Signal.REPLAY,
+    "logs": Signal.LOG,
+    "metrics": Signal.METRIC,
+    "crons": Signal.CHECK_IN,
+    "feedback": Signal.FEEDBACK,
+    "release health": Signal.SESSION,
+}
+
+
+def features(*states: dict[str, Any]) -> dict[str, Feature]:
+    joined = {name: value for state in states for name, value in state.items()}
+    return {feature.name: feature for feature in features_of(view(joined))}
+
+
+def inferred(**options: object) -> dict[str, Any]:
+    return {f"inferred.{name}": (AT, json.dumps(value)) for name, value in options.items()}
+
+
+def test_the_list_is_always_whole_and_in_its_order() -> None:
+    assert list(features()) == list(features(CONNECTED)) == NAMES
+    assert {feature.state for feature in features().values()} == {OFF}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_received(name: str) -> None:
+    found = features(CONNECTED, seen(SIGNALS[name], AT + SECOND, AT + 9 * SECOND))[name]
+    assert found == Feature(name, RECEIVED, AT + SECOND, inferred=False) or found.inferred
+    assert (found.state, found.first_at) == (RECEIVED, AT + SECOND)
+
+
+@pytest.mark.parametrize("name", set(NAMES) - {"errors"})
+def test_a_signal_is_of_one_feature_only(name: str) -> None:
+    others = features(CONNECTED, seen(SIGNALS[name]))
+    assert [feature for feature in others if others[feature].state is RECEIVED] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("tracing", {"traces_sample_rate": 0.2}),
+        ("profiling", {"profiles_sample_rate": 0.1}),
+        ("profiling", {"profile_session_sample_rate": 1}),
+        ("replay", {"replays_session_sample_rate": 0.1}),
+        ("replay", {"replays_on_error_sample_rate": 1.0}),
+        ("logs", {"enable_logs": True}),
+        ("metrics", {"enable_metrics": True}),
+    ],
+)
+def test_configured_as_a_heartbeat_tells(name: str, options: dict[str, object]) -> None:
+    found = features(CONNECTED, config(**options))
+    assert found[name] == Feature(name, CONFIGURED, None, inferred=False)
+    assert [other for other in found if found[other].state is CONFIGURED] == ["errors", name]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("tracing", {"traces_sample_rate": 0.0}),
+        ("tracing", {"traces_sample_rate": None}),
+        ("profiling", {"profiles_sample_rate": 0}),
+        ("replay", {"replays_session_sample_rate": 0, "replays_on_error_sample_rate": 0}),
+        ("logs", {"enable_logs": False}),
+        ("metrics", {"enable_metrics": False}),
+        ("errors", {"sample_rate": 0}),
+    ],
+)
+def test_turned_off_as_a_heartbeat_tells(name: str, options: dict[str, object]) -> None:
+    assert features(CONNECTED, config(**options))[name].state is OFF
+
+
+def test_errors_are_configured_by_connecting() -> None:
+    assert features()["errors"].state is OFF
+    assert features(CONNECTED)["errors"].state is CONFIGURED
+
+
+def test_sessions_need_a_release() -> None:
+    assert features(CONNECTED)["release health"].state is OFF
+    assert features(CONNECTED, {"release": (AT, "shop@1.4.0")})["release health"].state is CONFIGURED
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("tracing", {"traces_sample_rate": 0.2}),
+        ("replay", {"integrations": ["Dedupe", "Replay"]}),
+        ("feedback", {"integrations": ["Feedback"]}),
+    ],
+)
+def test_concluded_from_ordinary_traffic(name: str, options: dict[str, object]) -> None:
+    assert features(CONNECTED, inferred(**options))[name] == Feature(name, CONFIGURED, None, inferred=True)
+
+
+def test_what_is_told_wins_over_what_is_concluded() -> None:
+    said = features(CONNECTED, config(traces_sample_rate=0.2), inferred(traces_sample_rate=0.5))["tracing"]
+    assert said == Feature("tracing", CONFIGURED, None, inferred=False)
+    denied = features(CONNECTED, config(traces_sample_rate=0), inferred(traces_sample_rate=0.5))["tracing"]
+    assert denied.state is OFF
+
+
+@pytest.mark.parametrize("integrations", [[], ["REPLAY"], ["ReplayCanvas"]])
+def test_names_of_integrations(integrations: list[str]) -> None:
+    found = features(CONNECTED, inferred(integrations=integrations))["replay"]
+    assert (found.state is CONFIGURED) == bool(integrations)
+
+
+def test_nothing_announces_a_check_in() -> None:
+    every = {"traces_sample_rate": 1, "enable_logs": True, "integrations": ["Crons"]}
+    assert features(CONNECTED, config(**every))["crons"].state is OFF
