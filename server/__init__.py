@@ -9,7 +9,7 @@ The way of a request, one way:
 - `stores`: where state is kept. `embedded` (SQLite, one process), `redis` (many).
 - `engine`: `writer` (the one write door), `hub` (from wake-ups to viewers), `limits`.
 - The four doors: `sdk`, `viewers`, `owners`, `site`; `access` and `answers` say who may do what, and how errors sound.
-- `settings`, `app`, `run`: settings, composition, how uvicorn is run.
+- `settings`, `limits`, `app`, `run`: settings, bounds, composition, how uvicorn is run.
 - `__main__` and `command`: the `firstlight` command.
 """
 

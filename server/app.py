@@ -24,6 +24,7 @@ from .core.model.errors import FirstlightError, StoreUnavailable
 from .engine.hub import Hub
 from .engine.limits import Limiter, Places
 from .engine.writer import Writer
+from .limits import Limits
 from .owners import projects
 from .sdk.door import Ingest
 from .settings import Settings
@@ -50,10 +51,12 @@ class Firstlight:
         settings: checked settings.
         store: opened and closed by the lifespan.
         clock: seconds since the Unix epoch.
+        limits: the bounds of this process.
     """
 
-    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float], limits: Limits) -> None:
         self.settings = settings
+        self.limits = limits
         self.hub: Hub | None = None
         self._store = store
         self._clock = clock
@@ -102,14 +105,21 @@ class Firstlight:
                 await writer.flush()
 
 
-def create_app(settings: Settings, *, store: Store | None = None, clock: Callable[[], float] = time.time) -> Firstlight:
+def create_app(
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    clock: Callable[[], float] = time.time,
+    limits: Limits | None = None,
+) -> Firstlight:
     """Build the application.
 
     Args:
         store: instead of the one that the settings name.
         clock: seconds since the Unix epoch.
+        limits: instead of the usual bounds.
     """
-    return Firstlight(settings, store or open_store(settings, clock), clock)
+    return Firstlight(settings, store or open_store(settings, clock), clock, limits or Limits())
 
 
 def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> Store:
