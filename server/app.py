@@ -40,8 +40,8 @@ class State(live.State, projects.State):
     """What the lifespan holds; each edge names what it needs of it."""
 
     writer: Writer
-    limiter: Limiter
-    places: Places
+    limiter: Limiter[int]
+    places: Places[str]
 
 
 class Firstlight:
@@ -96,7 +96,7 @@ class Firstlight:
                     hub=hub,
                     writer=writer,
                     limiter=Limiter(time.monotonic),
-                    places=Places(),
+                    places=Places(64, 64),
                 )
             finally:
                 for task in tasks:

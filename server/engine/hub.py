@@ -140,7 +140,7 @@ class Hub:
         self._viewers = 0
         self._closing = False
         self._doubt = asyncio.Event()
-        self._reports = Limiter(time.monotonic, 1, 1)
+        self._reports: Limiter[int] = Limiter(time.monotonic, 1, 1)
         self._reads = asyncio.Semaphore(MAX_READS)
 
     # What the store tells (stores.Listener).

@@ -1,86 +1,180 @@
-"""How much may be sent: a token bucket for each project, and places for large bodies, in this process.
+"""How much may come, by whom: token buckets, growing delays and places, each bounded whatever strangers make up.
 
-The limit protects a host from one runaway application. It never turns away a heartbeat, nor anything that says
-something new: only what this server knows already is answered with 429.
+All three are keyed by whatever names a sender: an address (`network_of`), a project, a token. None grows beyond its
+size, and none gives a sender a fresh start because others were made up: what is forgotten first is what says least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 from ..core.model.errors import Overloaded
 
-RATE = 200.0
-"""Requests per second that a project may send for long: 50 busy back ends that report every error."""
-BURST = 2000.0
-"""Requests at once: a deployment of a few hundred processes that all start together and fail."""
-MAX_BUCKETS = 10_000
-"""Projects that are counted at the same time; a project beyond that starts with a full bucket."""
+K = TypeVar("K", bound=Hashable)
+
+MAX_KEYS = 10_000
+"""Senders that one limit tells apart at the same time, some 150 bytes each."""
+MAX_HOST = 64
+"""Characters of an address: an IPv6 one with its zone has fewer; a proxy may say anything."""
 
 
-MAX_LONG_BODIES = 64
-"""Bodies that arrive in several parts at the same time, in one process: with 20 MiB each, 1.3 GiB at the worst."""
-
-
-class Places:
-    """A number of places, for what must not happen too often at the same time.
-
-    Args:
-        count: how many there are.
-    """
-
-    def __init__(self, count: int = MAX_LONG_BODIES) -> None:
-        self._free = count
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Hold a place.
-
-        Raises:
-            Overloaded: none is free.
-        """
-        if self._free == 0:
-            raise Overloaded("Too many large requests arrive at the same time.")
-        self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
-
-
-class Limiter:
-    """Token buckets, by project.
+class Limiter(Generic[K]):
+    """Token buckets, each as the moment at which it is full again (GCRA): one number says all, and orders them.
 
     Args:
         monotonic: seconds.
         rate: tokens per second.
         burst: tokens in a full bucket.
+        size: buckets that are remembered.
     """
 
-    def __init__(self, monotonic: Callable[[], float], rate: float = RATE, burst: float = BURST) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], rate: float = 200.0, burst: float = 2000.0, size: int = MAX_KEYS
+    ) -> None:
         self._monotonic = monotonic
         self._rate = rate
         self._burst = burst
-        self._buckets: dict[int, tuple[float, float]] = {}
+        self._size = size
+        self._full_at: dict[K, float] = {}
 
-    def wait(self, project_id: int) -> float:
-        """Take a token. Returns 0, or after how many seconds there will be one again."""
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def wait(self, key: K, cost: float = 1.0) -> float:
+        """Take tokens. Returns 0, or after how many seconds there will be enough; then none was taken."""
         now = self._monotonic()
-        tokens, at = self._buckets.get(project_id, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - at) * self._rate)
-        if tokens < 1:
-            self._buckets[project_id] = (tokens, now)
-            return (1 - tokens) / self._rate
-        if len(self._buckets) >= MAX_BUCKETS and project_id not in self._buckets:
-            self._forget(now)
-        self._buckets[project_id] = (tokens - 1, now)
+        full_at, missing = self._after(key, cost, now)
+        if missing:
+            return missing
+        if key not in self._full_at:
+            _make_room(self._full_at, self._size, now)
+        self._full_at[key] = full_at
         return 0.0
 
-    def _forget(self, now: float) -> None:
-        """Drop the buckets that are full again; all of them, where none is."""
-        full = [
-            number for number, (tokens, at) in self._buckets.items() if tokens + (now - at) * self._rate >= self._burst
-        ]
-        for number in full or list(self._buckets):
-            del self._buckets[number]
+    def peek(self, key: K, cost: float = 1.0) -> float:
+        """What `wait` would return, without taking anything."""
+        return self._after(key, cost, self._monotonic())[1]
+
+    def _after(self, key: K, cost: float, now: float) -> tuple[float, float]:
+        """When the bucket would be full again after this, and the seconds that are missing until then."""
+        full_at = max(now, self._full_at.get(key, now)) + cost / self._rate
+        # A cost beyond the whole bucket passes where it is full: otherwise it never would.
+        missing = full_at - now - max(self._burst, cost) / self._rate
+        return full_at, missing if missing > 1e-9 else 0.0  # less is the error of floating point
+
+
+class Guesses(Generic[K]):
+    """Who guesses wrong waits, twice as long each time. A right guess forgives nothing: it may be the guesser's own.
+
+    Ask `wait` before a secret is compared, and say `wrong` in the same step, without awaiting in between.
+
+    Args:
+        monotonic: seconds.
+        free: wrong guesses without a delay, for people who paste the wrong thing.
+        first: seconds after the first one beyond that.
+        longest: seconds at most; as long without a wrong guess clears the slate.
+        size: guessers that are remembered.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        free: int = 10,
+        first: float = 1.0,
+        longest: float = 60.0,
+        size: int = MAX_KEYS,
+    ) -> None:
+        self._monotonic = monotonic
+        self._free = free
+        self._first = first
+        self._longest = longest
+        self._size = size
+        self._wrong: dict[K, tuple[float, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._wrong)
+
+    def wait(self, key: K) -> float:
+        """For how many seconds this sender may not guess; 0 where it may."""
+        until, _ = self._wrong.get(key, (0.0, 0))
+        return max(0.0, until - self._monotonic())
+
+    def wrong(self, key: K) -> None:
+        """Count a wrong guess."""
+        now = self._monotonic()
+        until, count = self._wrong.get(key, (now, 0))
+        count = 1 if until + self._longest <= now else count + 1
+        doubled = min(max(0, count - self._free), 40)  # the bound keeps 2**n a number
+        delay = min(self._longest, self._first * 2 ** (doubled - 1)) if doubled else 0.0
+        if key not in self._wrong:
+            _make_room(self._wrong, self._size, (now - self._longest, 0))
+        self._wrong[key] = (now + delay, count)
+
+
+class Places(Generic[K]):
+    """A number of places for what must not happen too often at the same time, and a share of them for each sender.
+
+    Args:
+        count: how many there are.
+        share: how many one key may hold.
+    """
+
+    def __init__(self, count: int, share: int) -> None:
+        self._free = count
+        self._share = share
+        self._held: Counter[K] = Counter()
+
+    @contextmanager
+    def taken(self, *keys: K) -> Iterator[None]:
+        """Hold a place, in the name of each of these.
+
+        Raises:
+            Overloaded: none is free, or one of these holds its share.
+        """
+        if self._free == 0 or any(self._held[key] >= self._share for key in keys):
+            raise Overloaded("Too many large requests arrive at the same time.")
+        self._free -= 1
+        self._held.update(keys)
+        try:
+            yield
+        finally:
+            self._free += 1
+            self._held.subtract(keys)
+            for key in keys:
+                if self._held[key] <= 0:
+                    del self._held[key]
+
+
+@lru_cache(maxsize=4096)
+def network_of(host: str) -> str:
+    """Who sends, as far as an address tells: an IPv4 address, or the /64 that one subscriber has of IPv6 (RFC 6177)."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host[:MAX_HOST]  # what a proxy calls it
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+
+
+def _make_room(entries: dict[K, Any], size: int, worthless: Any) -> None:
+    """Forget, in a full mapping, what is worthless by now, and at least the tenth with the least value.
+
+    Whoever makes up keys only pushes out what weighs as little as they do; to push out an empty bucket takes as many
+    others that are as empty, and each of those was paid for in full.
+    """
+    if len(entries) < size:
+        return
+    ranked = sorted(entries, key=entries.__getitem__)
+    least = max(1, size // 10)
+    for rank, key in enumerate(ranked):
+        if rank >= least and entries[key] > worthless:
+            return
+        del entries[key]

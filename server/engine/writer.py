@@ -72,7 +72,7 @@ class Writer:
         self._commit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._news = asyncio.Event()
         self._away = False
-        self._questions = Limiter(monotonic, OWNER_QUESTIONS, OWNER_QUESTIONS)
+        self._questions: Limiter[int] = Limiter(monotonic, OWNER_QUESTIONS, OWNER_QUESTIONS)
 
     # What the store tells (stores.Listener).
 

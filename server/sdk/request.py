@@ -82,8 +82,8 @@ class Intake:
         self._receive = receive
         self._max_body = max_body
         self._writer: Writer = scope["state"]["writer"]
-        self._limiter: Limiter = scope["state"]["limiter"]
-        self._places: Places = scope["state"]["places"]
+        self._limiter: Limiter[int] = scope["state"]["limiter"]
+        self._places: Places[str] = scope["state"]["places"]
         self._headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED}
         self._project_id = 0
         self._key = ""

@@ -6,11 +6,13 @@ import math
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server import app as application
 from server.answers import LIMITED_CATEGORIES
-from server.engine import limits
-from server.engine.limits import Limiter
+from server.core.model.errors import Overloaded
+from server.engine.limits import Guesses, Limiter, Places, network_of
 from server.settings import Settings
 
 from ..support.site import Site, open_site
@@ -71,21 +73,19 @@ def test_projects_do_not_share(clock: Monotonic) -> None:
     assert limiter.wait(1) > 0
 
 
-def test_it_remembers_only_so_many(clock: Monotonic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_BUCKETS", 10)
-    limiter = Limiter(clock, rate=1, burst=5)
+def test_it_remembers_only_so_many(clock: Monotonic) -> None:
+    limiter = Limiter(clock, rate=1, burst=5, size=10)
     for _ in range(5):
         limiter.wait(1)
     for number in range(2, 100):
         clock.seconds += 0.01
         limiter.wait(number)
-        assert len(limiter._buckets) <= 10
+        assert len(limiter) <= 10
 
 
-def test_the_empty_buckets_stay_where_others_are_full(clock: Monotonic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_empty_buckets_stay_where_others_are_full(clock: Monotonic) -> None:
     """Nobody gets a fresh bucket by making up projects, as long as there are idle ones to forget."""
-    monkeypatch.setattr(limits, "MAX_BUCKETS", 3)
-    limiter = Limiter(clock, rate=1, burst=2)
+    limiter = Limiter(clock, rate=1, burst=2, size=3)
     limiter.wait(1)
     limiter.wait(2)
     clock.seconds += 5
@@ -93,6 +93,170 @@ def test_the_empty_buckets_stay_where_others_are_full(clock: Monotonic, monkeypa
         limiter.wait(3)
     limiter.wait(4)
     assert limiter.wait(3) > 0
+
+
+def test_an_empty_bucket_outlives_a_crowd_of_made_up_senders(clock: Monotonic) -> None:
+    """Who is out of tokens cannot make up addresses until it is forgotten: what weighs least goes first."""
+    limiter: Limiter[str] = Limiter(clock, rate=0.001, burst=5, size=20)
+    for _ in range(5):
+        limiter.wait("loud")
+    for number in range(1000):
+        limiter.wait(f"made up {number}")
+        assert limiter.peek("loud") > 0
+        assert len(limiter) <= 20
+
+
+def test_a_newcomer_is_let_in_whatever_the_crowd(clock: Monotonic) -> None:
+    limiter: Limiter[str] = Limiter(clock, rate=0.001, burst=2, size=10)
+    for number in range(1000):
+        assert limiter.wait(f"made up {number}") == 0
+    assert limiter.wait("new") == 0
+
+
+def test_room_is_made_for_many_at_once(clock: Monotonic) -> None:
+    """A crowd costs a sort per tenth of the size, not one per newcomer."""
+    limiter: Limiter[int] = Limiter(clock, rate=0.001, burst=2, size=1000)
+    for number in range(1000):
+        limiter.wait(number)
+    limiter.wait(1000)
+    assert len(limiter) == 901
+
+
+def test_a_request_may_cost_more(clock: Monotonic) -> None:
+    limiter = Limiter(clock, rate=2, burst=10)
+    assert limiter.wait(1, 8) == 0
+    assert limiter.wait(1, 4) == 1.0
+    assert limiter.wait(1, 2) == 0
+
+
+def test_what_costs_more_than_a_bucket_passes_a_full_one(clock: Monotonic) -> None:
+    limiter = Limiter(clock, rate=1, burst=10)
+    assert limiter.wait(1, 25) == 0
+    assert limiter.wait(1) == 16.0
+
+
+def test_a_look_takes_nothing(clock: Monotonic) -> None:
+    limiter = Limiter(clock, rate=1, burst=1)
+    assert [limiter.peek(1) for _ in range(3)] == [0, 0, 0]
+    assert limiter.wait(1) == 0
+    assert limiter.peek(1) == 1.0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.floats(0, 3)), max_size=200),
+    st.integers(1, 5),
+    st.floats(0.1, 10),
+)
+def test_nobody_ever_gets_more_than_the_bucket_allows(asked: list[tuple[str, float]], burst: int, rate: float) -> None:
+    """As long as nothing is forgotten: in no stretch of time more than the burst and what came back meanwhile."""
+    clock = Monotonic()
+    limiter: Limiter[str] = Limiter(clock, rate, burst)
+    passed: dict[str, list[float]] = {}
+    for key, pause in asked:
+        clock.seconds += pause
+        if limiter.wait(key) == 0:
+            passed.setdefault(key, []).append(clock.seconds)
+    for times in passed.values():
+        for first in range(len(times)):
+            assert len(times) - first <= burst + (times[-1] - times[first]) * rate + 1e-6
+
+
+# Guesses.
+
+
+def test_a_few_wrong_guesses_are_free(clock: Monotonic) -> None:
+    guesses: Guesses[str] = Guesses(clock, free=3, first=1, longest=8)
+    for _ in range(3):
+        assert guesses.wait("a") == 0
+        guesses.wrong("a")
+    assert guesses.wait("a") == 0
+
+
+def test_the_delay_doubles_up_to_the_longest(clock: Monotonic) -> None:
+    guesses: Guesses[str] = Guesses(clock, free=1, first=1, longest=8)
+    guesses.wrong("a")
+    delays = []
+    for _ in range(5):
+        guesses.wrong("a")
+        delays.append(guesses.wait("a"))
+        clock.seconds += guesses.wait("a")
+    assert delays == [1, 2, 4, 8, 8]
+    assert guesses.wait("a") == 0
+
+
+def test_guesses_are_forgotten_after_a_calm_while(clock: Monotonic) -> None:
+    guesses: Guesses[str] = Guesses(clock, free=1, first=1, longest=8)
+    for _ in range(2):
+        guesses.wrong("a")
+    clock.seconds += 1 + 8
+    guesses.wrong("a")
+    assert guesses.wait("a") == 0
+
+
+def test_a_million_guesses_are_still_a_number(clock: Monotonic) -> None:
+    guesses: Guesses[str] = Guesses(clock, free=0, first=1, longest=60)
+    for _ in range(2000):
+        guesses.wrong("a")
+    assert guesses.wait("a") == 60
+
+
+def test_other_guessers_do_not_wait(clock: Monotonic) -> None:
+    guesses: Guesses[str] = Guesses(clock, free=0)
+    guesses.wrong("a")
+    assert guesses.wait("a") > 0
+    assert guesses.wait("b") == 0
+
+
+def test_a_guesser_outlives_a_crowd_of_made_up_ones(clock: Monotonic) -> None:
+    guesses: Guesses[str] = Guesses(clock, free=1, first=10, longest=60, size=20)
+    for _ in range(3):
+        guesses.wrong("loud")
+    for number in range(1000):
+        guesses.wrong(f"made up {number}")
+        assert guesses.wait("loud") > 0
+        assert len(guesses) <= 20
+
+
+# Places.
+
+
+def test_places_come_back() -> None:
+    places: Places[str] = Places(1, 1)
+    for _ in range(3):
+        with places.taken("a"), pytest.raises(Overloaded), places.taken("b"):
+            pytest.fail("there is only one")
+
+
+def test_one_sender_holds_only_its_share() -> None:
+    places: Places[str] = Places(4, 2)
+    with places.taken("a", "project 1"), places.taken("a", "project 2"):
+        with pytest.raises(Overloaded), places.taken("a", "project 3"):
+            pytest.fail("its share is taken")
+        with places.taken("b", "project 1"), pytest.raises(Overloaded), places.taken("c", "project 1"):
+            pytest.fail("the project's share is taken")
+    with places.taken("a"):
+        pass
+    assert not places._held  # nothing stays of whoever has left
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        ("x" * 5000, "x" * 64),
+        ("", ""),
+    ],
+)
+def test_who_sends(host: str, network: str) -> None:
+    assert network_of(host) == network
 
 
 # Over HTTP.
