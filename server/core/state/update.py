@@ -15,7 +15,9 @@ from ..model.errors import Refusal
 from ..model.keys import mask
 from ..model.signals import TRANSITIONS, Signal, Stage
 from ..wire.event import App, Event, Sdk
+from ..wire.kept import Keep, kept_of
 from ..wire.observation import Dropped, Observation
+from ..wire.scrub import scrub
 from .fields import DROP_CATEGORIES, DROP_REASONS, Update, Value
 
 MAX_SKEW = 60_000
@@ -26,13 +28,19 @@ _LOSSES = frozenset({"network_error", "send_error", "queue_overflow", "cache_ove
 _KEY_LIKE = re.compile(r"[0-9A-Fa-f]{12,}")
 
 
-def update_of(observation: Observation, at: int) -> Update:
-    """The record of an accepted request that was received at `at` (milliseconds)."""
+def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> Update:
+    """The record of an accepted request.
+
+    Args:
+        at: when it was received, in milliseconds.
+        keep: how much of an error is written down.
+    """
+    event = observation.event and kept_of(observation.event, keep)
     stage, times = _proved(observation.signals)
     update: dict[str, Value] = dict.fromkeys(times, at)
     update["stage"] = stage
-    if observation.event and Signal.ERROR in observation.signals:
-        update["first_error"] = (at, _first_error(observation.event, observation.event_id))
+    if event and Signal.ERROR in observation.signals:
+        update["first_error"] = (at, _first_error(event, observation.event_id))
         update["signal.error.event_id"] = (at, observation.event_id or "")
     for name, text in _told(
         observation.client_sdk, observation.payload_sdk, observation.app, observation.config, observation.interval
@@ -41,7 +49,8 @@ def update_of(observation: Observation, at: int) -> Update:
     for name, text in observation.inferred:
         update[f"inferred.{name}"] = (at, text)
     for code, evidence in observation.problems.items():
-        update.update(update_of_problem(code, evidence, at))
+        titled = {**evidence, "title": event.title} if event and "title" in evidence else evidence
+        update.update(update_of_problem(code, titled, at))
     if observation.is_envelope:
         update["envelope_at"] = at
     _record_drops(update, observation.dropped, at)
@@ -119,12 +128,13 @@ def update_of_key(at: int) -> dict[str, Value]:
 
 
 def update_of_problem(code: str, evidence: Mapping[str, str], at: int, count: int = 1) -> dict[str, Value]:
-    """One sighting of a problem, or a report of several."""
+    """One sighting of a problem, or a report of several. No secret of what it quotes is kept."""
+    scrubbed = {name: scrub(text) for name, text in evidence.items()}
     return {
         f"problem.{code}.count": count,
         f"problem.{code}.first_at": at,
         f"problem.{code}.last_at": at,
-        f"problem.{code}.evidence": (at, msgspec.json.encode(evidence).decode()),
+        f"problem.{code}.evidence": (at, msgspec.json.encode(scrubbed).decode()),
     }
 
 

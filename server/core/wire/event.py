@@ -83,7 +83,10 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as the onboarding page needs it. `frames` start with the one nearest to the failure."""
+    """One event as the onboarding page needs it. `frames` start with the one nearest to the failure.
+
+    `kind` is the type of its exception, which its title starts with.
+    """
 
     event_id: str | None
     signal: Signal
@@ -97,6 +100,7 @@ class Event:
     sdk: Sdk | None
     app: App
     integrations: tuple[str, ...] = ()
+    kind: str | None = None
 
 
 def parse_object(payload: bytes | memoryview, what: str) -> dict[str, Any]:
@@ -125,6 +129,7 @@ def parse_event(payload: bytes | memoryview) -> Event:
         or (Signal.ERROR if level in _ERROR_LEVELS or not all(map(_is_stack, exceptions)) else Signal.MESSAGE),
         is_sample=_is_sample(_read(raw.tags)),
         title=_title(crash, _read(raw.logentry), _read(raw.message)),
+        kind=_text(crash.get("type")),
         level=level,
         platform=_text(_read(raw.platform)),
         handled=_handled(exceptions),

@@ -1,0 +1,54 @@
+"""What is kept of an error: without its secrets, and no more of it than the server's owner wants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+
+from .event import Event, Frame
+from .scrub import scrub, scrub_code
+
+
+class Keep(StrEnum):
+    """How much of an error is written down and shown."""
+
+    ALL = "all"
+    """Title, place, and the top frames with their lines of code."""
+    TITLE = "title"
+    """Type and message: neither place nor code."""
+    TYPE = "type"
+    """The type alone: `ZeroDivisionError`."""
+
+
+UNTITLED = "An error"
+"""The title of an error that has no type, where only types are kept."""
+
+
+def kept_of(event: Event, keep: Keep = Keep.ALL) -> Event:
+    """The part of an event that may be kept, scrubbed."""
+    if keep is Keep.TYPE:
+        return replace(event, title=scrub_code(event.kind or UNTITLED), culprit=None, frames=())
+    title = _title(event)
+    if keep is Keep.TITLE:
+        return replace(event, title=title, culprit=None, frames=())
+    frames = tuple(_frame(frame) for frame in event.frames)
+    return replace(event, title=title, culprit=_text(event.culprit), frames=frames)
+
+
+def _title(event: Event) -> str:
+    """A type is no name of a secret: `InvalidToken: expired` stays as it is."""
+    kind = f"{event.kind}: " if event.kind and event.title.startswith(f"{event.kind}: ") else ""
+    return scrub_code(kind) + scrub(event.title[len(kind) :])
+
+
+def _frame(frame: Frame) -> Frame:
+    return replace(
+        frame,
+        function=_text(frame.function),
+        filename=_text(frame.filename),
+        context_line=scrub_code(frame.context_line) if frame.context_line else None,
+    )
+
+
+def _text(text: str | None) -> str | None:
+    return scrub(text) if text else None

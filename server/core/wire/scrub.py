@@ -1,0 +1,153 @@
+"""Takes secrets out of a text that is going to be kept: what an error says often repeats what it failed on.
+
+Three maintained lists are followed; the forms are written anew, since none of the three is a library that could run
+here (`detect-secrets` reads files, `scrubadub` and `presidio` bring models of language):
+
+- names whose values are secret: `DEFAULT_DENYLIST` of sentry-sdk's `scrubber.py`, which a test holds us to;
+- e-mail addresses, cards, social security numbers, PEM keys, URLs with a password, bearer tokens: Relay's
+  `relay-pii/src/regexes.rs`;
+- tokens that show by their prefix: the default rules of gitleaks, and from there the idea to look for a cheap hint
+  before a pattern is tried.
+
+Each pattern is linear: no repeat stands within a repeat over the same characters, and a run of characters is entered at
+its start only. Texts are bounded besides, and the answers for the latest ones are remembered, since an application in
+trouble says the same in every request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+FILTERED = "[Filtered]"
+"""What stands in the place of a secret; the word that SDKs and Relay use."""
+MAX_SCRUBBED = 1000
+"""Characters of a text that are read; what is beyond is dropped. Longer than anything that is kept."""
+CUT_FROM = 150
+"""From this length on a text may have been cut, and its last word may be the first half of a secret."""
+
+_ANYWHERE = (
+    r"passw(?:or)?d|passphrase|passcode|secret|(?:api|access|account|private|encryption|signing)[-_ ]?key|credentials?"
+    r"|(?<!nexpected )token|authorization|cookie|[cx]srf|sess(?:ion)?[-_]?id|signature|symfony"
+    r"|forwarded[-_]for|real[-_]ip|ip[-_]address|remote[-_]addr"
+)
+_WHOLE_WORD = r"pwd|auth|jwt|otp|pin|cvv|cvc|ssn|sid|sig|session|bearer"
+_NAME = rf"(?:{_ANYWHERE}|(?<![a-z0-9])(?:{_WHOLE_WORD}))(?:[-_]?(?:key|hash|value|base64|b64|id|\d{{1,3}}))?"
+_ENDS = r"\\?[\"'`]?\]?[ \t]{0,3}(?:=>|:=|[:=]{1,3}|%3[ad])[ \t]{0,3}"
+_QUOTED = r"(?P<quote>\\?[\"'`]))(?:(?!(?P=quote))(?:\\.|[^\n]))++"
+_A_VALUE = r"(?!\[Filtered\]|(?:none|null|nil|undefined|true|false|yes|no)(?![\w-])|[\"'`\\])"
+
+_PREFIXES = (
+    r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}|LTAI\w{12,}"  # AWS, Alibaba
+    r"|gh[pousr]_\w{10,}|github_pat_\w{10,}|gl[a-z]{2,5}-[\w.-]{16,}"  # GitHub, GitLab
+    r"|xox[a-z]-[\w-]{8,}|xapp-[\w-]{8,}|hooks\.slack\.com/services/[\w/]+|api/webhooks/\d+/[\w-]+"  # Slack, Discord
+    r"|[spr]k_(?:live|test|prod)_\w{8,}|whsec_[\w+/=]{8,}|sq0[a-z]{3}-[\w-]{8,}|shp[a-z]{2}_\w{16,}"  # payments, shops
+    r"|AIza[\w-]{16,}|ya29\.[\w-]{8,}|GOCSPX-[\w-]{8,}|sk-[\w-]{20,}|hf_\w{16,}"  # Google, OpenAI and others
+    r"|npm_\w{16,}|pypi-[\w-]{16,}|rubygems_\w{16,}|SG\.[\w-]{8,}[\w.-]*|key-[0-9a-f]{32}|SK[0-9a-f]{32}"
+    r"|sntry[su]_[\w+/=]{8,}|do[opr]_v1_\w{16,}|hv[sb]\.[\w-]{16,}|dp\.[a-z]{2,5}\.\w{16,}|dapi[0-9a-f]{32}"
+    r"|lin_api_\w{16,}|ntn_\w{16,}|ATATT3[\w=-]{16,}|PMAK-[\w-]{16,}|gl(?:sa|c)_[\w=+/]{16,}|AGE-SECRET-KEY-1\w+"
+    r"|\d{8,10}:AA[\w-]{20,}|eyJ[\w-]{8,}(?:\.[\w-]*){0,4}"  # Telegram, JWT
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One form of secret. `hints`, in lower case, are looked for first; one of them stands in every match."""
+
+    hints: tuple[str, ...]
+    pattern: re.Pattern[str]
+    put: str | Callable[[re.Match[str]], str] = FILTERED
+
+
+def _rule(hints: str, pattern: str, put: str | Callable[[re.Match[str]], str] = FILTERED) -> _Rule:
+    return _Rule(tuple(hints.split()), re.compile(pattern), put)
+
+
+def _card(match: re.Match[str]) -> str:
+    """Not every long number is a card: its last digit has to fit (ISO/IEC 7812-1, annex B: Luhn)."""
+    digits = [int(c) for c in match[0] if c.isdigit()]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return match[0] if (sum(digits[-1::-2]) + sum(doubled)) % 10 else FILTERED
+
+
+def _random(match: re.Match[str]) -> str:
+    """An AWS secret key has 40 characters of base64; a path of that length has seldom all three kinds."""
+    text = match[0]
+    is_mixed = any(c.isdigit() for c in text) and any(c.islower() for c in text) and any(c.isupper() for c in text)
+    return FILTERED if is_mixed else text
+
+
+_NAME_HINTS = (
+    "pass secret key credential token auth cookie csrf xsrf sess sign symfony forwarded real ip_ ip- remote pwd jwt otp"
+    " pin cvv cvc ssn sid sig bearer"
+)
+_KEPT_HEAD = rf"\g<head>{FILTERED}"
+
+_EVERYWHERE = (
+    _rule("private key", r"(?s)(?<=PRIVATE KEY)-{2,5}.*?(?:-----END[A-Z ]*PRIVATE KEY-----|\Z)", f" {FILTERED}"),
+    _rule("://", r"(?<=://)(?!…\w{4}@)[^\s/?#'\"<>`]*@", f"{FILTERED}@"),
+    _rule(_NAME_HINTS, rf"(?i)(?P<head>{_NAME}{_ENDS}[bfru$@]{{0,2}}{_QUOTED}", _KEPT_HEAD),
+    _rule("pass secret", rf"(?i)(?P<head>(?:passw(?:or)?d|passphrase|secret)[ \t]+(?:is |was )?{_QUOTED}", _KEPT_HEAD),
+    _rule(
+        "bearer negotiate",
+        r"(?i)\b(?P<head>(?:bearer|negotiate)[ \t]+)(?!(?:auth|token|realm|scheme|credential|challenge|header)\w*\b)"
+        r"[\w+/=.~:-]{6,}",
+        _KEPT_HEAD,
+    ),
+    _rule("basic", r"\b(?P<head>[Bb]asic[ \t]+)(?=[a-z]*[A-Z0-9+/=])[\w+/=-]{8,}", _KEPT_HEAD),
+    _rule(
+        "akia asia abia acca a3t ltai gh github_pat_ gl xox xapp- hooks.slack webhooks _live_ _test_ _prod_ whsec_ sq0"
+        " shp aiza ya29 gocspx sk- hf_ npm_ pypi- rubygems_ sg. key- sk sntry _v1_ hvs. hvb. dp. dapi lin_api_ ntn_"
+        " atatt3 pmak- age-secret :aa eyj",
+        rf"(?<![A-Za-z0-9])(?:{_PREFIXES})",
+    ),
+    _rule("@", r"(?<![\w.+%…-])[\w.+%-]++@(?!\dx\.)(?:[\w-]++\.)+[A-Za-z]{2,}\b"),
+    _rule("", r"(?<![\w.])(?:\d{13,19}|\d{4}(?:[ -]\d{4}){3}|\d{4}[ -]\d{6}[ -]\d{5})(?!\w|\.\d)", _card),
+    _rule("-", r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
+    _rule("", r"(?<![\w/+.-])[A-Za-z0-9/+]{40}(?![\w/+.=-])", _random),
+)
+"""Also in a line of code, where a secret stands in quotes and a name without them is no value."""
+
+_IN_TEXT = (
+    _rule("authorization cookie", r"(?i)(?P<head>(?:authorization|cookie)[ \t]*[:=][ \t]*)[^\r\n\"'`\\]++", _KEPT_HEAD),
+    *_EVERYWHERE,
+    _rule(_NAME_HINTS, rf"(?i)(?P<head>{_NAME}{_ENDS}){_A_VALUE}[^\s\"'`,;&)}}\]>|<]+", _KEPT_HEAD),
+    _rule(
+        "pass --",
+        r"(?i)(?P<head>passw(?:or)?d[ \t]+(?:is |was )?(?=\S*\d)"
+        rf"|(?<![\w-])--[\w-]{{0,30}}(?:passw(?:or)?d|token|secret|key)[ \t]+){_A_VALUE}[^\s\"'`,;)]{{4,}}",
+        _KEPT_HEAD,
+    ),
+)
+
+_LAST_WORD = re.compile(
+    r"(?<![\w.@+/=%~-])(?=[\w.@+/=%~-]*(?:[@\d_=]|[A-Z]{8}))[\w.@+/=%~-]{4,}\Z"
+    r"|(?<!\d)(?<!\d[ -])\d(?:[ -]?\d){5,18}\Z"
+)
+
+
+@lru_cache(maxsize=2048)
+def scrub(text: str) -> str:
+    """A text of prose, a URL or a header, without the secrets in it.
+
+    Args:
+        text: of which the first `MAX_SCRUBBED` characters are read.
+    """
+    return _scrubbed(text, _IN_TEXT)
+
+
+@lru_cache(maxsize=2048)
+def scrub_code(line: str) -> str:
+    """A line of source code without the secrets in it: literals go, `token = request.token` stays."""
+    return _scrubbed(line, _EVERYWHERE)
+
+
+def _scrubbed(text: str, rules: tuple[_Rule, ...]) -> str:
+    text = text[:MAX_SCRUBBED]
+    lowered = text.lower()
+    for rule in rules:
+        if any(hint in lowered for hint in rule.hints) or not rule.hints:
+            text = rule.pattern.sub(rule.put, text)
+    return _LAST_WORD.sub("…", text) if len(lowered) >= CUT_FROM else text
