@@ -1,6 +1,7 @@
 # Needs python3 (3.11 or newer) and make. Every target does the set-up that it needs first.
 PYTHON ?= python3
 BIN := .venv/bin
+JS := tests/js/node_modules/.bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
@@ -14,11 +15,13 @@ demo: setup  ## a project, its page, and the stages in the terminal
 test: .venv/.dev .venv/.system .venv/.clients tests/sdk/node_modules/.stamp  ## all tests: real uvicorn, Redis, SDKs, Chromium
 	$(BIN)/pytest
 
-check: .venv/.dev  ## format, lint, types, import rules
+check: .venv/.dev tests/js/node_modules/.stamp  ## format, lint, types, import rules, of the server and of the pages
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest tests/test_house.py
+	$(JS)/biome ci --config-path=tests/js --error-on-warnings static tests/e2e/logic
+	$(JS)/tsc --project tests/js
+	$(BIN)/pytest tests/test_house.py tests/test_static.py
 
 bench: .venv/.dev .venv/.system  ## ratios against a bare ASGI function, side by side
 	$(BIN)/python -m bench
@@ -35,7 +38,7 @@ lock: .venv/bin/uv  ## the exact packages, with hashes and without an index, fro
 	@$(COMPILE) requirements/release.txt --group release --constraints requirements/dev.txt >/dev/null
 
 clean:
-	rm -rf .venv tests/sdk/node_modules
+	rm -rf .venv tests/sdk/node_modules tests/js/node_modules
 
 .venv/bin/uv: requirements/install.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -61,6 +64,10 @@ clean:
 
 .venv/.clients: tests/matrix/table.py .venv/.dev
 	$(BIN)/python -m tests.matrix install
+	@touch $@
+
+tests/js/node_modules/.stamp: tests/js/package.json tests/js/package-lock.json .venv/.system
+	cd tests/js && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 tests/sdk/node_modules/.stamp: tests/sdk/package.json tests/sdk/package-lock.json .venv/.system

@@ -25,7 +25,7 @@ def test_the_wheel_serves_the_pages_from_a_clean_environment(tmp_path: Path) -> 
     try:
         index = fetch_when_ready(f"http://127.0.0.1:{port}/", process)
         onboarding = fetch_when_ready(f"http://127.0.0.1:{port}/onboarding/1", process)
-        style = fetch_when_ready(f"http://127.0.0.1:{port}/static/style.css", process)
+        style = fetch_when_ready(f"http://127.0.0.1:{port}/static/elements/status.css", process)
         client = fetch_when_ready(f"http://127.0.0.1:{port}/clients/python/firstlight_heartbeat.py", process)
     finally:
         process.terminate()

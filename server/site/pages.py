@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ..core.model.errors import SettingsError
 from ..settings import Settings
+from . import templates
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
@@ -25,20 +27,25 @@ def routes(settings: Settings) -> list[BaseRoute]:
     """
     folder = static_folder()
     headers = page_headers(settings)
-
-    async def index(_: Request) -> Response:
-        return FileResponse(folder / "index.html", headers=headers)
-
-    async def onboarding(_: Request) -> Response:
-        return FileResponse(folder / "onboarding.html", headers=headers)
-
     compressed = [Middleware(GZipMiddleware, minimum_size=1000)]
     return [
-        Route("/", index, middleware=compressed),
-        Route("/onboarding/{id}", onboarding, middleware=compressed),
+        Route("/", _page(folder, "site/start.html", headers), middleware=compressed),
+        Route("/onboarding/{id}", _page(folder, "page/onboarding.html", headers), middleware=compressed),
         Mount("/static", _Files(directory=folder), middleware=compressed),
         Mount("/clients", _Files(directory=folder.parent / "clients"), middleware=compressed),
     ]
+
+
+def _page(folder: Path, name: str, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    """Answer with a page in the language that the browser likes best."""
+    texts = templates.pages(folder, name)
+
+    async def page(request: Request) -> Response:
+        language = templates.chosen(request.headers.get("accept-language", ""), texts)
+        spoken = {"content-language": language, "vary": "accept-language"}
+        return HTMLResponse(texts[language], headers={**headers, **spoken})
+
+    return page
 
 
 def static_folder() -> Path:
@@ -49,7 +56,7 @@ def static_folder() -> Path:
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "static", package.parent / "static"):
-        if (folder / "onboarding.html").is_file():
+        if (folder / "page" / "onboarding.html").is_file():
             return folder
     raise SettingsError("The pages (static/) are missing from this installation. Install firstlight again.")
 

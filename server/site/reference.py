@@ -99,8 +99,11 @@ def html() -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Problems · Firstlight</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="static/style.css">
-<link rel="stylesheet" href="static/reference.css">
+<link rel="stylesheet" href="static/elements/tokens.css">
+<link rel="stylesheet" href="static/elements/base.css">
+<link rel="stylesheet" href="static/elements/steps.css">
+<link rel="stylesheet" href="static/elements/details.css">
+<link rel="stylesheet" href="static/site/reference.css">
 </head>
 <body class="reference">
 <header class="top"><a class="brand" href="./">{_SUNRISE}Firstlight</a></header>

@@ -57,7 +57,7 @@ def test_a_page_may_talk_to_the_public_address() -> None:
     ]
 
 
-@pytest.mark.parametrize("file", ["index.html", "onboarding.html"])
+@pytest.mark.parametrize("file", ["site/start.html", "page/onboarding.html"])
 def test_a_page_works_under_a_path_prefix(file: str) -> None:
     """An address that starts with a slash or a scheme would leave the prefix."""
     text = (STATIC / file).read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def test_a_page_works_under_a_path_prefix(file: str) -> None:
 
 
 def test_scripts_do_not_leave_the_prefix_either() -> None:
-    for file in STATIC.glob("*.js"):
+    for file in STATIC.rglob("*.js"):
         text = file.read_text(encoding="utf-8")
         found = re.findall(r"""(?:fetch|WebSocket|EventSource|import)\(\s*[`"'](/[^`"']*)""", text)
         found += re.findall(r"""from\s+["'](/[^"']*)""", text)
@@ -115,7 +115,7 @@ async def test_nothing_else_is_served(site: Site, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_pages_are_only_read(site: Site, method: str) -> None:
-    for path in ("/", "/onboarding/1", "/static/style.css"):
+    for path in ("/", "/onboarding/1", "/static/elements/base.css"):
         assert (await site.http.request(method, path)).status_code == 405
 
 
@@ -124,6 +124,6 @@ def test_an_installation_without_pages_says_so(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(SettingsError, match="Install firstlight again"):
         pages.static_folder()
     beside = tmp_path / "server" / "static"
-    beside.mkdir(parents=True)
-    (beside / "onboarding.html").touch()
+    (beside / "page").mkdir(parents=True)
+    (beside / "page" / "onboarding.html").touch()
     assert pages.static_folder() == beside

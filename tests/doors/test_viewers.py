@@ -357,7 +357,7 @@ async def test_a_viewer_that_never_reads_blocks_nobody(site: Site) -> None:
 
 
 async def test_an_upgrade_where_there_is_no_socket(site: Site) -> None:
-    for path in ("/static/style.css", "/", "/projects", "/api/42/envelope/", "/nothing"):
+    for path in ("/static/elements/base.css", "/", "/projects", "/api/42/envelope/", "/nothing"):
         with pytest.raises(InvalidStatus) as refused:
             async with connect(site.ws + path, proxy=None):
                 pass

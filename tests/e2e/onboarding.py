@@ -42,7 +42,7 @@ class Onboarding:
     async def shows(self, stage: str, seconds: float = PATIENCE / 1000) -> Onboarding:
         """Wait until the page shows a stage: in its state, its headline and its tab title. It is never reloaded."""
         await self._data("stage", stage, seconds)
-        await expect(self.page.locator("#headline")).to_have_text(HEADLINES[stage])
+        await expect(self.page.locator(".headline")).to_have_text(HEADLINES[stage])
         await expect(self.page).to_have_title(_starts_with(TITLES[stage]))
         return self
 
@@ -55,7 +55,7 @@ class Onboarding:
     async def link(self, state: str, words: str, seconds: float = PATIENCE / 1000) -> Onboarding:
         """Wait until the link indicator is in a state and says so."""
         await self._data("link", state, seconds)
-        await expect(self.page.locator("#link")).to_contain_text(words)
+        await expect(self.page.locator(".link")).to_contain_text(words)
         return self
 
     async def is_at(self, version: int) -> Onboarding:
@@ -74,25 +74,25 @@ class Onboarding:
 
     async def snippet(self, step: str) -> str:
         """The code that the page offers to copy for a step: install, configure or error."""
-        await expect(self.page.locator(f"#code-{step} pre")).to_be_visible()
-        return await self.page.locator(f"#code-{step} pre").inner_text() + "\n"
+        await expect(self.page.locator(f"[data-step={step}] .code:not(.also) pre")).to_be_visible()
+        return await self.page.locator(f"[data-step={step}] .code:not(.also) pre").inner_text() + "\n"
 
     async def panel(self) -> str:
         """All that the page says about what it sees."""
-        return await self.page.locator("#see").inner_text()
+        return await self.page.locator(".see").inner_text()
 
     def problem(self, code: str) -> Locator:
         """One problem's row."""
-        return self.page.locator(f'#problems [data-code="{code}"]')
+        return self.page.locator(f'.problems-list [data-code="{code}"]')
 
     def frames(self) -> Locator:
         """The rows of the first error's frames."""
-        return self.page.locator("#first-error .frames li")
+        return self.page.locator(".first-error .frames li")
 
     @property
     def spoken(self) -> Locator:
         """The live region: what a screen reader is told."""
-        return self.page.locator("#status")
+        return self.page.locator(".spoken")
 
     async def _data(self, name: str, value: str, seconds: float) -> None:
         """Wait for an attribute of the body, without polling."""

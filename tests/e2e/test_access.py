@@ -45,7 +45,7 @@ async def test_a_link_opens_the_page_and_its_token_disappears(
     await tab.page.goto(url)
     await tab.is_live()
     await expect(tab.page).to_have_url(project.page)  # no fragment left
-    await expect(tab.page.locator("#dsn")).to_have_text(project.dsn)
+    await expect(tab.page.locator(".dsn-text")).to_have_text(project.dsn)
     assert await tab.page.evaluate("document.cookie") == ""  # scripts cannot read it
     await signals.heartbeat(http, project)
     await tab.shows("connected")
@@ -83,8 +83,8 @@ async def test_without_a_token_the_page_says_so(project: Project, stage: Stage) 
     stage.allow("status of 40[13]|WebSocket connection to")
     await tab.page.goto(project.page)
     await tab.link("stopped", "Not connected", 20)
-    await expect(tab.page.locator("#notice")).to_be_visible()
-    await expect(tab.page.locator("#notice")).to_contain_text(re.compile("link"))
+    await expect(tab.page.locator(".reason")).to_be_visible()
+    await expect(tab.page.locator(".reason")).to_contain_text(re.compile("link"))
     assert project.key not in await tab.page.content()
 
 
@@ -97,7 +97,7 @@ async def test_a_token_of_another_project_does_not_help(
     stage.allow("status of 40[13]|WebSocket connection to")
     await tab.page.goto(f"{project.page}#token={token}")
     await tab.link("stopped", "Not connected", 20)
-    await expect(tab.page.locator("#notice")).to_have_text("This link belongs to another project.")
+    await expect(tab.page.locator(".reason")).to_have_text("This link belongs to another project.")
     assert project.key not in await tab.page.content()
 
 
@@ -112,9 +112,9 @@ async def test_a_viewer_cannot_start_over(project: Project, stage: Stage, http: 
     stage.allow("status of 403")
     for tab, reached in ((viewer, "connected"), (owner, "awaiting")):
         await tab.page.get_by_role("button", name="Start over").click()
-        await tab.page.locator("#confirm-yes").click()
+        await tab.page.locator(".confirm-yes").click()
         await tab.shows(reached)
-    await expect(viewer.page.locator("#over-result")).to_have_text("Only the owner of the project can do that.")
+    await expect(viewer.page.locator(".over-result")).to_have_text("Only the owner of the project can do that.")
     await viewer.shows("awaiting")
 
 
@@ -125,7 +125,7 @@ async def test_the_start_page_asks_for_the_admin_token(guarded: ServerProcess, p
     await page.goto(guarded.url)
     await page.get_by_label("Admin token").fill("not this one")
     await page.get_by_role("button", name="Unlock").click()
-    await expect(page.locator("#unlock-error")).to_have_text("That is not the token of this server.")
+    await expect(page.locator(".unlock-error")).to_have_text("That is not the token of this server.")
     await page.get_by_label("Admin token").fill(ADMIN)
     await page.get_by_role("button", name="Unlock").click()
     await page.locator(f'[data-project="{project.id}"] a').click()

@@ -63,7 +63,7 @@ Reach = Callable[[Onboarding, Project, httpx2.AsyncClient], Awaitable[None]]
 
 async def awaiting(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -> None:
     await tab.page.get_by_role("button", name="Check my setup").click()
-    await expect(tab.page.locator("#check-result")).to_have_text("All is well between this browser and the server.")
+    await expect(tab.page.locator(".check-result")).to_have_text("All is well between this browser and the server.")
 
 
 async def connected(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -> None:
@@ -81,9 +81,9 @@ async def with_problems(tab: Onboarding, project: Project, http: httpx2.AsyncCli
     await http.post(project.api("envelope"), content=b"damaged")
     await signals.heartbeat(http, project)
     await signals.wrong_key(http, project)
-    await expect(tab.page.locator("#problems > li[data-resolved=true]")).to_have_count(1)
-    await expect(tab.page.locator("#problems > li[data-resolved=false]")).to_have_count(1)
-    for summary in await tab.page.locator("#problems details summary").all():
+    await expect(tab.page.locator(".problems-list > li[data-resolved=true]")).to_have_count(1)
+    await expect(tab.page.locator(".problems-list > li[data-resolved=false]")).to_have_count(1)
+    for summary in await tab.page.locator(".problems-list details summary").all():
         await summary.click()
 
 
@@ -96,7 +96,7 @@ async def test_axe_finds_nothing_on_the_page(
     await reach(tab, project, http)
     await check(tab.page)
     await tab.page.set_viewport_size(NARROW)
-    await tab.page.locator("#see-toggle").click()
+    await tab.page.locator(".see-toggle").click()
     await check(tab.page)
 
 
@@ -114,7 +114,7 @@ async def test_axe_finds_nothing_on_the_start_page(embedded_server, make_project
     context = await stage.context(embedded_server.url)
     page = await context.new_page()
     await page.goto(embedded_server.url)
-    await expect(page.locator("#projects a").first).to_be_visible()
+    await expect(page.locator(".projects a").first).to_be_visible()
     await check(page)
     await page.set_viewport_size(NARROW)
     await check(page)
@@ -131,9 +131,9 @@ async def test_every_control_is_reached_by_keyboard(
     await tab.shows("first_error_received")
     await expect(tab.problem("unknown_key")).to_have_attribute("data-resolved", "true")
     if size:
-        await tab.page.locator("#see-toggle").focus()
+        await tab.page.locator(".see-toggle").focus()
         await tab.page.keyboard.press("Enter")
-    await expect(tab.page.locator("#features button").first).to_be_visible()  # the last that is drawn
+    await expect(tab.page.locator(".features button").first).to_be_visible()  # the last that is drawn
     wanted = await tab.page.evaluate(_CONTROLS)
     assert len(wanted) >= 10
 
@@ -157,11 +157,11 @@ async def test_copying_by_keyboard(embedded_server, make_project: MakeProject, s
     context = await stage.context(embedded_server.url, permissions=["clipboard-read", "clipboard-write"])
     tab = await stage.open(project, context)
     copied = "navigator.clipboard.readText()"
-    await tab.page.locator("#copy-dsn").press("Enter")
-    await expect(tab.page.locator("#copy-dsn")).to_have_text("Copied")
+    await tab.page.locator(".copy-dsn").press("Enter")
+    await expect(tab.page.locator(".copy-dsn")).to_have_text("Copied")
     assert await tab.page.evaluate(copied) == project.dsn
-    await tab.page.locator("#copy-configure").press("Space")
-    await expect(tab.page.locator("#copy-configure")).to_have_text("Copied")
+    await tab.page.locator(".copy-configure").press("Space")
+    await expect(tab.page.locator(".copy-configure")).to_have_text("Copied")
     assert await tab.page.evaluate(copied) == await tab.snippet("configure")
     assert project.dsn in await tab.snippet("configure")
 
@@ -175,7 +175,7 @@ async def test_choosing_a_platform_by_keyboard(embedded_server, make_project: Ma
     await expect(tab.page.get_by_role("option")).to_have_count(1)
     await picker.press("Enter")
     await expect(picker).to_have_value("Express")
-    await expect(tab.page.locator("#code-install")).to_contain_text("npm install @sentry/node")
+    await expect(tab.page.locator("[data-step=install] .code")).to_contain_text("npm install @sentry/node")
     await picker.press("ArrowDown")
     await expect(picker).to_have_attribute("aria-expanded", "true")
     await picker.press("Escape")
@@ -183,7 +183,8 @@ async def test_choosing_a_platform_by_keyboard(embedded_server, make_project: Ma
     await expect(picker).to_have_value("Express")
     await tab.page.reload()
     await tab.is_live()
-    await expect(tab.page.locator("#code-install")).to_contain_text("npm install @sentry/node")  # it is remembered
+    # It is remembered.
+    await expect(tab.page.locator("[data-step=install] .code")).to_contain_text("npm install @sentry/node")
 
 
 async def test_stages_are_spoken_and_heartbeats_are_not(
@@ -200,8 +201,8 @@ async def test_stages_are_spoken_and_heartbeats_are_not(
     spoken: list[str] = []
     await tab.page.expose_function("spoken", lambda text: spoken.append(text))
     await tab.page.evaluate("""
-        new MutationObserver(() => spoken(document.getElementById("status").textContent))
-          .observe(document.getElementById("status"), { childList: true, characterData: true, subtree: true })
+        new MutationObserver(() => spoken(document.querySelector(".spoken").textContent))
+          .observe(document.querySelector(".spoken"), { childList: true, characterData: true, subtree: true })
     """)
     version = await tab.version()
     await signals.heartbeat(http, project)

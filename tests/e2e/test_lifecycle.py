@@ -69,7 +69,7 @@ async def test_a_restarted_server_is_found_again(
     for tab in tabs:
         await tab.is_live(BACK)
         await tab.shows("connected")
-        await expect(tab.page.locator("#sdk")).to_contain_text("shop@1.4.0")
+        await expect(tab.page.locator(".sdk")).to_contain_text("shop@1.4.0")
     await signals.error(http, project)
     for tab in tabs:
         await tab.shows("first_error_received")
@@ -87,23 +87,23 @@ async def test_trying_now_needs_no_waiting(tmp_path: Path, make_project: MakePro
         server.kill()
         await tab.link("reconnecting", "Reconnecting")
         server.start()
-        await tab.page.locator("#link-now").click()
+        await tab.page.locator(".link-now").click()
         await tab.is_live()
 
 
 async def test_the_buttons_of_the_page(project: Project, stage: Stage) -> None:
     tab = await stage.open(project)
     await tab.page.get_by_role("button", name="Send a heartbeat").click()
-    await expect(tab.page.locator("#send-result")).to_have_text(re.compile(r"^Accepted in \d+ ms\.$"))
+    await expect(tab.page.locator(".send-result")).to_have_text(re.compile(r"^Accepted in \d+ ms\.$"))
     await tab.shows("connected")
-    await expect(tab.page.locator("#sdk")).to_contain_text("firstlight.page")
+    await expect(tab.page.locator(".sdk")).to_contain_text("firstlight.page")
 
     await tab.page.get_by_role("button", name="Send a test error").click()
     await tab.shows("first_error_received")
-    await expect(tab.page.locator("#line")).to_have_text("Error: Test error from the onboarding page")
+    await expect(tab.page.locator(".line")).to_have_text("Error: Test error from the onboarding page")
     top = tab.frames().first
     await expect(top.locator("b")).to_have_text("throwTestError")
-    await expect(top.locator("bdi")).to_have_text(re.compile(r"^/static/send\.js:\d+$"))
+    await expect(top.locator("bdi")).to_have_text(re.compile(r"^/static/page/send\.js:\d+$"))
     await expect(top.locator("code")).to_contain_text("throw new Error(")
 
 
@@ -114,7 +114,7 @@ async def test_start_over(shared_project: Project, stage: Stage, http: httpx2.As
         await each.shows("first_error_received")
     await tab.page.get_by_role("button", name="Start over").click()
     await expect(tab.page.get_by_role("button", name="Keep it")).to_be_focused()
-    await tab.page.locator("#confirm-yes").click()
+    await tab.page.locator(".confirm-yes").click()
     for each in (tab, other):
         await each.shows("awaiting")
     await signals.heartbeat(http, shared_project)
@@ -127,7 +127,7 @@ async def test_a_project_that_is_not_there(embedded_server, stage: Stage) -> Non
     stage.allow("status of 404|WebSocket connection to")
     await tab.page.goto(tab.url)
     await tab.link("stopped", "Not connected")
-    await expect(tab.page.locator("#notice")).to_have_text("There is no such project here.")
+    await expect(tab.page.locator(".reason")).to_have_text("There is no such project here.")
 
 
 async def test_the_start_page_makes_a_project(embedded_server, stage: Stage) -> None:

@@ -109,7 +109,7 @@ async def test_what_other_clients_see_is_what_the_page_shows(
     snapshot = (await http.get(project.live)).json()
     assert await tab.version() == snapshot["version"]
     assert snapshot["stage"] == "first_error_received"
-    await expect(tab.page.locator("#line")).to_have_text(snapshot["first_error"]["title"])
+    await expect(tab.page.locator(".line")).to_have_text(snapshot["first_error"]["title"])
     async with http.stream("GET", f"{project.live}/events") as stream:
         async for line in stream.aiter_lines():
             if line.startswith("data: "):

@@ -139,16 +139,16 @@ async def test_an_error_as_the_very_first_signal_goes_to_the_top(
     await apps.run("python", f'import sentry_sdk\nsentry_sdk.init("{project.dsn}")\n1 / 0\n', tmp_path)
     await tab.shows("first_error_received")
     assert list(await tab.moments()) == ["awaiting", "first_error_received"]
-    await expect(tab.page.locator("#first-error")).to_contain_text("main.py:3")
+    await expect(tab.page.locator(".first-error")).to_contain_text("main.py:3")
 
 
 async def shows_details(tab: Onboarding, platform: str) -> None:
     """The title, the SDK and the user's own frame have to be visible."""
     title, sdk, file = EXPECTED[platform]
-    await expect(tab.page.locator("#line")).to_have_text(title)
-    await expect(tab.page.locator("#sdk")).to_contain_text(sdk)
-    await expect(tab.page.locator("#sdk")).to_contain_text("my-app@1.0.0")
-    await expect(tab.page.locator("#sdk")).to_contain_text("development")
+    await expect(tab.page.locator(".line")).to_have_text(title)
+    await expect(tab.page.locator(".sdk")).to_contain_text(sdk)
+    await expect(tab.page.locator(".sdk")).to_contain_text("my-app@1.0.0")
+    await expect(tab.page.locator(".sdk")).to_contain_text("development")
     if file:
         own = tab.frames().first
         await expect(own).to_be_visible()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SCRIPTS = sorted((HERE / "logic").glob("*.test.mjs"))
+LOGIC = HERE / "logic"
+SCRIPTS = sorted(LOGIC.glob("*.test.mjs"))
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's scripts where Node takes them for the ES modules that they are."""
     folder = tmp_path_factory.mktemp("logic")
     shutil.copytree(HERE.parents[1] / "static", folder / "static")
+    shutil.copy(LOGIC / "english.mjs", folder)
     (folder / "package.json").write_text(json.dumps({"type": "module"}))
     return folder
 

@@ -36,7 +36,7 @@ PATIENCE = 5.0
 """Seconds in which a problem must stand on the page; what it really takes is printed."""
 
 _APPEARS = """(code) => new Promise((done) => {
-  const look = () => document.querySelector(`#problems [data-code="${code}"][data-resolved="false"]`)
+  const look = () => document.querySelector(`.problems-list [data-code="${code}"][data-resolved="false"]`)
     && (observer.disconnect(), done(performance.timeOrigin + performance.now()));
   const observer = new MutationObserver(look);
   observer.observe(document.body, { subtree: true, childList: true, attributes: true });
@@ -229,7 +229,7 @@ async def blocker(scene: Scene) -> None:
 
 async def no_blocker(scene: Scene) -> None:
     await scene.tab.page.unroute("**/api/**")
-    await scene.tab.page.locator("#check-setup").click()
+    await scene.tab.page.locator(".over .check-setup").click()
 
 
 async def traces(scene: Scene) -> None:
@@ -383,7 +383,7 @@ async def make_scene(
             kept.http, kept.folder, kept.other = http, tmp_path, None
             assert (await http.post(f"{server}/projects/{kept.project.id}/reset")).status_code == 200
             await kept.tab.shows("awaiting")
-            await expect(kept.tab.page.locator("#problems > li")).to_have_count(0)
+            await expect(kept.tab.page.locator(".problems-list > li")).to_have_count(0)
             return kept
 
         yield make_or_keep
@@ -434,7 +434,7 @@ async def is_shown(scene: Scene, code: Code, case: Case | None = None) -> None:
     await expect(row).to_have_attribute("data-resolved", "false", timeout=PATIENCE * 1000)
     rule = PROBLEMS[code]
     if rule.severity is Severity.NOTE:
-        notes = scene.tab.page.locator("#problems .notes > details")
+        notes = scene.tab.page.locator(".problems-list .notes > details")
         if not await notes.evaluate("it => it.open"):
             await notes.locator("> summary").click()
     told = await words(scene, code)

@@ -77,11 +77,11 @@ async def test_a_repeated_problem_is_counted_and_told_once(
     problem = tab.problem("unknown_key")
     await signals.wrong_key(http, project, WRONG_KEY)
     await expect(problem).to_be_visible()
-    await tab.page.evaluate("document.getElementById('status').textContent = ''")
+    await tab.page.evaluate("document.querySelector('.spoken').textContent = ''")
     for _ in range(3):
         assert (await signals.wrong_key(http, project, WRONG_KEY)).status_code == 403
     await expect(problem).to_contain_text("4 times")
-    await expect(tab.page.locator("#problems > li")).to_have_count(1)
+    await expect(tab.page.locator(".problems-list > li")).to_have_count(1)
     await expect(tab.spoken).to_have_text("")
 
 
@@ -98,7 +98,7 @@ async def test_the_newest_state_is_drawn_however_slow_its_code_comes(
         await released.wait()
         await route.continue_()
 
-    await tab.page.route("**/problems.js", hold)
+    await tab.page.route("**/elements/problems.js", hold)
     await signals.wrong_key(http, project)
     await asked.wait()
     await signals.error(http, project)
@@ -127,7 +127,7 @@ async def test_what_a_stranger_sends_is_shown_as_text(
     answer = await signals.error(http, project, **event)
     assert answer.status_code == 200
     await tab.shows("first_error_received")
-    await expect(tab.page.locator("#line")).to_contain_text("onerror=alert(1)")
+    await expect(tab.page.locator(".line")).to_contain_text("onerror=alert(1)")
     await expect(tab.page.locator("img, script:not([src])")).to_have_count(0)
     assert await tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -53,7 +53,7 @@ async def test_stages(
     await take(wide.page, reach.__name__)
     await narrow.is_at(await wide.version())
     await take(narrow.page, reach.__name__)
-    await narrow.page.locator("#see-toggle").click()
+    await narrow.page.locator(".see-toggle").click()
     await take(narrow.page, f"{reach.__name__}-open")
 
 
@@ -76,7 +76,7 @@ async def test_index(tmp_path: Path, make_project: MakeProject, stage: Stage) ->
             context = await stage.context(server.url, viewport=size)
             page = await context.new_page()
             await page.goto(server.url)
-            await expect(page.locator("#projects a").nth(2)).to_be_visible()
+            await expect(page.locator(".projects a").nth(2)).to_be_visible()
             await take(page, "index")
 
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Connection, backoff } from "./static/connection.js";
+import { backoff, Connection } from "./static/core/connection.js";
 
 class World {
   sockets = [];
@@ -13,21 +13,34 @@ class World {
   random = 0.5;
 
   constructor() {
-    const world = this;
-    const link = (list) => class {
-      constructor(url) { this.url = url; this.sent = []; this.handlers = {}; list.push(this); }
-      send(text) { this.sent.push(JSON.parse(text)); }
-      addEventListener(name, handler) { this.handlers[name] = handler; }
-      close() { this.closed = true; }
-      say(message) { (this.onmessage ?? this.handlers.message)({ data: JSON.stringify(message) }); }
-    };
+    const link = (list) =>
+      class {
+        constructor(url) {
+          this.url = url;
+          this.sent = [];
+          this.handlers = {};
+          list.push(this);
+        }
+        send(text) {
+          this.sent.push(JSON.parse(text));
+        }
+        addEventListener(name, handler) {
+          this.handlers[name] = handler;
+        }
+        close() {
+          this.closed = true;
+        }
+        say(message) {
+          (this.onmessage ?? this.handlers.message)({ data: JSON.stringify(message) });
+        }
+      };
     this.WebSocket = link(this.sockets);
     this.EventSource = link(this.sources);
-    this.Math = { random: () => world.random };
-    this.Date = { now: () => world.now };
+    this.Math = { random: () => this.random };
+    this.Date = { now: () => this.now };
     this.fetch = async () => {
-      if (!world.status) throw new TypeError("no answer");
-      return { status: world.status };
+      if (!this.status) throw new TypeError("no answer");
+      return { status: this.status };
     };
   }
 
@@ -41,10 +54,15 @@ class World {
     this.timers.delete(id);
   }
 
+  /** The first timer that is due by then. */
+  #next(end) {
+    return [...this.timers].filter(([, { due }]) => due <= end).sort(([, a], [, b]) => a.due - b.due)[0];
+  }
+
   async pass(milliseconds) {
     await settled();
     const end = this.now + milliseconds;
-    for (let next; (next = [...this.timers].filter(([, { due }]) => due <= end).sort(([, a], [, b]) => a.due - b.due)[0]); ) {
+    for (let next = this.#next(end); next; next = this.#next(end)) {
       this.timers.delete(next[0]);
       this.now = next[1].due;
       next[1].call();
@@ -73,7 +91,10 @@ function connect(token = null) {
 const SNAPSHOT = { type: "snapshot", epoch: "a", version: 1 };
 
 test("full jitter under a ceiling that doubles up to 30 s", () => {
-  assert.deepEqual([0, 1, 2, 3, 4, 5, 99].map((attempt) => backoff(attempt, 1)), [1e3, 2e3, 4e3, 8e3, 16e3, 30e3, 30e3]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 5, 99].map((attempt) => backoff(attempt, 1)),
+    [1e3, 2e3, 4e3, 8e3, 16e3, 30e3, 30e3],
+  );
   assert.equal(backoff(5, 0), 0);
 });
 
@@ -90,7 +111,10 @@ test("only the first snapshot of each link is fresh", async () => {
   world.socket.onclose({ code: 1006 });
   await world.pass(1_000);
   world.socket.say(SNAPSHOT);
-  assert.deepEqual(messages.map(([, fresh]) => fresh), [true, false, true]);
+  assert.deepEqual(
+    messages.map(([, fresh]) => fresh),
+    [true, false, true],
+  );
 });
 
 test("live only after the first snapshot, and again after each loss", async () => {
@@ -120,7 +144,12 @@ test("a goodbye says when to come back", async () => {
 });
 
 test("a refusal for good is not asked again", async () => {
-  for (const [code, reason] of [[4401, "unauthorized"], [4403, "forbidden"], [4404, "missing"], [1008, "refused"]]) {
+  for (const [code, reason] of [
+    [4401, "unauthorized"],
+    [4403, "forbidden"],
+    [4404, "missing"],
+    [1008, "refused"],
+  ]) {
     const { world, last } = connect();
     world.socket.onclose({ code });
     assert.deepEqual(last(), { state: "stopped", reason });

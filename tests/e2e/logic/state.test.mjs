@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as s from "./static/state.js";
+import * as s from "./static/core/state.js";
 
 const OPENED = Date.parse("2026-11-22T13:00:00Z");
 const at = (seconds) => new Date(OPENED + seconds * 1_000).toISOString();
@@ -21,7 +21,7 @@ test("another epoch replaces the state, whatever its version", () => {
   const reached = told(start(), snapshot({ version: 9, stage: "first_error_received" }));
   const reset = told(reached, snapshot({ epoch: "b", version: 1 }), false, OPENED + 5_000);
   assert.equal(s.stageOf(reset), "awaiting");
-  assert.deepEqual(reset.since, { at: OPENED + 5_000, what: "the new start" });
+  assert.deepEqual(reset.since, { at: OPENED + 5_000, what: "reset" });
 });
 
 test("the first snapshot after a reconnect replaces the state, even by an older version", () => {
@@ -32,7 +32,9 @@ test("the first snapshot after a reconnect replaces the state, even by an older 
 });
 
 test("any order of delivery ends in the same state", () => {
-  const messages = [1, 2, 3, 4].map((version) => snapshot({ version, stage: version < 3 ? "connected" : "first_error_received" }));
+  const messages = [1, 2, 3, 4].map((version) =>
+    snapshot({ version, stage: version < 3 ? "connected" : "first_error_received" }),
+  );
   for (const order of permutations(messages)) {
     const end = order.reduce((state, message) => told(state, message), start());
     assert.equal(end.snapshot.version, 4);
@@ -70,13 +72,19 @@ test("the link's words", () => {
 });
 
 test("liveness turns quiet by the clock alone, after two and a half intervals", () => {
-  const beating = told(start(), snapshot({ version: 2, liveness: { state: "live", last_seen_at: at(0), interval: 30 } }));
+  const beating = told(
+    start(),
+    snapshot({ version: 2, liveness: { state: "live", last_seen_at: at(0), interval: 30 } }),
+  );
   assert.equal(s.liveness(beating, OPENED + 75_000), "live");
   assert.equal(s.liveness(beating, OPENED + 75_001), "quiet");
 });
 
 test("without an interval there is no quiet, without a signal there is nothing", () => {
-  const seen = told(start(), snapshot({ version: 2, liveness: { state: "seen", last_seen_at: at(0), interval: null } }));
+  const seen = told(
+    start(),
+    snapshot({ version: 2, liveness: { state: "seen", last_seen_at: at(0), interval: null } }),
+  );
   assert.equal(s.liveness(seen, OPENED + 1e9), "seen");
   assert.equal(s.liveness(start(), OPENED), "never");
   assert.equal(s.liveness(s.initialState(OPENED), OPENED), "never");
@@ -111,22 +119,53 @@ test("open problems come first, in the server's order", () => {
 });
 
 test("what this browser sees itself stands before what may be a consequence of it", () => {
-  const problems = [problem("a", "error"), problem("silence", "warning"), problem("n", "note"), problem("z", "error", true)];
+  const problems = [
+    problem("a", "error"),
+    problem("silence", "warning"),
+    problem("n", "note"),
+    problem("z", "error", true),
+  ];
   const own = (resolved) => [problem("browser_blocked", "warning", resolved)];
-  assert.deepEqual(codes(s.problemsOf({ snapshot: { problems }, own: own(false) })), ["a", "browser_blocked", "silence", "n", "z"]);
-  assert.deepEqual(codes(s.problemsOf({ snapshot: { problems }, own: own(true) })), ["a", "silence", "n", "z", "browser_blocked"]);
+  assert.deepEqual(codes(s.problemsOf({ snapshot: { problems }, own: own(false) })), [
+    "a",
+    "browser_blocked",
+    "silence",
+    "n",
+    "z",
+  ]);
+  assert.deepEqual(codes(s.problemsOf({ snapshot: { problems }, own: own(true) })), [
+    "a",
+    "silence",
+    "n",
+    "z",
+    "browser_blocked",
+  ]);
   assert.deepEqual(codes(s.problemsOf({ snapshot: null, own: own(false) })), ["browser_blocked"]);
 });
 
 test("notes are kept apart, resolved or not", () => {
-  const groups = s.grouped([problem("a", "error"), problem("b", "warning", true), problem("n", "note"), problem("m", "note", true)]);
+  const groups = s.grouped([
+    problem("a", "error"),
+    problem("b", "warning", true),
+    problem("n", "note"),
+    problem("m", "note", true),
+  ]);
   assert.deepEqual(Object.values(groups).map(codes), [["a"], ["n", "m"], ["b"]]);
 });
 
 test("features: what is there first, else the server's order", () => {
-  const features = [["a", "off"], ["b", "received"], ["c", "configured"], ["d", "off"], ["e", "received"]];
+  const features = [
+    ["a", "off"],
+    ["b", "received"],
+    ["c", "configured"],
+    ["d", "off"],
+    ["e", "received"],
+  ];
   const sorted = s.sortedFeatures({ features: features.map(([name, state]) => ({ name, state })) });
-  assert.deepEqual(sorted.map(({ name }) => name), ["b", "e", "c", "a", "d"]);
+  assert.deepEqual(
+    sorted.map(({ name }) => name),
+    ["b", "e", "c", "a", "d"],
+  );
 });
 
 test("notes and the end of a silence are no news", () => {
@@ -140,7 +179,10 @@ test("notes and the end of a silence are no news", () => {
 
 test("frames of one's own code come first, in the given order", () => {
   const frames = [{ function: "lib" }, { function: "a", in_app: true }, { function: "b", in_app: true }];
-  assert.deepEqual(s.sortedFrames({ frames }).map((frame) => frame.function), ["a", "b", "lib"]);
+  assert.deepEqual(
+    s.sortedFrames({ frames }).map((frame) => frame.function),
+    ["a", "b", "lib"],
+  );
 });
 
 test("news: a stage once, a problem when raised, resolved or raised again, and never a heartbeat", () => {
@@ -153,9 +195,18 @@ test("news: a stage once, a problem when raised, resolved or raised again, and n
     told(start(), snapshot({ version: 5, stage: "connected", problems: problem(false, 3) })),
   ];
   const told_ = states.slice(1).map((state, i) => s.news(states[i], state));
-  assert.deepEqual(told_.map(({ stage }) => stage), ["connected", null, null, null]);
-  assert.deepEqual(told_.map(({ raised }) => raised.length), [1, 0, 0, 1]);
-  assert.deepEqual(told_.map(({ resolved }) => resolved.length), [0, 0, 1, 0]);
+  assert.deepEqual(
+    told_.map(({ stage }) => stage),
+    ["connected", null, null, null],
+  );
+  assert.deepEqual(
+    told_.map(({ raised }) => raised.length),
+    [1, 0, 0, 1],
+  );
+  assert.deepEqual(
+    told_.map(({ resolved }) => resolved.length),
+    [0, 0, 1, 0],
+  );
 });
 
 function permutations(items) {

@@ -2,12 +2,25 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as v from "./static/verdict.js";
+import { english, messages } from "./english.mjs";
+import { causeOf, isBlocked, ROWS, Verdict } from "./static/core/verdict.js";
 
-const well = { passed: false, offline: false, csp: false, mixed: false, away: false, ownAnswers: true, hostAnswers: true, opaqueAnswers: false };
+const v = new Verdict(english);
+const { causes } = messages.check;
+
+const well = {
+  passed: false,
+  offline: false,
+  csp: false,
+  mixed: false,
+  away: false,
+  ownAnswers: true,
+  hostAnswers: true,
+  opaqueAnswers: false,
+};
 
 test("why a browser gets no answer, the most certain cause first", () => {
-  const cause = (facts) => v.causeOf({ ...well, ...facts });
+  const cause = (facts) => causeOf({ ...well, ...facts });
   assert.equal(cause({ passed: true }), null);
   assert.equal(cause({}), "blocker");
   assert.equal(cause({ away: true }), "blocker");
@@ -20,15 +33,22 @@ test("why a browser gets no answer, the most certain cause first", () => {
 });
 
 test("every cause has words, and only some are this browser's doing", () => {
-  assert.deepEqual(Object.keys(v.CAUSES).filter(v.isBlocked), ["csp", "mixed", "cors", "unreachable", "blocker"]);
-  for (const [name, sentence] of Object.values(v.CAUSES)) assert.ok(name && /[.?]$/.test(sentence));
-  assert.equal(v.isBlocked(null), false);
+  assert.deepEqual(Object.keys(causes).filter(isBlocked), ["csp", "mixed", "cors", "unreachable", "blocker"]);
+  for (const { name, fix } of Object.values(causes)) assert.ok(name && /[.?]$/.test(fix));
+  assert.equal(isBlocked(null), false);
 });
 
 test("the problem of a blocked browser has all that the server's have", () => {
-  const words = { code: "browser_blocked", severity: "warning", summary: "S.", hint: "H.", fix: null, docs: "problems#browser_blocked" };
+  const words = {
+    code: "browser_blocked",
+    severity: "warning",
+    summary: "S.",
+    hint: "H.",
+    fix: null,
+    docs: "problems#browser_blocked",
+  };
   const problem = v.blockedProblem(words, "csp", "http://h:1/api/1/envelope/", 0);
-  assert.deepEqual(problem.checks, [v.CAUSES.csp[1]]);
+  assert.deepEqual(problem.checks, [causes.csp.fix]);
   assert.deepEqual(v.blockedProblem(words, "blocker", "http://h:1/", 0).checks, []);
   assert.equal(problem.evidence.address, "h:1/api/1/envelope/");
   assert.deepEqual([problem.count, problem.resolved, problem.first_at], [1, false, "1970-01-01T00:00:00.000Z"]);
@@ -39,7 +59,7 @@ test("the path", () => {
   assert.equal(v.path({ status: 403, ms: 3 }).ok, true); // the key's business
   for (const status of [301, 404, 405, 500, 502]) assert.equal(v.path({ status, ms: 3 }).ok, false, String(status));
   assert.match(v.path({ failed: true, timedOut: true }, null).text, /8 s/);
-  assert.equal(v.path({ failed: true }, "csp").fix, v.CAUSES.csp[1]);
+  assert.equal(v.path({ failed: true }, "csp").fix, causes.csp.fix);
 });
 
 test("the key", () => {
@@ -52,11 +72,12 @@ test("bodies", () => {
   assert.equal(v.body({ status: 200, json: { received: 2 }, ms: 1 }, 2).ok, true);
   assert.equal(v.body({ status: 200, json: { received: 1 }, ms: 1 }, 2).ok, false);
   assert.match(v.body({ status: 413 }, 2).fix, /client_max_body_size/);
-  assert.equal(v.body({ failed: true }, 2, "blocker").fix, v.CAUSES.blocker[1]);
+  assert.equal(v.body({ failed: true }, 2, "blocker").fix, causes.blocker.fix);
 });
 
 test("the clock, by the middle of the request", () => {
-  const clock = (skew) => v.clock({ json: { now: "2026-11-22T13:00:00Z" }, sentAt: Date.parse("2026-11-22T13:00:00Z") + skew - 50, ms: 100 });
+  const clock = (skew) =>
+    v.clock({ json: { now: "2026-11-22T13:00:00Z" }, sentAt: Date.parse("2026-11-22T13:00:00Z") + skew - 50, ms: 100 });
   assert.equal(clock(0).text, "agrees");
   assert.equal(clock(12_000).text, "is 12 s apart");
   assert.equal(clock(90_000).text, "this computer is 1 min 30 s ahead");
@@ -74,5 +95,10 @@ test("CORS, the round trip, the link and the end", () => {
   assert.equal(v.link("live").ok, true);
   assert.equal(v.link("offline", "Offline").text, "offline");
   assert.equal(v.summary([{ ok: true }, { ok: null }]), "All is well between this browser and the server.");
-  assert.equal(v.summary([{ ok: false }, { ok: false }]), "2 things to mend.");
+  assert.equal(v.summary([{ ok: false }, { ok: false }]), "2 things to fix.");
+});
+
+test("every row has a name, and every name its row", () => {
+  const named = Object.keys(messages.check).filter((key) => messages.check[key].name);
+  assert.deepEqual([...ROWS].sort(), named.sort());
 });

@@ -2,24 +2,49 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { initialState, reduce } from "./static/state.js";
-import * as w from "./static/words.js";
+import { english } from "./english.mjs";
+import { initialState, reduce } from "./static/core/state.js";
+
+const w = english;
 
 const OPENED = Date.parse("2026-11-22T13:00:00Z");
 const at = (seconds) => new Date(OPENED + seconds * 1_000).toISOString();
-const state = (fields) => reduce(initialState(OPENED), { message: { type: "snapshot", epoch: "a", version: 1, ...fields }, fresh: true, at: OPENED });
+const state = (fields) =>
+  reduce(initialState(OPENED), {
+    message: { type: "snapshot", epoch: "a", version: 1, ...fields },
+    fresh: true,
+    at: OPENED,
+  });
 
 test("relative times", () => {
   const cases = [
-    [-5, "just now"], [0, "just now"], [1.4, "just now"], [12.9, "12 s ago"], [59, "59 s ago"], [60, "1 min ago"],
-    [3_599, "59 min ago"], [3_600, "1 h ago"], [86_399, "23 h ago"], [86_400, "yesterday"], [172_799, "yesterday"],
+    [-5, "just now"],
+    [0, "just now"],
+    [1.4, "just now"],
+    [12.9, "12 s ago"],
+    [59, "59 s ago"],
+    [60, "1 min ago"],
+    [3_599, "59 min ago"],
+    [3_600, "1 h ago"],
+    [86_399, "23 h ago"],
+    [86_400, "yesterday"],
+    [172_799, "yesterday"],
     [172_800, "2 days ago"],
   ];
   for (const [age, words] of cases) assert.equal(w.ago(OPENED, OPENED + age * 1_000), words, String(age));
 });
 
 test("durations", () => {
-  const cases = [[-1, "0.0 s"], [3.24, "3.2 s"], [48.7, "48 s"], [125, "2 min 5 s"], [120, "2 min"], [11_400, "3 h 10 min"], [86_400, "1 day"], [200_000, "2 days"]];
+  const cases = [
+    [-1, "0.0 s"],
+    [3.24, "3.2 s"],
+    [48.7, "48 s"],
+    [125, "2 min 5 s"],
+    [120, "2 min"],
+    [11_400, "3 h 10 min"],
+    [86_400, "1 day"],
+    [200_000, "2 days"],
+  ];
   for (const [seconds, words] of cases) assert.equal(w.duration(seconds * 1_000), words);
 });
 
@@ -34,7 +59,11 @@ test("a stage says since when, and how long it took", () => {
 });
 
 test("an error as the very first signal says so", () => {
-  const top = state({ stage: "first_error_received", connected_at: at(1), first_error: { title: "E", received_at: at(1) } });
+  const top = state({
+    stage: "first_error_received",
+    connected_at: at(1),
+    first_error: { title: "E", received_at: at(1) },
+  });
   assert.match(w.when("first_error_received", top, OPENED + 1_000), /with the very first signal$/);
 });
 
@@ -55,7 +84,10 @@ test("the line below the headline", () => {
   });
   const words = "sentry.python.flask 2.75.0 · production · shop@1.4.0 · 12 s ago. Now send a first error.";
   assert.equal(w.line(connected, OPENED + 12_000, "below"), words);
-  assert.equal(w.line(state({ stage: "first_error_received", first_error: {} }), OPENED), "An error without a title");
+  assert.equal(
+    w.line(state({ stage: "first_error_received", first_error: {} }), OPENED, "left"),
+    "An error without a title",
+  );
 });
 
 test("a silence is called quiet", () => {
@@ -65,19 +97,22 @@ test("a silence is called quiet", () => {
 });
 
 test("the link indicator is always true", () => {
-  const link = (link, delayed = false) => w.linkWords({ link, delayed }, OPENED).text;
+  const link = (link, delayed = false) => w.link({ link, delayed }, OPENED).text;
   assert.equal(link({ state: "live" }), "Live");
   assert.equal(link({ state: "live" }, true), "Updates are delayed");
   assert.equal(link({ state: "connecting" }), "Connecting");
   assert.equal(link({ state: "waiting", retryAt: OPENED + 2_100 }), "Reconnecting in 3 s");
   assert.equal(link({ state: "waiting", retryAt: OPENED + 2_100, offline: true }), "Offline");
   assert.equal(link({ state: "stopped" }), "Not connected");
-  assert.match(w.linkWords({ link: { state: "stopped", reason: "unauthorized" } }, OPENED).reason, /expired|link/);
+  assert.match(w.link({ link: { state: "stopped", reason: "unauthorized" } }, OPENED).reason, /expired|link/);
 });
 
 test("the live region speaks stages and problems", () => {
   const top = state({ stage: "first_error_received", first_error: { title: "ZeroDivisionError: division by zero" } });
-  const said = w.announcement({ stage: "first_error_received", raised: [{ summary: "A." }], resolved: [{ summary: "B." }] }, top);
+  const said = w.announcement(
+    { stage: "first_error_received", raised: [{ summary: "A." }], resolved: [{ summary: "B." }] },
+    top,
+  );
   assert.equal(said, "First error received. ZeroDivisionError: division by zero. Problem: A. Resolved: B.");
   assert.equal(w.announcement({ stage: null, raised: [], resolved: [] }, top), "");
 });

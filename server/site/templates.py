@@ -1,0 +1,81 @@
+"""The pages' HTML, put together once at the start: elements, and the words of each language.
+
+`{{> status}}` stands for the markup of an element, `static/elements/status.html`; `{{link.now}}` for a sentence of
+`static/messages/{language}.json`. To add a language is to add its file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+DEFAULT = "en"
+"""What is spoken where nothing fits."""
+
+_ELEMENT = re.compile(r"\{\{> (\w+)\}\}")
+_WORDS = re.compile(r"\{\{([\w.]+)\}\}")
+_WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)", re.IGNORECASE)
+_MAX_WISHES = 20
+"""Languages of one header that are looked at: a browser names a handful."""
+
+
+def pages(folder: Path, name: str) -> dict[str, str]:
+    """One page in every language that there is a file for.
+
+    Args:
+        folder: `static/`.
+        name: the page's file in it.
+
+    Raises:
+        KeyError: a language lacks a sentence of the page.
+        OSError: a file is missing.
+    """
+    markup = _with_elements((folder / name).read_text(encoding="utf-8"), folder / "elements")
+    return {language: _with_words(markup, {"language": language, **said}) for language, said in _messages(folder)}
+
+
+def chosen(accepted: str, languages: Collection[str]) -> str:
+    """The language that a browser likes best, by its Accept-Language (RFC 9110, 12.5.4; looked up as RFC 4647, 3.4)."""
+    wishes = [_wish(part) for part in accepted.split(",")[:_MAX_WISHES]]
+    for weight, tag in sorted(wishes, key=lambda wish: -wish[0]):
+        while tag and weight > 0:
+            if tag in languages:
+                return tag
+            tag = tag.rpartition("-")[0]
+    return DEFAULT
+
+
+def _wish(part: str) -> tuple[float, str]:
+    """Weight and tag of `de-AT;q=0.8`. Without a weight it is wanted most; a malformed weight is none."""
+    tag, _, weight = part.partition(";")
+    found = _WEIGHT.fullmatch(weight.strip() or "q=1")
+    return float(found[1]) if found else 0.0, tag.strip().lower()
+
+
+def _messages(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    files = sorted((folder / "messages").glob("*.json"))
+    return [(file.stem, json.loads(file.read_bytes())) for file in files]
+
+
+def _with_elements(markup: str, folder: Path) -> str:
+    """Elements may hold others; one that holds itself would not end, and is caught when the server starts."""
+    return _ELEMENT.sub(
+        lambda found: _with_elements((folder / f"{found[1]}.html").read_text(encoding="utf-8").rstrip(), folder), markup
+    )
+
+
+def _with_words(markup: str, said: Mapping[str, Any]) -> str:
+    return _WORDS.sub(lambda found: escape(_sentence(said, found[1])), markup)
+
+
+def _sentence(said: Mapping[str, Any], path: str) -> str:
+    found: Any = said
+    for name in path.split("."):
+        found = found[name]
+    if not isinstance(found, str):
+        raise KeyError(path)
+    return found

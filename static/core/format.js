@@ -1,0 +1,101 @@
+/** Sentences with gaps, times and numbers, in the words of one language. Pure: times are arguments, in ms. */
+
+/** @import { Messages, Template } from "./types.js" */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Milliseconds of an ISO time, or null. @param {unknown} iso */
+export function time(iso) {
+  const value = typeof iso === "string" ? Date.parse(iso) : Number.NaN;
+  return Number.isNaN(value) ? null : value;
+}
+
+/** `check_in` as `Check in`, for what has no words of its own. @param {string} name */
+export function plainName(name) {
+  const words = name.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** @param {unknown[]} parts */
+export const joined = (...parts) => parts.filter(Boolean).join(" · ");
+
+/**
+ * Characters that change how others are read (controls, directions, invisible ones) as their numbers.
+ *
+ * @param {string} text that anybody may have sent
+ */
+export function visible(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    found === "\n" ? found : `\\u{${found.codePointAt(0)?.toString(16)}}`,
+  );
+}
+
+export class Format {
+  #time;
+  #plural;
+
+  /**
+   * @param {Messages} messages
+   * @param {string} language a BCP 47 tag: which plural forms there are, and how a date is written
+   */
+  constructor(messages, language) {
+    this.#time = messages.time;
+    this.#plural = new Intl.PluralRules(language);
+    this.language = language;
+  }
+
+  /**
+   * A sentence with its gaps filled, once: what fills one may hold braces.
+   *
+   * @param {Template} template
+   * @param {Record<string, string | number>} [gaps] `count` chooses the form
+   */
+  say(template, gaps = {}) {
+    const text = typeof template === "string" ? template : this.#form(template, Number(gaps.count));
+    return text.replace(/\{([^{}]+)\}/g, (gap, name) => String(gaps[name] ?? gap));
+  }
+
+  /** @param {Exclude<Template, string>} forms @param {number} count */
+  #form(forms, count) {
+    return forms[this.#plural.select(count)] ?? forms.other ?? "";
+  }
+
+  /** `12 s ago`. A time ahead of us is a clock that differs, not the future. @param {number} then @param {number} now */
+  ago(then, now) {
+    const age = now - then;
+    if (age < 1_500) return this.#time.now;
+    if (age >= DAY && age < 2 * DAY) return this.#time.yesterday;
+    return this.say(this.#time.ago, { time: this.duration(age, true) });
+  }
+
+  /**
+   * `3.2 s`, `48 s`, `2 min 5 s`, `3 h 10 min`, `2 days`.
+   *
+   * @param {number} span
+   * @param {boolean} [coarse] keeps the first part, whole
+   */
+  duration(span, coarse = false) {
+    const { seconds, minutes, hours, days } = this.#time;
+    if (span < MINUTE) return this.#counted(seconds, shortSeconds(span, coarse));
+    if (span >= DAY) return this.#counted(days, Math.floor(span / DAY));
+    const [large, small, ...names] = span < HOUR ? [MINUTE, 1_000, minutes, seconds] : [HOUR, MINUTE, hours, minutes];
+    const rest = Math.floor((span % large) / small);
+    const head = this.#counted(names[0], Math.floor(span / large));
+    return rest && !coarse ? `${head} ${this.#counted(names[1], rest)}` : head;
+  }
+
+  /** @param {Template} template @param {number | string} count */
+  #counted = (template, count) => this.say(template, { count });
+
+  /** The date and the second, for a hover. @param {number} then */
+  exact(then) {
+    return new Date(then).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  }
+}
+
+/** Below ten seconds a tenth matters. @param {number} span @param {boolean} coarse */
+function shortSeconds(span, coarse) {
+  return coarse || span >= 10_000 ? Math.floor(span / 1_000) : (Math.max(0, span) / 1_000).toFixed(1);
+}

@@ -1,0 +1,14 @@
+/** The words of one language: one file. */
+
+import { Words } from "./words.js";
+
+/**
+ * @param {URL} folder ends with a slash
+ * @param {string} language that of the document; the server chose it among the files that it has
+ * @param {(url: URL) => Promise<Response>} fetch
+ */
+export async function loadWords(folder, language, fetch) {
+  const answer = await fetch(new URL(`${language}.json`, folder));
+  if (!answer.ok) throw new Error(`${answer.status} for the words of ${language}`);
+  return new Words(await answer.json(), language);
+}

@@ -1,0 +1,78 @@
+/**
+ * What is said of a problem: in the words of the page's language where it has them, else as the server says it.
+ *
+ * What a stranger sent stands in the evidence alone. A fix is made of a template of ours and of what the project's
+ * own DSN holds, and of nothing else: somebody is about to paste it into a terminal.
+ */
+
+import { plainName, visible } from "./format.js";
+import { plain } from "./words.js";
+
+/** @import { Problem } from "./types.js" */
+/** @import { Words } from "./words.js" */
+
+/** Evidence that the server measured or chose itself; a sentence may hold it. Everything else may be anybody's text. */
+const OURS = ["waited", "interval", "last signal", "skew", "reason", "what", "sdk", "limit", "size"];
+
+/**
+ * The problem with the words of the page's language.
+ *
+ * @param {Problem} problem as the server sent it
+ * @param {Words} words
+ * @param {string} [family] of platforms: which fix fits
+ * @returns {Problem}
+ */
+export function worded(problem, words, family = "") {
+  const ours = words.messages.problems?.[problem.code];
+  if (!ours) return problem;
+  const gaps = gapsOf(problem);
+  return {
+    ...problem,
+    summary: words.say(ours.summary, gaps),
+    hint: words.say(ours.hint, gaps),
+    fix: ours.fixes ? fixOf(ours.fixes, family) : problem.fix,
+  };
+}
+
+/** @param {Problem} problem @returns {Record<string, string | number>} */
+function gapsOf({ evidence, count }) {
+  const known = Object.entries(evidence ?? {}).filter(([name]) => OURS.includes(name));
+  return { ...Object.fromEntries(known.map(([name, value]) => [name, visible(plain(value))])), count };
+}
+
+/** @param {Record<string, string>} fixes @param {string} family */
+const fixOf = (fixes, family) => fixes[family] ?? fixes[""] ?? null;
+
+/** What stands in the place of the summary of something that is over. @param {Problem} problem @param {Words} words */
+export function summaryOf({ code, summary, resolved, evidence }, words) {
+  if (code !== "silence" || !resolved) return summary;
+  const { silence_over: over, a_while: while_ } = words.messages.problems_list;
+  return words.say(over, { waited: String(evidence?.waited ?? while_) });
+}
+
+/**
+ * What is evident as `[label, text, name]`; long texts come last.
+ *
+ * @param {Problem} problem @param {Words} words @returns {[string, string, string][]}
+ */
+export function evidenceOf({ evidence }, words) {
+  /** @type {Record<string, string>} */
+  const labels = words.messages.evidence;
+  return Object.entries(evidence ?? {})
+    .map(
+      ([name, value]) =>
+        /** @type {[string, string, string]} */ ([labels[name] ?? plainName(name), visible(plain(value)), name]),
+    )
+    .sort(([, a], [, b]) => Number(isLong(a)) - Number(isLong(b)));
+}
+
+/** Longer than a name or an address. @param {string} text */
+export const isLong = (text) => text.length > 60;
+
+/** What the bar of a narrow screen says of the problems below it. @param {Problem[]} open @param {Words} words */
+export function openWords(open, words) {
+  const { count: counted, nothing_yet: nothing } = words.messages.problems_list;
+  const count = open.filter(({ code }) => code !== "silence").length;
+  if (count) return words.say(counted, { count });
+  return open.length ? nothing : "";
+}

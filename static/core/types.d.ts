@@ -1,0 +1,203 @@
+/** What passes between the rooms. Written for the type checker alone: no page loads this file. */
+
+import type en from "../messages/en.json";
+
+/** All that the pages say in one language. The words of problems may be missing; the server says them, too. */
+export type Messages = Omit<typeof en, "problems"> & { problems?: Record<string, ProblemWords> };
+
+/** A sentence with gaps as `{name}`; or one for each of the language's forms of `{count}`. */
+export type Template = string | Partial<Record<Intl.LDMLPluralRule, string>>;
+
+export interface ProblemWords {
+  /** What happened. `{name}` is filled from what the server itself found out. */
+  summary: Template;
+  hint: Template;
+  /** What to copy, by family of platforms; "" for all others. Holds the project's own values, as `{{dsn}}`. */
+  fixes?: Record<string, string>;
+}
+
+export type Stage = "awaiting" | "connected" | "first_error_received";
+export type Liveness = "never" | "live" | "quiet" | "seen";
+
+export interface Frame {
+  function?: string | null;
+  filename?: string | null;
+  lineno?: number | null;
+  in_app?: boolean | null;
+  context_line?: string | null;
+}
+
+export interface FirstError {
+  title?: string | null;
+  level?: string | null;
+  culprit?: string | null;
+  handled?: boolean | null;
+  received_at?: string | null;
+  url?: string | null;
+  frames?: Frame[] | null;
+}
+
+export interface Signal {
+  first_at?: string | null;
+  last_at?: string | null;
+}
+
+export interface Feature {
+  name: string;
+  state: "received" | "configured" | "off";
+  first_at?: string | null;
+  inferred?: boolean;
+}
+
+export interface Problem {
+  code: string;
+  severity: "error" | "warning" | "note";
+  summary: string;
+  hint: string;
+  checks?: string[] | null;
+  fix?: string | null;
+  docs?: string | null;
+  evidence?: Record<string, unknown> | null;
+  count: number;
+  first_at: string;
+  last_at: string;
+  resolved: boolean;
+}
+
+/** The whole onboarding state of a project, with what was null or absent filled in. */
+export interface Snapshot {
+  type: "snapshot";
+  epoch: string;
+  version: number;
+  now?: string;
+  stage: Stage;
+  connected_at?: string;
+  checked_at?: string;
+  first_error?: FirstError;
+  liveness: { state: Liveness; last_seen_at?: string | null; interval?: number | null };
+  sdk: { name?: string | null; version?: string | null };
+  app: { release?: string | null; environment?: string | null; runtime?: string | null };
+  config: Record<string, unknown>;
+  features: Feature[];
+  signals: Record<string, Signal>;
+  problems: Problem[];
+}
+
+/** What the server sends. Nothing of it is trusted to be there but the type. */
+export interface Message {
+  type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: it comes from outside; `tidy` makes a snapshot of it
+  [field: string]: any;
+}
+
+export type LinkName = "live" | "delayed" | "reconnecting" | "offline" | "stopped";
+export type StopReason = keyof Messages["link"]["reasons"];
+
+export interface Link {
+  state: "idle" | "connecting" | "live" | "waiting" | "stopped";
+  /** Whether this is not the first try. */
+  again?: boolean;
+  offline?: boolean;
+  retryAt?: number;
+  reason?: StopReason;
+}
+
+export interface Project {
+  id: string;
+  name: string;
+  platform?: string | null;
+  dsn?: string | null;
+  created_at?: string | null;
+}
+
+export interface State {
+  project: Project | null;
+  snapshot: Snapshot | null;
+  link: Link;
+  delayed: boolean;
+  /** Server clock minus ours, in ms: relative times survive a wrong clock here. */
+  skew: number;
+  /** Problems that only this browser can see, such as an ad blocker. */
+  own: Problem[];
+  /** What durations are counted from. */
+  since: { at: number; what: "opened" | "reset" };
+}
+
+export type PageEvent =
+  | { message: Message; fresh?: boolean; at: number }
+  | { link: Link }
+  | { project: Project | null }
+  | { own: Problem[] };
+
+export interface News {
+  stage: Stage | null;
+  raised: Problem[];
+  resolved: Problem[];
+}
+
+/** What a DSN stands for, and what fills the gaps of code to copy. */
+export interface Target {
+  dsn: string;
+  key: string;
+  project: string;
+  server: string;
+  ingest: string;
+}
+
+export interface Platform {
+  id: string;
+  name: string;
+  language: string;
+  family?: string;
+  keywords?: string[];
+  match: string[];
+}
+
+/** Code to copy. */
+export interface Snippet {
+  code?: string | string[];
+  language?: string;
+  file?: string;
+  note?: string;
+}
+
+export type StepName = "install" | "configure" | "error";
+
+export interface PlatformFile {
+  steps: Record<StepName, Snippet & { also?: Snippet[] }>;
+  features?: string | Record<string, Snippet>;
+}
+
+/** What a probe saw: an answer, or why there was none. Never both. */
+export interface Facts {
+  failed?: boolean;
+  timedOut?: boolean;
+  status?: number;
+  opaque?: boolean;
+  ms?: number;
+  sentAt?: number;
+  // biome-ignore lint/suspicious/noExplicitAny: it comes from outside
+  json?: any;
+  headers?: Headers;
+}
+
+export interface Circumstances {
+  passed: boolean;
+  offline: boolean;
+  csp: boolean;
+  mixed: boolean;
+  away: boolean;
+  ownAnswers: boolean;
+  hostAnswers: boolean;
+  opaqueAnswers: boolean;
+}
+
+export type Cause = keyof Messages["check"]["causes"];
+
+/** One row of the check: passed, failed or not tried. */
+export interface Result {
+  ok: boolean | null;
+  text: string;
+  time: string;
+  fix?: string;
+}

@@ -1,0 +1,48 @@
+/** A button that copies a text and says so. */
+
+import { el } from "./dom.js";
+
+/** @import { Words } from "../core/words.js" */
+/** @import { Attributes } from "./dom.js" */
+
+/** How long it says that it did. */
+const SAID = 1_600;
+
+/** @param {Words} words @param {() => string} read what to copy, asked for when it is @param {Attributes} attributes */
+export function copyButton(words, read, attributes) {
+  const { copy, copied, by_hand: byHand } = words.messages.copy;
+  const { class: own = "", ...others } = attributes;
+  const button = el("button", { type: "button", class: `quiet copy ${own}`.trim(), ...others, text: copy });
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  button.addEventListener("click", async () => {
+    button.textContent = (await write(read())) ? copied : byHand;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      button.textContent = copy;
+    }, SAID);
+  });
+  return button;
+}
+
+/** @param {string} text */
+async function write(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return writeBySelection(text); // Plain HTTP in a LAN has no clipboard API.
+  }
+}
+
+/** @param {string} text */
+function writeBySelection(text) {
+  const before = document.activeElement;
+  const area = el("textarea", { class: "offscreen", text });
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return done;
+}

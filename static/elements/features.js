@@ -1,0 +1,106 @@
+/** The feature checklist: what arrives, what is set up, and two lines of code for what is not. */
+
+import { STAGES, sortedFeatures, stageOf } from "../core/state.js";
+import { codeBox } from "./code.js";
+import { el, icon, keepFocus, once, part, timeNode } from "./dom.js";
+
+/** @import { Feature, Platform, Snippet, State, Target } from "../core/types.js" */
+/** @import { Words } from "../core/words.js" */
+
+/** @typedef {{ platform: Platform, values: Target | null, snippet: Snippet | null }} Help What turns a feature on. */
+
+export class Features {
+  #root;
+  #list;
+  #words;
+  #help;
+  /** Which one's help is open. @type {string | null} */
+  #shown = null;
+
+  /** @param {HTMLElement} root see `features.html` @param {Words} words @param {(name: string) => Promise<Help>} help */
+  constructor(root, words, help) {
+    this.#root = root;
+    this.#list = part(root, "features-list");
+    this.#words = words;
+    this.#help = help;
+  }
+
+  /** While nothing came, all of them are off: that is no news. @param {State} state */
+  draw(state) {
+    const features = sortedFeatures(state.snapshot);
+    this.#root.hidden = stageOf(state) === STAGES[0] || !features.length;
+    if (this.#root.hidden) return;
+    keepFocus(this.#list, () => once(this.#list, features, () => features.map((feature) => this.#row(feature))));
+    if (features.some(({ name, state }) => name === this.#shown && state !== "off")) this.#hide();
+  }
+
+  /** Also after another platform was chosen. */
+  async redraw() {
+    const name = this.#shown;
+    if (!name) return;
+    const help = await this.#help(name);
+    if (name !== this.#shown) return;
+    const box = part(this.#root, "feature-help");
+    box.replaceChildren(...this.#parts(name, help));
+    box.hidden = false;
+  }
+
+  /** @param {Feature} feature */
+  #row(feature) {
+    const { name, state, first_at: first } = feature;
+    const row = el("li", { "data-feature": name, "data-state": state });
+    if (state === "off") row.append(this.#chip(name));
+    else row.append(icon(state === "received" ? "check" : "ring"), this.#name(name), this.#when(feature, first));
+    return row;
+  }
+
+  /** @param {Feature} feature @param {string | null | undefined} first */
+  #when(feature, first) {
+    const known = feature.state === "received" ? timeNode(this.#words, first) : null;
+    return known ?? el("span", { class: "meta", text: this.#words.feature(feature) });
+  }
+
+  /** @param {string} name */
+  #name = (name) => this.#words.nameOf(name, "features");
+
+  /** @param {string} name */
+  #chip(name) {
+    const about = el("span", { class: "offscreen", text: ` ${this.#words.messages.features.how}` });
+    const button = el("button", { type: "button", "aria-expanded": name === this.#shown }, this.#name(name), about);
+    button.addEventListener("click", () => (name === this.#shown ? this.#hide() : this.#show(name)));
+    return button;
+  }
+
+  #hide() {
+    this.#shown = null;
+    part(this.#root, "feature-help").hidden = true;
+    this.#mark();
+  }
+
+  /** @param {string} name */
+  async #show(name) {
+    this.#shown = name;
+    this.#mark();
+    await this.redraw();
+    part(this.#root, "feature-help").scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {string} name @param {Help} help */
+  #parts(name, { platform, values, snippet }) {
+    const { of, missing, copy } = this.#words.messages.features;
+    const { code, note } = snippet ?? {};
+    const gaps = { feature: snippet ? this.#name(name) : name, platform: platform.name };
+    const label = { class: "copy-feature", "aria-label": this.#words.say(copy, { feature: name }) };
+    return [
+      el("p", { class: "meta", text: this.#words.say(snippet ? of : missing, gaps) }),
+      ...(note ? [el("p", { class: "note", text: note })] : []),
+      ...(snippet && code ? [codeBox(this.#words, snippet, values, label)] : []),
+    ];
+  }
+
+  #mark() {
+    for (const row of /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#list.children)) {
+      row.querySelector("button")?.setAttribute("aria-expanded", String(row.dataset.feature === this.#shown));
+    }
+  }
+}

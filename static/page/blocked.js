@@ -1,0 +1,50 @@
+/** The one problem that only this browser can see: that it is kept from the address that SDKs send to. */
+
+import { circumstances, endpoint, health } from "./probe.js";
+
+/** @import { Cause, Problem, Target } from "../core/types.js" */
+/** @import { Words } from "../core/words.js" */
+
+/** @typedef {{ cause: Cause | null, address: string }} Found What keeps this browser from an address; the cause is null where nothing does. */
+
+/** Lost with the network, which is what the link says. */
+const loadVerdict = () => import("../core/verdict.js").catch(() => null);
+
+/** Looks without a word. @param {Target} target @param {URL} root of the server @returns {Promise<Found>} */
+export async function lookQuietly(target, root) {
+  for (const [name, attempt] of /** @type {const} */ ([
+    ["heartbeat", health],
+    ["envelope", endpoint],
+  ])) {
+    if (!(await attempt(target)).failed) continue;
+    const verdict = await loadVerdict();
+    const cause = verdict?.causeOf(await circumstances(target, root, () => attempt(target)));
+    if (cause) return { cause, address: `${target.ingest}/${name}/` };
+  }
+  return { cause: null, address: target.ingest };
+}
+
+/**
+ * The problems of this browser after something was found, or nothing.
+ *
+ * @param {Problem[]} before
+ * @param {Found} found
+ * @param {Words} words
+ * @param {URL} said where the server says `browser_blocked`
+ * @param {number} at the server's time, in ms
+ */
+export async function problemsAfter(before, { cause, address }, words, said, at) {
+  const [known] = before;
+  const verdict = await loadVerdict();
+  if (!verdict) return before;
+  if (verdict.isBlocked(cause)) {
+    const answer = await fetch(said).catch(() => null);
+    if (!answer?.ok) return before;
+    const problem = new verdict.Verdict(words).blockedProblem(await answer.json(), cause, address, at);
+    const isStill = known && !known.resolved;
+    return [isStill ? { ...problem, first_at: known.first_at, count: known.count + 1 } : problem];
+  }
+  // A server that is away says nothing about this browser.
+  if (!known || known.resolved || cause !== null) return before;
+  return [{ ...known, resolved: true, last_at: new Date(at).toISOString() }];
+}

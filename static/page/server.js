@@ -1,0 +1,52 @@
+/** What the page asks of the server, for one project. */
+
+/** @import { Project } from "../core/types.js" */
+
+export class Server {
+  /** Only where a cookie could not be had. @type {string | null} */
+  token = null;
+  #id;
+
+  /** @param {URL} root of the server @param {string} id the project's */
+  constructor(root, id) {
+    this.root = root;
+    this.#id = id;
+  }
+
+  /** Where snapshots come from. */
+  get live() {
+    return new URL(`live/${this.#id}`, this.root);
+  }
+
+  /** Null where it is not ours to see, or nobody answers. @returns {Promise<Project | null>} */
+  async project() {
+    const answer = await this.#call(`projects/${this.#id}`).catch(() => null);
+    return answer?.ok ? answer.json() : null;
+  }
+
+  /** So that words and code fit for everybody who looks at this project. It works without, too. @param {string} platform */
+  async rememberPlatform(platform) {
+    await this.#call(`projects/${this.#id}`, "PATCH", { body: JSON.stringify({ platform }) }).catch(() => null);
+  }
+
+  reset() {
+    return this.#call(`projects/${this.#id}/reset`, "POST");
+  }
+
+  /** @param {string} token for which a cookie is wanted */
+  trade(token) {
+    return this.#call(`live/${this.#id}/cookie`, "POST", { token });
+  }
+
+  /**
+   * @param {string} path @param {string} [method]
+   * @param {{ token?: string | null, body?: string }} [options]
+   */
+  #call(path, method = "GET", { token = this.token, body } = {}) {
+    /** @type {Record<string, string>} */
+    const headers = {};
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (body) headers["Content-Type"] = "application/json";
+    return fetch(new URL(path, this.root), { method, headers, body });
+  }
+}

