@@ -36,6 +36,7 @@ from ..core.snapshot import health, iso
 from ..core.state.update import update_of, update_of_problem, update_of_refusal
 from ..core.wire.address import Address
 from ..core.wire.body import Body, inflate_store_body
+from ..core.wire.budget import Budget
 from ..core.wire.dsn import (
     MAX_TEXT,
     Credentials,
@@ -115,7 +116,7 @@ class Intake:
 
     async def _record(self, observation: Observation) -> bytes:
         update = update_of(observation, self._writer.now())
-        if Signal.HEARTBEAT not in observation.signals and not self._writer.is_news(self._project_id, update):
+        if not observation.is_beat and not self._writer.is_news(self._project_id, update):
             self._check_rate()
         await self._writer.write(self._project_id, update)
         return _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
@@ -206,7 +207,8 @@ class Intake:
         credentials = self._credentials()
         if credentials:
             await self._authorize(credentials)
-        envelope = parse_envelope(await self._body())
+        budget = Budget()
+        envelope = parse_envelope(await self._body(), budget)
         dsn = _dsn_of(envelope)
         if dsn:
             credentials = one_of(credentials, Credentials(dsn.key))
@@ -217,7 +219,7 @@ class Intake:
                 "Send it to the project of its DSN.",
                 evidence={"dsn": str(dsn.project_id), "url": str(self._project_id)},
             )
-        return await self._record(observe_envelope(envelope, uuid4().hex, self._client(credentials)))
+        return await self._record(observe_envelope(envelope, uuid4().hex, self._client(credentials), budget))
 
     async def _otlp(self, signal: Signal) -> bytes:
         credentials = await self._authorize(self._credentials())

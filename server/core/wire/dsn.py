@@ -77,6 +77,9 @@ class Credentials:
     key: str
     client: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Credentials({mask(self.key)}, client={self.client!r})"
+
 
 @lru_cache(maxsize=4096)
 def parse_auth_header(value: str) -> Credentials | None:

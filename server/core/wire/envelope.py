@@ -8,6 +8,9 @@ Grammar, as Sentry's Relay decides it:
 4. With an integer `length`, the payload is exactly so many bytes, then `\\n` or the end of the body.
    Without it (or null), it reaches up to the next `\\n` or the end of the body.
 5. Unknown item types and header fields pass. Whatever else is off refuses the whole envelope.
+
+Each byte is looked at once, whatever is in it; what is not (a header over several lines) is paid from the `Budget`.
+The header can be read alone, since a tunnel has its key only there: nothing more is looked at for a wrong one.
 """
 
 from __future__ import annotations
@@ -18,13 +21,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Raw, Struct
 
 from ..model.errors import MalformedEnvelope, TooLarge
+from .budget import Budget
 
 MAX_HEADER_BYTES = 64 * 1024
 """A header holds a DSN and a trace context, well under 4 KiB; more is an attack or a payload in the wrong place."""
 MAX_ITEMS = 1000
 """SDKs send under 20 items; the bound keeps a body of empty items from costing seconds."""
+MAX_SPACE = 4096
+"""White space in a row that is passed over."""
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_CLIENT_REPORT_BYTES = 100 * 1024
 MAX_SESSIONS = 100
@@ -38,8 +45,19 @@ MAX_BYTES = {
 """How large one item may be, where it is less than the whole envelope."""
 
 _SPACE = b" \t\r\n"
+_FIRST_WINDOW = 256
+"""Bytes of a header over several lines that are tried first; twice as many each time that they are too few."""
+_NULL = Raw(b"null")
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 _EVENT_TYPES = frozenset({"event", "transaction"})
+
+
+class _ItemHeader(Struct):
+    """The fields of an item header that mean something here; all others are skipped without building objects."""
+
+    type: str
+    length: int | None = None
+    attachment_type: Raw = _NULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +66,7 @@ class Item:
 
     type: str
     payload: memoryview
-    headers: dict[str, Any]
+    attachment_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +77,83 @@ class Envelope:
     items: tuple[Item, ...]
 
 
-def parse_envelope(body: bytes) -> Envelope:
+def parse_envelope(body: bytes, budget: Budget | None = None) -> Envelope:
     """Parse a decompressed body.
+
+    Args:
+        budget: what may be read the slow way; a whole one where none is given.
 
     Raises:
         MalformedEnvelope: a rule of the grammar is broken; the error has the byte offset.
         TooLarge: an item is larger than its type allows, or there are too many items.
     """
-    if not _NOT_SPACE.search(body):
+    budget = budget or Budget()
+    headers, at = parse_envelope_header(body, budget)
+    return Envelope(headers, parse_items(body, at, budget))
+
+
+def parse_envelope_header(body: bytes, budget: Budget) -> tuple[dict[str, Any], int]:
+    """Read the header alone; return it and where the items start. The body may be cut off behind it.
+
+    Raises:
+        MalformedEnvelope: it is no JSON object with a newline or the end of the body behind it.
+    """
+    if not _NOT_SPACE.search(body, 0, MAX_SPACE):
         raise _malformed("it is empty", body, 0)
-    headers, at = _read_header(body, 0, "the envelope header")
+    return _read_header(body, 0, "the envelope header", budget)
+
+
+def parse_items(body: bytes, at: int, budget: Budget) -> tuple[Item, ...]:
+    """Read all items of a body from there on.
+
+    Raises:
+        MalformedEnvelope, TooLarge: as `parse_envelope`.
+    """
     items: list[Item] = []
     while at < len(body):
         if len(items) == MAX_ITEMS:
             raise TooLarge(f"An envelope may hold at most {MAX_ITEMS} items.")
-        item, at = _read_item(body, at)
+        item, at = _read_item(body, at, budget)
         items.append(item)
     _check_limits(items, body)
-    return Envelope(headers, tuple(items))
+    return tuple(items)
 
 
-def _read_item(body: bytes, at: int) -> tuple[Item, int]:
-    headers, start = _read_header(body, at, "an item header")
+def _read_item(body: bytes, at: int, budget: Budget) -> tuple[Item, int]:
+    fields, start = _read_item_header(body, at, budget)
     start = min(start, len(body))  # the last header needs no newline
-    kind = headers.get("type")
+    kind, length, attachment_type = fields
     if type(kind) is not str:
         raise _malformed("an item header has no type, or one that is not a string", body, at)
-    end = _payload_end(body, start, headers.get("length"), at)
-    return Item(kind, memoryview(body)[start:end], headers), end + 1
+    end = _payload_end(body, start, length, at)
+    return Item(kind, memoryview(body)[start:end], attachment_type), end + 1
+
+
+def _read_item_header(body: bytes, at: int, budget: Budget) -> tuple[tuple[Any, Any, str | None], int]:
+    """Type, length and attachment type; the first two may still be anything."""
+    line = _line(body, at)
+    if line:
+        start, end = line
+        try:
+            header = msgspec.json.decode(memoryview(body)[start:end], type=_ItemHeader)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            pass  # below, which also finds out what is wrong with it
+        else:
+            stop = _check_line(body, start, end, "an item header")
+            return (header.type, header.length, _short_text(header.attachment_type)), stop + 1
+    fields, stop = _read_header(body, at, "an item header", budget)
+    told = fields.get("attachment_type")
+    return (fields.get("type"), fields.get("length"), told if isinstance(told, str) else None), stop
+
+
+def _short_text(raw: Raw) -> str | None:
+    """A text of the size that means something, or None."""
+    if len(memoryview(raw)) > 64:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 def _payload_end(body: bytes, start: int, length: Any, header_at: int) -> int:
@@ -94,47 +161,74 @@ def _payload_end(body: bytes, start: int, length: Any, header_at: int) -> int:
         newline = body.find(b"\n", start)
         return len(body) if newline < 0 else newline
     if type(length) is not int or length < 0:  # True is an int, 3.0 is none
-        raise _malformed(f"an item's length must be a whole number, not {str(length)[:20]!r}", body, header_at)
+        raise _malformed(f"an item's length must be a whole number, not {_shown(length)}", body, header_at)
     end = start + length
     if end > len(body):
-        reason = f"an item's length is {length}, but only {len(body) - start} bytes follow"
+        reason = f"an item's length is {str(length)[:20]}, but only {len(body) - start} bytes follow"
         raise _malformed(reason, body, header_at)
     if end < len(body) and body[end] != 0x0A:
         raise _malformed(f"an item's length is {length}, but its payload goes on after that", body, end)
     return end
 
 
-def _read_header(body: bytes, at: int, name: str) -> tuple[dict[str, Any], int]:
-    """Read one JSON object and its newline; return it and where the next thing starts."""
-    found = _NOT_SPACE.search(body, at)
+def _shown(value: Any) -> str:
+    """A value that is no length; of a list or an object only that it is one, since all of it may be much."""
+    return repr(str(value)[:20]) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+
+
+def _line(body: bytes, at: int) -> tuple[int, int] | None:
+    """Where the next line with something in it starts and ends; None where there is none that could be a header."""
+    found = _NOT_SPACE.search(body, at, at + MAX_SPACE)
     if not found:
+        return None
+    start = found.start()
+    newline = body.find(b"\n", start, start + MAX_HEADER_BYTES)
+    return start, newline if newline >= 0 else min(len(body), start + MAX_HEADER_BYTES)
+
+
+def _read_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[dict[str, Any], int]:
+    """Read one JSON object and its newline; return it and where the next thing starts."""
+    line = _line(body, at)
+    if not line:
         raise _malformed(f"{name} is missing (a second newline at the end?)", body, at)
-    at = found.start()
-    newline = body.find(b"\n", at, at + MAX_HEADER_BYTES)
-    end = newline if newline >= 0 else min(len(body), at + MAX_HEADER_BYTES)
+    at, end = line
     try:
-        value, stop = msgspec.json.decode(memoryview(body)[at:end]), end
-        if body[end - 1] in _SPACE:  # the decoder is lenient about white space behind the object, the grammar is not
-            stop = at + len(body[at:end].rstrip(_SPACE))
+        value: Any = msgspec.json.decode(memoryview(body)[at:end])
+        stop = end
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        value, stop = _read_long_header(body, at, name)
+        value, stop = _read_long_header(body, at, name, budget)
     if not isinstance(value, dict):
         raise _malformed(f"{name} is not a JSON object", body, at)
+    return value, _check_line(body, at, stop, name) + 1
+
+
+def _check_line(body: bytes, start: int, end: int, name: str) -> int:
+    """Where the header ends, which a newline or nothing must follow: decoders are lenient about white space there."""
+    stop = end
+    if body[end - 1] in _SPACE:
+        stop = start + len(body[start:end].rstrip(_SPACE))
     if stop < len(body) and body[stop] != 0x0A:
         what = "a carriage return" if body[stop] == 0x0D else "something"
         raise _malformed(f"there is {what} between {name} and its newline", body, stop)
-    return value, stop + 1
+    return stop
 
 
-def _read_long_header(body: bytes, at: int, name: str) -> tuple[Any, int]:
+def _read_long_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[Any, int]:
     """The slow way, for what the fast one refuses: an object over several lines, or half a surrogate pair in it."""
-    text = body[at : at + MAX_HEADER_BYTES].decode("utf-8", "surrogateescape")
-    try:
-        value, stop = _DECODER.raw_decode(text)
-        clean = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")  # no half pair goes on from here
-    except (ValueError, RecursionError):
-        raise _malformed(f"{name} is not a JSON object", body, at) from None
-    return json.loads(clean), at + len(text[:stop].encode("utf-8", "surrogateescape"))
+    window, most = _FIRST_WINDOW, min(MAX_HEADER_BYTES, len(body) - at)
+    while True:
+        window = min(window, most)
+        if not budget.allows(window):
+            raise _malformed("too much of it stands in headers over several lines", body, at)
+        text = body[at : at + window].decode("utf-8", "surrogateescape")
+        try:
+            value, stop = _DECODER.raw_decode(text)
+            clean = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")  # no half pair goes on from here
+            return json.loads(clean), at + len(text[:stop].encode("utf-8", "surrogateescape"))
+        except (ValueError, RecursionError):
+            if window == most:
+                raise _malformed(f"{name} is not a JSON object", body, at) from None
+        window *= 2
 
 
 def _no_constant(name: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from ..model.errors import InvalidJSON
 from ..model.signals import Signal
+from .budget import Budget
 
 T = TypeVar("T")
 
@@ -103,41 +104,46 @@ class Event:
     kind: str | None = None
 
 
-def parse_object(payload: bytes | memoryview, what: str) -> dict[str, Any]:
+def parse_object(payload: bytes | memoryview, what: str, budget: Budget) -> dict[str, Any]:
     """Decode a JSON object whose fields the caller checks itself.
 
     Raises:
         InvalidJSON: it is none; the message says what it was meant to be.
     """
-    return _decode(payload, dict[str, Any], what)
+    return decode(payload, dict[str, Any], what, budget)
 
 
-def parse_event(payload: bytes | memoryview) -> Event:
+def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Event:
     """Read an event item's payload, or a `/store/` body.
+
+    Args:
+        budget: what may be read the slow way; a whole one where none is given.
 
     Raises:
         InvalidJSON: it is not a JSON object.
     """
-    raw = _decode(payload, _Event, "The event")
-    level = _level(_read(raw.level))
-    exceptions = _exceptions(_read(raw.exception))
+    budget = budget or Budget()
+    raw = decode(payload, _Event, "The event", budget)
+    read = partial(_read, budget=budget)
+    level = _level(read(raw.level))
+    exceptions = _exceptions(read(raw.exception))
     crash = exceptions[-1] if exceptions else {}  # from the cause to what was finally raised
-    frames = _frames(crash)
+    frames, sdk = _frames(crash), read(raw.sdk)
     return Event(
-        event_id=parse_event_id(_read(raw.event_id)),
-        signal=_OTHER_TYPES.get(_text(_read(raw.type)) or "")
+        event_id=parse_event_id(read(raw.event_id)),
+        signal=_OTHER_TYPES.get(_text(read(raw.type)) or "")
         or (Signal.ERROR if level in _ERROR_LEVELS or not all(map(_is_stack, exceptions)) else Signal.MESSAGE),
-        is_sample=_is_sample(_read(raw.tags)),
-        title=_title(crash, _read(raw.logentry), _read(raw.message)),
+        is_sample=_is_sample(read(raw.tags)),
+        title=_title(crash, read(raw.logentry), read(raw.message)),
         kind=_text(crash.get("type")),
         level=level,
-        platform=_text(_read(raw.platform)),
+        platform=_text(read(raw.platform)),
         handled=_handled(exceptions),
-        culprit=_culprit(crash) or _text(_read(raw.transaction)),
+        culprit=_culprit(crash) or _text(read(raw.transaction)),
         frames=tuple(_frame(frame) for frame in frames[:MAX_FRAMES]),
-        sdk=sdk_of(_read(raw.sdk)),
-        integrations=_integrations(_read(raw.sdk)),
-        app=App(_text(_read(raw.release)), _text(_read(raw.environment)), _runtime(_read(raw.contexts))),
+        sdk=sdk_of(sdk),
+        integrations=_integrations(sdk),
+        app=App(_text(read(raw.release)), _text(read(raw.environment)), _runtime(read(raw.contexts))),
     )
 
 
@@ -174,11 +180,21 @@ def parse_client(text: str | None) -> Sdk | None:
     return Sdk(name[:MAX_TEXT], version.partition(" ")[0][:MAX_TEXT] or None) if name else None
 
 
-def _decode(payload: bytes | memoryview, kind: type[T], what: str) -> T:
+def decode(payload: bytes | memoryview, kind: type[T], what: str, budget: Budget) -> T:
+    """Decode JSON, leniently as far as the budget allows.
+
+    Args:
+        what: what it is meant to be, at the start of a sentence.
+
+    Raises:
+        InvalidJSON: it is not JSON, or not of this kind.
+    """
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # once more, leniently, which also finds better words for what is wrong
+    if not budget.allows(len(payload)):
+        raise InvalidJSON(f"{what} is not strict JSON, and too large to be repaired.")
     try:
         return msgspec.json.decode(_mend(payload), type=kind)
     except RecursionError:
@@ -205,11 +221,13 @@ def _short(text: str) -> int | None:
     return int(text) if len(text) < 20 else None
 
 
-def _read(raw: Raw) -> Any:
+def _read(raw: Raw, budget: Budget) -> Any:
     """Decode one field, or None where it cannot be decoded."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        if not budget.allows(len(memoryview(raw))):
+            return None
         try:
             return msgspec.json.decode(_mend(raw))
         except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -258,8 +276,15 @@ def _title(crash: dict[str, Any], logentry: Any, message: Any) -> str:
 def _interpolate(message: str | None, params: Any) -> str | None:
     """Fill in `hello %s`. Only that form: a width in a hostile format would allocate gigabytes."""
     for param in params[:20] if message and isinstance(params, list) else ():
-        message = (message or "").replace("%s", str(param)[:MAX_TEXT], 1)
+        message = (message or "").replace("%s", _shown(param), 1)
     return message[:MAX_TEXT] if message else None
+
+
+def _shown(value: Any) -> str:
+    """A parameter as text. Not a list, nor a number beyond 20 digits: Python does not write all that it reads."""
+    if isinstance(value, str | float) or value is None:
+        return str(value)[:MAX_TEXT]
+    return str(value) if isinstance(value, int) and abs(value) < 10**20 else "…"
 
 
 def _handled(exceptions: Iterable[dict[str, Any]]) -> bool | None:

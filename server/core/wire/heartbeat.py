@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ..model.errors import TooLarge, WrongType
+from .budget import Budget
 from .event import App, Sdk, parse_object, runtime_of
 
 MAX_HEARTBEAT_BYTES = 64 * 1024
@@ -62,8 +63,11 @@ class Heartbeat:
     config: str | None = None
 
 
-def parse_heartbeat(body: bytes) -> Heartbeat:
+def parse_heartbeat(body: bytes, budget: Budget | None = None) -> Heartbeat:
     """Read a heartbeat; an empty body is one too.
+
+    Args:
+        budget: what may be read the slow way; a whole one where none is given.
 
     Raises:
         InvalidJSON: the body is no JSON object.
@@ -80,7 +84,7 @@ def parse_heartbeat(body: bytes) -> Heartbeat:
     try:
         return _heartbeat(msgspec.json.decode(body, type=_Heartbeat))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return heartbeat_of(parse_object(body, "The heartbeat"))
+        return heartbeat_of(parse_object(body, "The heartbeat", budget or Budget()))
 
 
 def heartbeat_of(fields: dict[str, Any]) -> Heartbeat:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import msgspec
+from msgspec import Raw, Struct
 
 from ..model.codes import Code
-from ..model.errors import BadRequest, InvalidJSON
+from ..model.errors import BadRequest, InvalidJSON, TooLarge
 from ..model.signals import Signal
+from .budget import Budget
 from .envelope import Envelope, Item, check_size
-from .event import App, Event, Sdk, parse_client, parse_event, parse_event_id, parse_object, sdk_of
+from .event import MAX_TEXT, App, Event, Sdk, decode, parse_client, parse_event, parse_event_id, parse_object, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
 from .otlp import parse_otlp
 
@@ -39,9 +43,16 @@ NATIVE_CRASH = Event(
     sdk=None,
     app=App(),
 )
+_SESSION_TYPES = frozenset({"session", "sessions"})
 _CRASH_ATTACHMENTS = frozenset({"event.minidump", "event.applecrashreport"})
 MAX_DROPPED = 100
-"""Lines of a client report that are read: SDKs send one for each reason and category."""
+"""Lines of client reports that are read of one request: SDKs send one for each reason and category."""
+MAX_REPORTS = 10
+"""Client reports of one request that are read: SDKs send one."""
+MAX_HEARTBEATS = 20
+"""Heartbeats of one request: SDKs send one."""
+MAX_TIME = 10**10
+"""Seconds since the Unix epoch that a clock may say, in the year 2286; more is none, and may have 4,000 digits."""
 
 ITEM_SIGNALS: dict[str, Signal] = {
     "heartbeat": Signal.HEARTBEAT,
@@ -71,6 +82,12 @@ ITEM_SIGNALS: dict[str, Signal] = {
 """What an envelope item proves by its type alone. An `event` is looked into; an unknown type proves only the key."""
 
 
+class _Session(Struct):
+    """What is read of a session: everything else is skipped without building objects."""
+
+    attrs: Raw = Raw(b"null")
+
+
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """One line of a client report: so many were not sent, for this reason."""
@@ -92,6 +109,7 @@ class Observation:
         inferred: what the traffic tells of the configuration, by name, as JSON.
         sent_at: when the SDK sent it by its own clock, in milliseconds.
         dropped: what a client report says was not sent.
+        is_beat: whether it is a heartbeat and nothing beside it.
         problems: codes with their evidence, seen in what was accepted.
     """
 
@@ -107,6 +125,7 @@ class Observation:
     sent_at: int | None = None
     dropped: tuple[Dropped, ...] = ()
     is_envelope: bool = False
+    is_beat: bool = False
     problems: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -121,48 +140,55 @@ def observe_heartbeat(body: bytes, client: Sdk | None = None) -> Observation:
 
 @lru_cache(maxsize=4096)
 def _observe_heartbeat(body: bytes, client: Sdk | None) -> Observation:
-    return _with_heartbeat(Observation(client_sdk=client), parse_heartbeat(body))
+    return _with_heartbeat(Observation(client_sdk=client, is_beat=True), parse_heartbeat(body))
 
 
-def observe_envelope(envelope: Envelope, new_id: str, client: Sdk | None = None) -> Observation:
+def observe_envelope(
+    envelope: Envelope, new_id: str, client: Sdk | None = None, budget: Budget | None = None
+) -> Observation:
     """Read an envelope.
 
     Args:
         new_id: 32 hex digits to name an event that has no id of its own.
         client: the SDK as authentication or the User-Agent names it.
+        budget: what may be read the slow way; a whole one where none is given.
 
     Raises:
         InvalidJSON: an event or heartbeat item is no JSON object.
         WrongType: a heartbeat item has a field of the wrong type.
-        TooLarge: an event is over its limit.
+        TooLarge: an event is over its limit, or there are too many heartbeats.
     """
-    headers = envelope.headers
+    headers, budget = envelope.headers, budget or Budget()
     if not envelope.items and headers.get("type") == "heartbeat":  # a bare {"type": "heartbeat"}
-        return _with_heartbeat(Observation(client_sdk=client), heartbeat_of(headers))
+        return _with_heartbeat(Observation(client_sdk=client, is_beat=True), heartbeat_of(headers))
+    beats = sum(item.type == "heartbeat" for item in envelope.items)
+    if beats > MAX_HEARTBEATS:
+        raise TooLarge(f"An envelope may hold at most {MAX_HEARTBEATS} heartbeats.")
     observation = Observation(
         signals=frozenset(ITEM_SIGNALS[item.type] for item in envelope.items if item.type in ITEM_SIGNALS),
         event_id=parse_event_id(headers.get("event_id")),
         client_sdk=client or sdk_of(headers.get("sdk")),
-        app=_app_of_envelope(envelope),
+        app=_app_of_envelope(envelope, budget),
         inferred=tuple(_inferred_from_trace(headers.get("trace"))),
         sent_at=_time_of(headers.get("sent_at")),
-        dropped=tuple(_dropped(envelope)),
+        dropped=tuple(islice(_dropped(envelope, budget), MAX_DROPPED)),
         is_envelope=True,
+        is_beat=0 < beats == len(envelope.items),
     )
     for item in envelope.items:
         if item.type == "event":
-            observation = _with_event(observation, parse_event(item.payload), new_id)
+            observation = _with_event(observation, parse_event(item.payload, budget), new_id)
         elif item.type == "transaction":  # whatever its payload says: only an event can be an error
-            transaction = replace(parse_event(item.payload), signal=Signal.TRANSACTION, is_sample=False)
+            transaction = replace(parse_event(item.payload, budget), signal=Signal.TRANSACTION, is_sample=False)
             observation = _with_event(observation, transaction, new_id)
-        elif item.type == "attachment" and item.headers.get("attachment_type") in _CRASH_ATTACHMENTS:
+        elif item.type == "attachment" and item.attachment_type in _CRASH_ATTACHMENTS:
             observation = observation if observation.event else _with_event(observation, NATIVE_CRASH, new_id)
         elif item.type == "heartbeat":
-            observation = _with_heartbeat(observation, parse_heartbeat(bytes(item.payload)))
+            observation = _with_heartbeat(observation, parse_heartbeat(bytes(item.payload), budget))
     return observation
 
 
-def observe_store(body: bytes, new_id: str, client: Sdk | None = None) -> Observation:
+def observe_store(body: bytes, new_id: str, client: Sdk | None = None, budget: Budget | None = None) -> Observation:
     """Read a `/store/` body: one event, as old SDKs send it.
 
     Raises:
@@ -170,9 +196,8 @@ def observe_store(body: bytes, new_id: str, client: Sdk | None = None) -> Observ
         TooLarge: it is over 1 MiB.
     """
     check_size("event", len(body))
-    return _with_event(
-        Observation(client_sdk=client, problems={Code.LEGACY_STORE_ENDPOINT: {}}), parse_event(body), new_id
-    )
+    observation = Observation(client_sdk=client, problems={Code.LEGACY_STORE_ENDPOINT: {}})
+    return _with_event(observation, parse_event(body, budget), new_id)
 
 
 def observe_security(body: bytes, client: Sdk | None = None) -> Observation:
@@ -184,12 +209,16 @@ def observe_security(body: bytes, client: Sdk | None = None) -> Observation:
     """
     check_size("security", len(body))
     try:
-        reports = msgspec.json.decode(body)
+        msgspec.json.decode(body, type=Raw)  # whether it is JSON; nothing of it is read
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        reports = None
-    if not isinstance(reports, dict | list) or not reports:
+        body = b""
+    if not _REPORTS.match(body):
         raise InvalidJSON("A security report must be a JSON object, or a list of them.")
     return Observation(signals=frozenset({Signal.CSP_REPORT}), client_sdk=client)
+
+
+_REPORTS = re.compile(rb"""[ \t\r\n]*(?:\{[ \t\r\n]*"|\[[ \t\r\n]*[^ \t\r\n\]])""")
+"""An object or a list with something in it."""
 
 
 def _inferred_from_trace(trace: Any) -> Iterable[tuple[str, str]]:
@@ -208,28 +237,25 @@ def _inferred_from_event(event: Event) -> Iterable[tuple[str, str]]:
         yield "integrations", msgspec.json.encode(event.integrations).decode()
 
 
-def _dropped(envelope: Envelope) -> Iterable[Dropped]:
+def _dropped(envelope: Envelope, budget: Budget) -> Iterable[Dropped]:
     """What the client reports of an envelope say; lines that make no sense are passed over."""
-    for item in envelope.items:
-        if item.type != "client_report":
-            continue
+    for item in islice((item for item in envelope.items if item.type == "client_report"), MAX_REPORTS):
         try:
-            lines = parse_object(item.payload, "The client report").get("discarded_events")
+            lines = parse_object(item.payload, "The client report", budget).get("discarded_events")
         except InvalidJSON:
             continue
         for line in lines[:MAX_DROPPED] if isinstance(lines, list) else ():
             fields = line if isinstance(line, dict) else {}
             reason, category, quantity = (fields.get(name) for name in ("reason", "category", "quantity"))
             if isinstance(reason, str) and isinstance(category, str) and type(quantity) is int and quantity > 0:
-                yield Dropped(reason, category, min(quantity, 2**31))
+                yield Dropped(reason[:MAX_TEXT], category[:MAX_TEXT], min(quantity, 2**31))
 
 
 def _time_of(value: Any) -> int | None:
     """A time as SDKs write it, ISO 8601 or seconds, in milliseconds; or None."""
     try:
-        if isinstance(value, str):
-            return int(datetime.fromisoformat(value).timestamp() * 1000)
-        return int(value * 1000) if type(value) in (int, float) else None
+        seconds = datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
+        return int(seconds * 1000) if type(seconds) in (int, float) and 0 < seconds < MAX_TIME else None
     except (ValueError, OverflowError):
         return None
 
@@ -306,16 +332,18 @@ def _first_known(*apps: App) -> App:
     return App(*(next((v for v in values if v), None) for values in zip(*map(astuple, apps), strict=True)))
 
 
-def _app_of_envelope(envelope: Envelope) -> App:
+def _app_of_envelope(envelope: Envelope, budget: Budget) -> App:
     trace = envelope.headers.get("trace")
-    return _first_known(*(_app_of_session(item) for item in envelope.items), _app(trace))
+    sessions = (item for item in envelope.items if item.type in _SESSION_TYPES)
+    return _first_known(*(_app_of_session(item, budget) for item in sessions), _app(trace))
 
 
-def _app_of_session(item: Item) -> App:
-    if item.type not in ("session", "sessions") or len(item.payload) > MAX_SESSION_BYTES:
+def _app_of_session(item: Item, budget: Budget) -> App:
+    if len(item.payload) > MAX_SESSION_BYTES:
         return App()
     try:
-        return _app(parse_object(item.payload, "The session").get("attrs"))
+        raw = decode(item.payload, _Session, "The session", budget).attrs
+        return _app(parse_object(memoryview(raw), "What a session says of its app", budget))
     except InvalidJSON:
         return App()
 

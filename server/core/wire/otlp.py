@@ -5,25 +5,51 @@ The messages are read with OpenTelemetry's own definitions. Only the resource is
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Protocol, cast
 
+from msgspec import Raw, Struct
+
 from ..model.errors import BadRequest, InvalidJSON, TooLarge
 from ..model.signals import Signal
-from .event import MAX_TEXT, App, Sdk, parse_object, runtime_of
+from .budget import Budget
+from .event import MAX_TEXT, App, Sdk, decode, parse_object, runtime_of
 
 MAX_OTLP_BYTES = 4 * 1024 * 1024
 """One export: exporters send batches of 512 spans, and gRPC takes no more by default."""
+MAX_RESOURCE_BYTES = 64 * 1024
+"""A resource has some twenty attributes of a line each; a larger one is counted and not looked into."""
 
-_PARTS = {Signal.TRANSACTION: "resourceSpans", Signal.LOG: "resourceLogs"}
+MAX_LISTED_BYTES = 1024 * 1024
+"""A list whose first part does not start with its resource is looked through up to this size."""
+
+_NULL = Raw(b"null")
+_RESOURCE_FIRST = re.compile(rb'\[\s*\{\s*"resource"\s*:\s*(?=\{)')
+_DECODER = json.JSONDecoder()
 
 
-def parse_otlp(body: bytes, content_type: str, signal: Signal) -> tuple[Sdk, App]:
+class _Part(Struct):
+    """One of the exported parts: spans and logs are skipped without building objects."""
+
+    resource: Raw = _NULL
+
+
+class _Export(Struct):
+    """An export as JSON."""
+
+    resourceSpans: Raw = _NULL  # noqa: N815 - OpenTelemetry's names
+    resourceLogs: Raw = _NULL  # noqa: N815
+
+
+def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | None = None) -> tuple[Sdk, App]:
     """Who sends, as the first resource of an export says it.
 
     Args:
         signal: `transaction` for traces, `log` for logs.
+        budget: what may be read the slow way; a whole one where none is given.
 
     Raises:
         BadRequest: the body is not such an export.
@@ -33,7 +59,9 @@ def parse_otlp(body: bytes, content_type: str, signal: Signal) -> tuple[Sdk, App
     if len(body) > MAX_OTLP_BYTES:
         raise TooLarge(f"An OTLP export may have {MAX_OTLP_BYTES} bytes; this one has {len(body)}.")
     is_json = content_type.partition(";")[0].strip().lower() == "application/json"
-    return _told((_json_attributes if is_json else _protobuf_attributes)(body, signal))
+    if is_json:
+        return _told(_json_attributes(body, signal, budget or Budget()))
+    return _told(_protobuf_attributes(body, signal))
 
 
 def _told(attributes: Mapping[str, str]) -> tuple[Sdk, App]:
@@ -82,18 +110,34 @@ def _protobuf_attributes(body: bytes, signal: Signal) -> Mapping[str, str]:
     return _texts((pair.key, pair.value.string_value) for pair in pairs)
 
 
-def _json_attributes(body: bytes, signal: Signal) -> Mapping[str, str]:
-    name = _PARTS[signal]
-    parts = parse_object(body, "The OTLP export").get(name)
-    if not isinstance(parts, list):
+def _json_attributes(body: bytes, signal: Signal, budget: Budget) -> Mapping[str, str]:
+    export = decode(body, _Export, "The OTLP export", budget)
+    raw = export.resourceSpans if signal is Signal.TRANSACTION else export.resourceLogs
+    parts = memoryview(raw)
+    if bytes(parts[:1]) != b"[":
+        name = "resourceSpans" if signal is Signal.TRANSACTION else "resourceLogs"
         raise InvalidJSON(f"The OTLP export has no list {name!r}.")
-    resource = parts[0].get("resource") if parts and isinstance(parts[0], dict) else None
-    pairs = resource.get("attributes") if isinstance(resource, dict) else None
+    pairs = _resource_of(parts, budget).get("attributes")
     return _texts(
         (pair.get("key"), pair["value"].get("stringValue"))
         for pair in (pairs if isinstance(pairs, list) else ())
         if isinstance(pair, dict) and isinstance(pair.get("value"), dict)
     )
+
+
+def _resource_of(parts: memoryview, budget: Budget) -> Mapping[str, Any]:
+    """The resource of the first part; a strange shape tells nothing, and is counted all the same."""
+    first = _RESOURCE_FIRST.match(parts[:MAX_RESOURCE_BYTES])
+    try:
+        if first:  # as every exporter writes it: the rest need not be looked at
+            text = str(parts[first.end() : first.end() + MAX_RESOURCE_BYTES], "utf-8", "replace")
+            found: Mapping[str, Any] = _DECODER.raw_decode(text)[0]
+            return found
+        listed = decode(parts, list[_Part], "The list", Budget(0)) if len(parts) <= MAX_LISTED_BYTES else []
+        resource = memoryview(listed[0].resource) if listed else memoryview(b"{}")
+        return parse_object(resource, "The resource", budget) if len(resource) <= MAX_RESOURCE_BYTES else {}
+    except (InvalidJSON, ValueError, RecursionError):
+        return {}
 
 
 def _texts(pairs: Iterable[tuple[Any, Any]]) -> Mapping[str, str]:

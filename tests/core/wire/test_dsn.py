@@ -168,3 +168,9 @@ def test_one_of() -> None:
     with pytest.raises(ConflictingKeys) as conflict:
         one_of(Credentials(KEY), None, Credentials(OTHER))
     assert conflict.value.causes == ("One key ends in …cdef", "One key ends in …ffff")
+
+
+def test_no_repr_shows_a_whole_key() -> None:
+    for value in (parse_dsn(f"http://{KEY}@h/42"), Credentials(KEY, "sentry.python/2.75.0")):
+        assert KEY not in repr(value)
+        assert KEY[-4:] in repr(value)
