@@ -166,21 +166,21 @@ async def take(browser: Browser, page: Page, name: str, said: list[str], grounds
 _IN_SIGHT = """(text) => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
+  const found = [];
   while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    const own = element.closest("p, li, h1, h2, h3, dd, pre, a, button, label, summary, b, bdi, span") ?? element;
-    if (!own.textContent.replaceAll(/\\s+/g, " ").includes(text) || !own.checkVisibility()) continue;
+    if (!walker.currentNode.data.trim()) continue;
+    const own = walker.currentNode.parentElement.closest("p, li, h1, h2, h3, dd, pre, a, button, label, b, bdi, span");
+    if (!own?.textContent.replaceAll(/\\s+/g, " ").includes(text) || !own.checkVisibility()) continue;
     range.selectNodeContents(own);
     const { x, y, width, height } = range.getBoundingClientRect();
-    const box = { x: Math.ceil(x), y: Math.ceil(y), width: Math.floor(width), height: Math.floor(height) };
-    const isIn = box.x >= 0 && box.y >= 0 && box.x + box.width <= innerWidth && box.y + box.height <= innerHeight;
-    if (!isIn || width < 2 || height < 2) continue;
+    if (x < 0 || y < 0 || x + width > innerWidth || y + height > innerHeight || width < 2 || height < 2) continue;
     const line = range.getClientRects()[0];
     const top = document.elementFromPoint(line.x + 2, line.y + line.height / 2);
-    if (top && (own.contains(top) || top.contains(own))) return box;
+    if (top && (own.contains(top) || top.contains(own))) found.push({ x, y, width, height });
   }
-  return null;
+  return found.sort((a, b) => a.width * a.height - b.width * b.height)[0] ?? null;
 }"""
+"""The smallest box that shows a text, wholly on the screen and with nothing before it."""
 
 _COLOUR = """(name) => {
   const probe = document.body.appendChild(document.createElement("i"));
