@@ -23,9 +23,10 @@ from .answers import body_of, headers_of, status_of
 from .core.model.errors import FirstlightError, StoreUnavailable
 from .engine.hub import Hub
 from .engine.limits import Limiter, Places
+from .engine.projects import Projects
 from .engine.writer import Writer
 from .limits import Limits
-from .owners import projects
+from .owners import projects as owners
 from .sdk.door import Ingest
 from .settings import Settings
 from .site import pages, reference
@@ -36,9 +37,10 @@ from .viewers import live
 log = logging.getLogger("firstlight.app")
 
 
-class State(live.State, projects.State):
+class State(live.State, owners.State):
     """What the lifespan holds; each edge names what it needs of it."""
 
+    projects: Projects
     writer: Writer
     limiter: Limiter[int]
     places: Places[str]
@@ -66,13 +68,13 @@ class Firstlight:
                 *pages.routes(settings),
                 *reference.routes(pages.page_headers(settings)),
                 *live.routes(),
-                *projects.routes(),
+                *owners.routes(),
                 *_health_routes(),
             ],
             middleware=_middleware(settings),
             exception_handlers={FirstlightError: _answer_error},
             lifespan=self._lifespan,
-            max_body_size=projects.MAX_BODY,
+            max_body_size=owners.MAX_BODY,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,17 +85,19 @@ class Firstlight:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:
         async with self._store as store:
-            writer = Writer(store, self._clock, time.monotonic)
+            projects = Projects(store, time.monotonic, self.limits.projects)
+            writer = Writer(store, projects, self._clock, self.limits.writer)
             hub = self.hub = Hub(store, self.settings.event_url, clock=self._clock)
-            store.listen(writer)
+            store.listen(projects)
             store.listen(hub)
-            tasks = [_owned(writer.run(), "recorder"), _owned(hub.tick(), "hub")]
+            tasks = [_owned(writer.run(), "writer"), _owned(hub.tick(), "hub")]
             try:
                 yield State(
                     settings=self.settings,
                     access=Access(self.settings, self._clock),
                     store=store,
                     hub=hub,
+                    projects=projects,
                     writer=writer,
                     limiter=Limiter(time.monotonic),
                     places=Places(64, 64),

@@ -48,19 +48,31 @@ class ViewerLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectLimits:
+    """Of what is remembered of projects (`server.engine.projects`)."""
+
+    remembered: int = 10_000
+    """Projects that are remembered, about 4 KiB each; as many that do not exist."""
+    recheck_seconds: float = 15.0
+    """How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
+    unknown_seconds: float = 1.0
+    """How often a wrong key has the store asked again: a corrected key works at once, a flood costs a read a second."""
+    owner_questions: float = 20.0
+    """How often per second the store is asked whose a refused key is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriterLimits:
-    """Of what waits to be written, and of what is remembered (`server.engine`)."""
+    """Of what waits to be written (`server.engine.writer`)."""
 
     lazy_seconds: float = 1.0
     """How long a repeated fact may wait: `last_seen` is written at most once a second per project."""
-    recheck_seconds: float = 15.0
-    """How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
-    remembered: int = 10_000
-    """Projects that are remembered, about 4 KiB each; as many that do not exist."""
     pending: int = 10_000
-    """Projects with something unwritten; beyond that, new ones are refused until the store is back."""
+    """Projects with something unwritten on one lane; beyond that, new ones are refused until the store is back."""
     batch: int = 500
-    """Updates in one write: about 10 ms of the store's time."""
+    """Updates in one write of what somebody waits for: about 10 ms of the store's time."""
+    lazy_batch: int = 50
+    """Updates in one write of what can wait: 1 ms of the store's time, which is how long the other lane waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,4 +83,5 @@ class Limits:
     socket: SocketLimits = field(default_factory=SocketLimits)
     sdk: SdkLimits = field(default_factory=SdkLimits)
     viewers: ViewerLimits = field(default_factory=ViewerLimits)
+    projects: ProjectLimits = field(default_factory=ProjectLimits)
     writer: WriterLimits = field(default_factory=WriterLimits)

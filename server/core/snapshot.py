@@ -14,6 +14,7 @@ from .diagnosis.detection import Diagnosis, deadlines
 from .diagnosis.features import Feature, features_of
 from .model.codes import Code
 from .model.signals import Signal
+from .state import fields
 from .state.view import View
 
 PING = b'{"type":"ping"}'
@@ -38,19 +39,19 @@ def snapshot(view: View, event_url: str | None = None) -> dict[str, Any]:
         "version": view.version,
         "now": iso(view.now),
         "stage": view.stage.word,
-        "connected_at": _time(view.time("connected_at")),
+        "connected_at": _time(view.time(fields.CONNECTED_AT)),
         "first_error": _first_error(view, event_url),
         "liveness": {
             "state": view.liveness.value,
-            "last_seen_at": _time(view.time("last_seen_at")),
+            "last_seen_at": _time(view.time(fields.LAST_SEEN_AT)),
             "interval": view.interval,
         },
         "sdk": view.sdk,
-        "app": {name: view.text(name) for name in ("release", "environment", "runtime")},
-        "config": view.decoded("config") or {},
+        "app": {str(field): view.text(field) for field in (fields.RELEASE, fields.ENVIRONMENT, fields.RUNTIME)},
+        "config": view.decoded(fields.CONFIG) or {},
         "inferred": view.inferred,
         "features": [_feature(feature) for feature in features_of(view)],
-        "checked_at": _time(view.time("checked_at")),
+        "checked_at": _time(view.time(fields.CHECKED_AT)),
         "signals": _signals(view),
         "problems": [_problem(code, diagnosis, view.family) for code, diagnosis in problems_of(view)],
     }
@@ -65,8 +66,8 @@ def health(view: View) -> dict[str, Any]:
     """How far a project is, for whoever has its key: what an SDK or a script may ask."""
     return {
         "stage": view.stage.word,
-        "connected_at": _time(view.time("connected_at")),
-        "last_seen_at": _time(view.time("last_seen_at")),
+        "connected_at": _time(view.time(fields.CONNECTED_AT)),
+        "last_seen_at": _time(view.time(fields.LAST_SEEN_AT)),
         "liveness": view.liveness.value,
         "problems": [code.value for code, diagnosis in problems_of(view) if not diagnosis.resolved],
         "now": iso(view.now),
@@ -101,13 +102,14 @@ def _time(at: int | None) -> str | None:
 
 
 def _first_error(view: View, event_url: str | None) -> dict[str, Any] | None:
-    value = view.state.get("first_error")
-    if not isinstance(value, tuple):
+    stamped = view.stamped(fields.FIRST_ERROR)
+    if stamped is None:
         return None
-    fields = msgspec.json.decode(value[1])
-    event_id = fields.pop("event_id")
+    at, text = stamped
+    told = msgspec.json.decode(text)
+    event_id = told.pop("event_id")
     url = event_url and event_url.replace("{project}", str(view.project.id)).replace("{event_id}", event_id)
-    return {"event_id": event_id, "received_at": iso(value[0]), **fields, "url": url}
+    return {"event_id": event_id, "received_at": iso(at), **told, "url": url}
 
 
 def _feature(feature: Feature) -> dict[str, Any]:
@@ -126,7 +128,7 @@ def _signals(view: View) -> dict[str, dict[str, str | None]]:
         if view.first(signal) is not None
     }
     if Signal.ERROR in signals:
-        signals[Signal.ERROR]["event_id"] = view.text("signal.error.event_id")
+        signals[Signal.ERROR]["event_id"] = view.text(fields.ERROR_EVENT_ID)
     return signals
 
 

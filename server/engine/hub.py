@@ -20,6 +20,8 @@ from ..core.model.codes import Code
 from ..core.model.errors import NotFound, Overloaded, StoreUnavailable
 from ..core.model.signals import Stage
 from ..core.snapshot import DELAYED, PING, encode_snapshot, goodbye, has_aged, next_change
+from ..core.state import fields
+from ..core.state.fields import Effect
 from ..core.state.update import update_of_problem
 from ..core.state.view import View
 from ..stores import Store
@@ -145,7 +147,7 @@ class Hub:
 
     # What the store tells (stores.Listener).
 
-    def changed(self, project_id: int) -> None:
+    def changed(self, project_id: int, effect: Effect = Effect.NEWS) -> None:
         """Read this project again, if anybody watches it."""
         watch = self._watches.get(project_id)
         if watch is None:
@@ -303,8 +305,8 @@ class Hub:
 
     async def _start_clock(self, project_id: int, watch: _Watch, view: View) -> None:
         """Note since when somebody waits: what is said of a long silence counts from there."""
-        if view.stage is Stage.AWAITING and "watched_at" not in view.state and watch.clocked != view.epoch:
-            await self._store.apply({project_id: {"watched_at": view.now}}, view.now)
+        if view.stage is Stage.AWAITING and view.time(fields.WATCHED_AT) is None and watch.clocked != view.epoch:
+            await self._store.apply({project_id: {fields.WATCHED_AT: view.now}}, view.now)
             watch.clocked = view.epoch  # once, also where it was dropped
             watch.is_dirty = True
 

@@ -33,6 +33,8 @@ from ..core.model.keys import mask, parse_project_id
 from ..core.model.project import Project, check_key
 from ..core.model.signals import Signal
 from ..core.snapshot import health, iso
+from ..core.state import fields
+from ..core.state.fields import Effect
 from ..core.state.update import update_of, update_of_problem, update_of_refusal
 from ..core.wire.address import Address
 from ..core.wire.body import Body, inflate_store_body
@@ -61,7 +63,8 @@ from ..core.wire.observation import (
     observe_store,
 )
 from ..engine.limits import Limiter, Places
-from ..engine.writer import UNKNOWN_SECONDS, Writer
+from ..engine.projects import Projects
+from ..engine.writer import Writer
 
 BODY_SECONDS = 30.0
 """How long a body may take to arrive; SDKs give up after that, too."""
@@ -82,6 +85,7 @@ class Intake:
         self._address = address
         self._receive = receive
         self._max_body = max_body
+        self._projects: Projects = scope["state"]["projects"]
         self._writer: Writer = scope["state"]["writer"]
         self._limiter: Limiter[int] = scope["state"]["limiter"]
         self._places: Places[str] = scope["state"]["places"]
@@ -116,7 +120,7 @@ class Intake:
 
     async def _record(self, observation: Observation) -> bytes:
         update = update_of(observation, self._writer.now())
-        if not observation.is_beat and not self._writer.is_news(self._project_id, update):
+        if not observation.is_beat and self._projects.effect_of(self._project_id, update) < Effect.NEWS:
             self._check_rate()
         await self._writer.write(self._project_id, update)
         return _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
@@ -139,14 +143,14 @@ class Intake:
         asks = (b"access-control-request-method", b"POST") in self._scope["headers"]
         if asks and self._address.endpoint != "check":
             with suppress(FirstlightError):  # it is answered already
-                project = await self._writer.project(parse_project_id(self._address.project))
+                project = await self._projects.get(parse_project_id(self._address.project))
                 if project:
-                    await self._writer.write(project.id, {"preflight_at": asked_at})
+                    await self._writer.write(project.id, {fields.PREFLIGHT_AT: asked_at})
 
     async def health(self) -> bytes:
         """`GET heartbeat/`: how far the project is, for whoever has its key."""
         await self._authorize(self._credentials())
-        view = await self._writer.read(self._project_id)
+        view = await self._projects.view(self._project_id)
         return encode(health(view) if view else {})
 
     async def check(self) -> bytes:
@@ -154,7 +158,7 @@ class Intake:
         await self._authorize(self._credentials())
         size, now = len(await self._body()), self._writer.now()
         self._check_rate()
-        await self._writer.write(self._project_id, {"checked_at": now}, at_once=True)
+        await self._writer.write(self._project_id, {fields.CHECKED_AT: now})
         return encode({"received": size, "now": iso(now)})
 
     async def heartbeat(self) -> bytes:
@@ -243,9 +247,9 @@ class Intake:
         self._key = found.key
         if self._project is None:
             try:
-                self._project = check_key(await self._writer.project(self._project_id), found.key)
+                self._project = check_key(await self._projects.get(self._project_id), found.key)
             except KeyRefused:  # what is remembered may be old: a corrected key must work at once
-                project = await self._writer.project(self._project_id, max_age=UNKNOWN_SECONDS)
+                project = await self._projects.get_for_another_key(self._project_id)
                 self._project = check_key(project, found.key)
         return found
 
@@ -280,13 +284,13 @@ class Intake:
         now = self._writer.now()
         if isinstance(refusal, UnknownKey) and await self._note_owner(now):
             refusal = KeyOfOtherProject(refusal.evidence)
-        project = self._project or await self._writer.project(self._project_id)
+        project = self._project or await self._projects.get(self._project_id)
         if project:
             await self._writer.write(project.id, update_of_refusal(refusal, self._project is not None, now))
 
     async def _note_owner(self, now: int) -> bool:
         """Where the key is another project's, tell that project's page, which is where somebody waits."""
-        owner = await self._writer.owner_of(self._key)
+        owner = await self._projects.owner_of(self._key)
         if owner is None or owner == self._project_id:
             return False
         evidence = {"key": mask(self._key), "sent to project": str(self._project_id)}

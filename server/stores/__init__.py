@@ -9,15 +9,16 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, Self
 
 from ..core.model.project import Project
-from ..core.state.fields import Update
+from ..core.state.change import Change
+from ..core.state.fields import Effect, Update
 from ..core.state.view import View
 
 
 class Listener(Protocol):
     """Who wants to know that something changed. Called on the event loop; must not block or raise."""
 
-    def changed(self, project_id: int) -> None:
-        """The state of this project changed; read it again. A wake-up, and nothing more."""
+    def changed(self, project_id: int, effect: Effect) -> None:
+        """The state of this project changed; read it again, the sooner the stronger the effect."""
 
     def edited(self, project_id: int) -> None:
         """The project itself was created, edited, reset or deleted; what is cached of it is worth nothing."""
@@ -68,15 +69,15 @@ class Store(Protocol):
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         """Epoch and version of each project that exists, in one round trip."""
 
-    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, frozenset[str]]:
-        """Join records into the states, each in one atomic step, and wake whoever listens, in every process.
+    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, Change]:
+        """Join updates into the states, each in one atomic step, and wake whoever listens, in every process.
 
         Args:
-            records: by project; unknown projects are passed over.
-            now: the clock that the records' times were taken from, in milliseconds.
+            updates: by project; unknown projects are passed over.
+            now: the clock that the updates' times were taken from, in milliseconds.
 
         Returns:
-            The fields with the join "once" that these very records decided: whose error was the first.
+            What each update changed. A project that is unknown, or has started over since, has no entry.
         """
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:

@@ -2,12 +2,15 @@
 
 Every call finishes without awaiting anything, so the event loop makes it atomic and a transaction makes it durable.
 SQLite runs in WAL mode with `synchronous=NORMAL`: a write costs some 10 µs, survives a killed process, and a power cut
-may take the last few.
+may take the last few. What is deleted is overwritten, also in the log: the file holds what people wrote.
 """
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -20,10 +23,17 @@ import msgspec
 from ..core.model.errors import SettingsError, StoreUnavailable
 from ..core.model.keys import MAX_PROJECT_ID
 from ..core.model.project import Key, Project
-from ..core.state.fields import State, Update, decided, is_silent, join, newest, next_version
+from ..core.state.change import Change
+from ..core.state.fields import Effect, State, Update, Value, join, known, newest, next_version, stage_of
 from ..core.state.view import View
 from . import Listener
 
+log = logging.getLogger("firstlight.stores.embedded")
+
+SWEEP_SECONDS = 3600.0
+"""Between two looks for states that are older than they are kept; they are kept for days."""
+
+_PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA secure_delete=ON")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (
     id INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL,
@@ -54,22 +64,37 @@ class EmbeddedStore:
         path: the file; its folder is made. A lock beside it keeps a second process out.
         clock: seconds since the Unix epoch.
         new_epoch: makes a fresh epoch.
+        keep_seconds: how long the state of a project is kept after its last change; None for good.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float], new_epoch: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float],
+        new_epoch: Callable[[], str],
+        *,
+        keep_seconds: float | None = None,
+    ) -> None:
         self._path = path
         self._clock = clock
         self._new_epoch = new_epoch
+        self._keep_seconds = keep_seconds
         self._listeners: list[Listener] = []
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         with ExitStack() as opened:
             opened.enter_context(self._lock())
             self._db = opened.enter_context(closing(self._open()))
             self._close = opened.pop_all().close
+        if self._keep_seconds is not None:
+            self._sweeper = asyncio.create_task(self._sweep_now_and_then())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        if self._sweeper:
+            self._sweeper.cancel()
+            await asyncio.wait([self._sweeper])
         self._close()
 
     def listen(self, listener: Listener) -> None:
@@ -101,6 +126,7 @@ class EmbeddedStore:
         with self._transaction():
             found = self._db.execute("DELETE FROM projects WHERE id = ?", (project_id,)).rowcount > 0
             self._query("DELETE FROM keys WHERE id = ?", (project_id,))
+        self._empty_log()
         self._edited(project_id)
         return found
 
@@ -114,13 +140,9 @@ class EmbeddedStore:
         return number
 
     async def reset(self, project_id: int, epoch: str) -> bool:
-        with self._transaction():
-            row = self._load(project_id)
-            if row is None:
-                return False
-            self._save(_Row(row.project, epoch, self._now(), next_version(row.version, self._now()), {}))
-        self._edited(project_id)
-        return True
+        found = self._start_over(project_id, epoch)
+        self._empty_log()
+        return found
 
     async def read(self, project_id: int) -> View | None:
         row = self._load(project_id)
@@ -131,23 +153,17 @@ class EmbeddedStore:
         rows = ((number, self._query(query, (number,))) for number in project_ids)
         return {number: found[0] for number, found in rows if found}
 
-    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, frozenset[str]]:
-        firsts: dict[int, frozenset[str]] = {}
-        changed = []
+    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, Change]:
+        changes: dict[int, Change] = {}
         with self._transaction():
             for number, update in updates.items():
                 row = self._load(number)
-                if row is None or newest(update) < row.epoch_at:
-                    continue
-                firsts[number] = decided(row.state, update)
-                if join(row.state, update):
-                    if not is_silent(update):
-                        row.version = next_version(row.version, now)
-                        changed.append(number)
-                    self._save(row)
-        for number in changed:
-            self._changed(number)
-        return firsts
+                if row is not None and newest(update) >= row.epoch_at:
+                    changes[number] = self._apply(row, update, now)
+        for number, change in changes.items():
+            if change.effect > Effect.SILENT:
+                self._changed(number, change.effect)
+        return changes
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         with self._transaction():
@@ -156,16 +172,34 @@ class EmbeddedStore:
                 return
             row.version = next_version(version, self._now())
             self._save(row)
-        self._changed(project_id)
+        self._changed(project_id, Effect.NEWS)
 
     async def ping(self) -> None:
         self._query("SELECT 1", ())
 
+    def _apply(self, row: _Row, update: Update, now: int) -> Change:
+        before = stage_of(row.state)
+        change = Change(join(row.state, update), before, stage_of(row.state))
+        if change.effect > Effect.SILENT:
+            row.version = next_version(row.version, now)
+        if change.fields:
+            self._save(row)
+        return change
+
+    def _start_over(self, project_id: int, epoch: str) -> bool:
+        with self._transaction():
+            row = self._load(project_id)
+            if row is None:
+                return False
+            self._save(_Row(row.project, epoch, self._now(), next_version(row.version, self._now()), {}))
+        self._edited(project_id)
+        return True
+
     @contextmanager
     def _lock(self) -> Iterator[None]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            lock = self._path.with_name(self._path.name + ".lock").open("w")
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.fdopen(_private(f"{self._path}.lock", os.O_RDWR | os.O_CREAT), "w")
         except OSError as error:
             raise SettingsError(f"FIRSTLIGHT_DATA: cannot write to {self._path}: {error.strerror}.") from error
         with lock:
@@ -180,14 +214,45 @@ class EmbeddedStore:
 
     def _open(self) -> sqlite3.Connection:
         try:
+            self._make_private()
             with ExitStack() as opened:
                 db = opened.enter_context(closing(sqlite3.connect(self._path, isolation_level=None)))
-                for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", _SCHEMA, _KEYS_SCHEMA):
+                for statement in (*_PRAGMAS, _SCHEMA, _KEYS_SCHEMA):
                     db.execute(statement)
                 opened.pop_all()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise SettingsError(f"FIRSTLIGHT_DATA: {self._path} is not a usable database: {error}.") from error
         return db
+
+    def _make_private(self) -> None:
+        """Let nobody but the owner read the file. SQLite gives its log and its index the same mode."""
+        os.close(_private(str(self._path), os.O_RDWR | os.O_CREAT))
+        for suffix in ("", "-wal", "-shm", ".lock"):
+            path = self._path.with_name(self._path.name + suffix)
+            if path.exists() and path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+
+    def _empty_log(self) -> None:
+        """What was deleted must not stay readable in the log until it happens to be overwritten."""
+        self._query("PRAGMA wal_checkpoint(TRUNCATE)", ())
+
+    async def _sweep_now_and_then(self) -> None:
+        while True:
+            try:
+                self._sweep()
+            except StoreUnavailable as error:
+                log.warning("Old states are not deleted now: %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    def _sweep(self) -> None:
+        """Start the projects over whose last change is longer ago than states are kept. A version tells its time."""
+        oldest = int((self._clock() - (self._keep_seconds or 0)) * 1_000_000)
+        query = "SELECT id FROM projects WHERE version < ? AND state != '{}'"
+        numbers = [number for (number,) in self._query(query, (oldest,))]
+        for number in numbers:
+            self._start_over(number, self._new_epoch())
+        if numbers:
+            self._empty_log()
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
@@ -207,9 +272,8 @@ class EmbeddedStore:
         if not rows:
             return None
         project, epoch, epoch_at, version, state = rows[0]
-        return _Row(
-            msgspec.json.decode(project, type=Project), epoch, epoch_at, version, msgspec.json.decode(state, type=State)
-        )
+        held = known(msgspec.json.decode(state, type=dict[str, Value]))
+        return _Row(msgspec.json.decode(project, type=Project), epoch, epoch_at, version, held)
 
     def _index_keys(self, project: Project) -> None:
         self._query("DELETE FROM keys WHERE id = ?", (project.id,))
@@ -246,10 +310,15 @@ class EmbeddedStore:
                 self._db.execute("ROLLBACK")
             raise
 
-    def _changed(self, project_id: int) -> None:
+    def _changed(self, project_id: int, effect: Effect) -> None:
         for listener in self._listeners:
-            listener.changed(project_id)
+            listener.changed(project_id, effect)
 
     def _edited(self, project_id: int) -> None:
         for listener in self._listeners:
             listener.edited(project_id)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, where it is made anew."""
+    return os.open(path, flags, 0o600)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from server.engine.writer import Writer
+from server.core.state.fields import PREFLIGHT_AT
+from server.engine.projects import Projects
 from server.settings import Settings
 
 from ..support.site import open_site
@@ -16,9 +17,9 @@ from ..support.site import open_site
 
 async def test_what_follows_at_once_is_later_than_the_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The question is noted after its answer, so the request may overtake it; the page must not call it missing."""
-    find, asked, released = Writer.project, asyncio.Event(), asyncio.Event()
+    find, asked, released = Projects.get, asyncio.Event(), asyncio.Event()
 
-    async def slow_once(self: Writer, *args: Any, **options: Any) -> Any:
+    async def slow_once(self: Projects, *args: Any, **options: Any) -> Any:
         if not asked.is_set():
             asked.set()
             await released.wait()
@@ -26,7 +27,7 @@ async def test_what_follows_at_once_is_later_than_the_question(tmp_path: Path, m
 
     async with open_site(Settings(data=tmp_path / "firstlight.db")) as site:
         project = await site.project()
-        monkeypatch.setattr(Writer, "project", slow_once)
+        monkeypatch.setattr(Projects, "get", slow_once)
         headers = {"access-control-request-method": "POST"}
         assert (await site.http.options(f"/api/{project}/envelope/", headers=headers)).status_code == 204
         await asked.wait()
@@ -35,7 +36,7 @@ async def test_what_follows_at_once_is_later_than_the_question(tmp_path: Path, m
 
         assert site.app.hub
         view = await site.app.hub.read(project)
-        while view.time("preflight_at") is None:
+        while view.time(PREFLIGHT_AT) is None:
             await asyncio.sleep(0)
             view = await site.app.hub.read(project)
-    assert (view.time("preflight_at") or 0) < (view.time("last_seen_at") or 0)
+    assert (view.time(PREFLIGHT_AT) or 0) < (view.time("last_seen_at") or 0)

@@ -24,7 +24,7 @@ from server.stores.embedded import EmbeddedStore
 
 from ..conftest import new_epoch, redis_store
 from ..support.redis_server import RedisServer
-from ..support.updates import KEY, beat, error, now
+from ..support.updates import KEY, beat, error, named, now
 from ..support.waiting import until, until_answer
 from ..support.watched_store import WatchedStore
 
@@ -131,7 +131,7 @@ def fast(monkeypatch: pytest.MonkeyPatch, fast_retries: None) -> None:
 async def connected(store: Store, **more: Any) -> Project:
     """A project that has beaten once."""
     project = await store.create("Shop", None, KEY)
-    await apply(store, project, {**beat(now()), **more})
+    await apply(store, project, {**beat(now()), **named(more)})
     return project
 
 
@@ -237,7 +237,7 @@ async def test_a_slow_viewer_gets_the_newest_and_no_backlog(hub: Hub, watched: W
         await anext(messages)
         async with screen(hub, project) as quick:
             for number in range(20):
-                await apply(watched, project, {"last_seen_at": now(), "release": (now() + number, f"r{number}")})
+                await apply(watched, project, named({"last_seen_at": now(), "release": (now() + number, f"r{number}")}))
                 await until(lambda number=number: quick.release == f"r{number}")  # type: ignore[misc]
             _, text = await anext(messages)
             assert json.loads(text) == quick.snapshots[-1]
@@ -410,7 +410,7 @@ async def test_a_project_turns_quiet_when_its_beats_stop(hub: Hub, watched: Watc
     async with screen(hub, project) as shown:
         await until(lambda: [one["liveness"]["state"] for one in shown.snapshots] == ["live", "quiet"])
         assert shown.snapshots[1]["version"] > shown.snapshots[0]["version"]
-        await apply(watched, project, {**beat(now()), "interval": (now(), "30")})
+        await apply(watched, project, {**beat(now()), **named({"interval": (now(), "30")})})
         await until(lambda: shown.snapshots[-1]["liveness"]["state"] == "live")
 
 

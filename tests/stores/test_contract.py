@@ -9,12 +9,22 @@ import pytest
 
 from server.core.model.keys import MAX_PROJECT_ID
 from server.core.model.project import Key, Project
-from server.core.state.fields import Update
+from server.core.model.signals import Stage
+from server.core.state.fields import (
+    ACCEPTED_AT,
+    CONNECTED_AT,
+    FIRST_ERROR,
+    LAST_SEEN_AT,
+    RELEASE,
+    WATCHED_AT,
+    Effect,
+    Update,
+)
 from server.core.state.view import View
 from server.stores import Store
 
 from ..support.listening import Ears
-from ..support.updates import KEY, beat, error, now
+from ..support.updates import KEY, beat, error, firsts, named, now
 from ..support.waiting import until
 
 MINUTE = 60_000
@@ -113,54 +123,55 @@ async def test_projects_are_listed_by_id_in_pages(store: Store) -> None:
     assert await store.list(MAX_PROJECT_ID, 3) == []
 
 
-async def test_a_record_is_kept(store: Store) -> None:
+async def test_an_update_is_kept(store: Store) -> None:
     project = await made(store)
     at = now()
     await store.apply({project.id: error(at)}, at)
     view = await read(store, project)
     assert set(view.state) == set(error(at))
-    assert view.state["stage"] == 2
-    assert view.state["connected_at"] == view.state["last_seen_at"]
-    seen, text = view.state["first_error"]  # type: ignore[misc]
-    assert (seen, text) == (view.state["last_seen_at"], '{"event_id":"e1"}')
+    assert view.stage == 2
+    assert view.time(CONNECTED_AT) == view.time(LAST_SEEN_AT)
+    seen, text = view.stamped(FIRST_ERROR) or (0, "")
+    assert (seen, text) == (view.time(LAST_SEEN_AT), '{"event_id":"e1"}')
     assert at <= seen <= at + MINUTE
 
 
 @pytest.mark.parametrize("text", ["", " ", "1 2", "a\nb\r\n", "\0", "日本 \U0001f600", '{"a": "b"}', "x" * 10_000])
 async def test_texts_come_back_as_they_were(store: Store, text: str) -> None:
     project = await made(store)
-    await store.apply({project.id: {"release": (now(), text), "first_error": (now(), text)}}, now())
-    state = (await read(store, project)).state
-    assert (state["release"][1], state["first_error"][1]) == (text, text)  # type: ignore[index]
+    await store.apply({project.id: {RELEASE: (now(), text), FIRST_ERROR: (now(), text)}}, now())
+    view = await read(store, project)
+    assert (view.text(RELEASE), view.text(FIRST_ERROR)) == (text, text)
 
 
 async def test_what_is_older_only_moves_the_first_times(store: Store) -> None:
     project = await made(store)
     at = now()
-    await store.apply({project.id: {**beat(at), "release": (at, "new")}}, at)
-    old: Update = {"connected_at": at - MINUTE, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "old")}
-    await store.apply({project.id: {**old, "accepted_at": at}}, at)
-    state = (await read(store, project)).state
-    assert state["release"][1] == "new"  # type: ignore[index]
-    assert MINUTE - 1000 < state["last_seen_at"] - state["connected_at"] < MINUTE + 1000  # type: ignore[operator]
+    await store.apply({project.id: {**beat(at), RELEASE: (at, "new")}}, at)
+    old: Update = {CONNECTED_AT: at - MINUTE, LAST_SEEN_AT: at - MINUTE, RELEASE: (at - MINUTE, "old")}
+    await store.apply({project.id: {**old, ACCEPTED_AT: at}}, at)
+    view = await read(store, project)
+    assert view.text(RELEASE) == "new"
+    apart = (view.time(LAST_SEEN_AT) or 0) - (view.time(CONNECTED_AT) or 0)
+    assert MINUTE - 1000 < apart < MINUTE + 1000
 
 
 async def test_first_is_decided_once(store: Store) -> None:
     project = await made(store)
     calls = (store.apply({project.id: error(now(), f"e{number}")}, now()) for number in range(50))
     answers = await asyncio.gather(*calls)
-    assert sum(answer[project.id] == {"first_error"} for answer in answers) == 1
-    assert sum(answer[project.id] == set() for answer in answers) == 49
-    winner = next(number for number, answer in enumerate(answers) if answer[project.id])
-    state = (await read(store, project)).state
-    assert state["first_error"][1] == f'{{"event_id":"e{winner}"}}'  # type: ignore[index]
+    assert sum(firsts(answer[project.id]) == {"first_error"} for answer in answers) == 1
+    assert sum(firsts(answer[project.id]) == set() for answer in answers) == 49
+    winner = next(number for number, answer in enumerate(answers) if firsts(answer[project.id]))
+    view = await read(store, project)
+    assert view.text(FIRST_ERROR) == f'{{"event_id":"e{winner}"}}'
 
 
-async def test_one_call_records_for_many_projects(store: Store) -> None:
+async def test_one_call_updates_for_many_projects(store: Store) -> None:
     known = [await made(store) for _ in range(3)]
     at = now()
     answers = await store.apply({**{project.id: error(at) for project in known}, UNKNOWN: error(at)}, at)
-    assert answers == {project.id: {"first_error"} for project in known}
+    assert {number: firsts(change) for number, change in answers.items()} == {p.id: {"first_error"} for p in known}
     assert await store.read(UNKNOWN) is None
     assert set(await store.versions([UNKNOWN, *(project.id for project in known)])) == {p.id for p in known}
     assert await store.apply({}, at) == {}
@@ -170,7 +181,7 @@ async def test_the_version_rises_with_every_change(store: Store) -> None:
     project = await made(store)
     versions = [(await read(store, project)).version]
     for at in (now() + 1, now() + 2):
-        await store.apply({project.id: {"problem.too_large.count": 1, "last_seen_at": at}}, at)
+        await store.apply({project.id: named({"problem.too_large.count": 1, "last_seen_at": at})}, at)
         versions.append((await read(store, project)).version)
     await store.put(project)
     versions.append((await read(store, project)).version)
@@ -184,13 +195,13 @@ async def test_the_version_rises_with_every_change(store: Store) -> None:
 async def test_what_says_nothing_new_changes_nothing(store: Store) -> None:
     project = await made(store)
     at = now()
-    await store.apply({project.id: {**error(at), "release": (at, "b")}}, at)
+    await store.apply({project.id: {**error(at), RELEASE: (at, "b")}}, at)
     before = await read(store, project)
     old: list[Update] = [
-        {"stage": 1, "connected_at": at, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "z")},
+        named({"stage": 1, "connected_at": at, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "z")}),
         {},
-        {"stage": 2},
-        {"problem.too_large.count": 1},  # a record without a time was received in no epoch
+        named({"stage": 2}),
+        named({"problem.too_large.count": 1}),  # a record without a time was received in no epoch
     ]
     for update in old:
         await store.apply({project.id: update}, at)
@@ -198,16 +209,16 @@ async def test_what_says_nothing_new_changes_nothing(store: Store) -> None:
     assert after == replace(before, now=after.now)
 
 
-async def test_a_record_of_marks_is_kept_in_silence(store: Store) -> None:
+async def test_a_silent_update_is_kept_in_silence(store: Store) -> None:
     project, ears = await made(store), Ears()
     before = await read(store, project)
     at = now()
-    await store.apply({project.id: {"watched_at": at}}, at)
+    await store.apply({project.id: {WATCHED_AT: at}}, at)
     after = await read(store, project)
-    assert after.state == {"watched_at": after.state["watched_at"]}
+    assert after.state == {WATCHED_AT: after.time(WATCHED_AT)}
     assert after.version == before.version
     store.listen(ears)
-    await store.apply({project.id: {"watched_at": at, "last_seen_at": at}}, at)
+    await store.apply({project.id: {WATCHED_AT: at, LAST_SEEN_AT: at}}, at)
     await until(lambda: ears.count("changed") == 1)
     assert (await read(store, project)).version > before.version
 
@@ -224,7 +235,7 @@ async def test_a_reset_starts_over(store: Store) -> None:
     assert await store.read(UNKNOWN) is None
 
 
-async def test_records_from_before_a_reset_are_dropped(store: Store) -> None:
+async def test_updates_from_before_a_reset_are_dropped(store: Store) -> None:
     project = await made(store)
     received = now() - 1000
     await store.reset(project.id, "the next one")
@@ -232,7 +243,7 @@ async def test_records_from_before_a_reset_are_dropped(store: Store) -> None:
     assert dict((await read(store, project)).state) == {}
     await until(lambda: now() > received + 1000)
     at = now()
-    assert await store.apply({project.id: error(at)}, at) == {project.id: {"first_error"}}
+    assert firsts((await store.apply({project.id: error(at)}, at))[project.id]) == {"first_error"}
 
 
 async def test_touch_raises_the_version_beyond(store: Store) -> None:
@@ -262,7 +273,7 @@ async def test_changes_wake(store: Store) -> None:
     await until(lambda: store_is_quiet(ears))
     at = now()
     await store.apply({project.id: beat(at), UNKNOWN: beat(at)}, at)
-    await store.apply({project.id: {"stage": 1, "connected_at": at}}, at)  # nothing new: nobody is woken
+    await store.apply({project.id: named({"stage": 1, "connected_at": at})}, at)  # nothing new: nobody is woken
     view = await read(store, project)
     await store.touch(project.id, view.epoch, view.version)
     await store.touch(project.id, view.epoch, view.version)  # is beyond already
@@ -304,3 +315,29 @@ async def test_the_owner_of_a_key(store: Store) -> None:
     assert await store.owner_of("a" * 32) == first.id
     await store.delete(first.id)
     assert await store.owner_of("a" * 32) == other.id
+
+
+async def test_a_change_is_told_with_what_it_means(store: Store) -> None:
+    project = await made(store)
+    at = now()
+    (first,) = (await store.apply({project.id: beat(at)}, at)).values()
+    assert (first.before, first.after, first.effect) == (Stage.AWAITING, Stage.CONNECTED, Effect.TRANSITION)
+    assert set(first.fields) == set(beat(at))
+    await until(lambda: now() > at + 1)  # clocks of whole milliseconds
+    (again,) = (await store.apply({project.id: beat(now())}, now())).values()
+    assert again.effect is Effect.REFRESH
+    (error_came,) = (await store.apply({project.id: error(at)}, at)).values()
+    assert (error_came.before, error_came.after) == (Stage.CONNECTED, Stage.FIRST_ERROR_RECEIVED)
+    (nothing,) = (await store.apply({project.id: named({"stage": 1, "connected_at": at})}, at)).values()
+    assert (nothing.effect, dict(nothing.fields)) == (Effect.SILENT, {})
+
+
+async def test_a_wake_up_tells_its_effect(store: Store) -> None:
+    project, ears = await made(store), Ears()
+    store.listen(ears)
+    at = now()
+    await store.apply({project.id: beat(at)}, at)
+    await until(lambda: now() > at + 1)  # clocks of whole milliseconds
+    await store.apply({project.id: beat(now())}, now())
+    await until(lambda: ears.count("changed") == 2)
+    assert ears.effects == [Effect.TRANSITION, Effect.REFRESH]

@@ -12,21 +12,23 @@ from pathlib import Path
 import pytest
 
 from server.core.model.errors import SettingsError, StoreUnavailable
+from server.core.state.fields import FIRST_ERROR
 from server.stores.embedded import EmbeddedStore
 
 from ..conftest import new_epoch
-from ..support.updates import KEY, beat, error, now
+from ..support.updates import KEY, beat, error, firsts, now
 
 HOLDER = """
 import asyncio, sys, time
 from pathlib import Path
+from server.core.state.fields import FIELDS
 from server.stores.embedded import EmbeddedStore
 
 async def hold():
     async with EmbeddedStore(Path(sys.argv[1]), time.time, lambda: "epoch") as store:
         project = await store.create("Shop", None, "0" * 32)
         now = int(time.time() * 1000)
-        await store.apply({project.id: {"stage": 2, "first_error": (now, "kept")}}, now)
+        await store.apply({project.id: {FIELDS["stage"]: 2, FIELDS["first_error"]: (now, "kept")}}, now)
         print("ready", flush=True)
         await asyncio.Event().wait()
 
@@ -57,7 +59,7 @@ async def test_everything_is_there_after_a_restart(path: Path) -> None:
         assert (after.project, after.epoch, after.version, after.state) == (
             before.project, before.epoch, before.version, before.state,
         )  # fmt: skip
-        assert await store.apply({project.id: error(now(), "e2")}, now()) == {project.id: frozenset()}
+        assert firsts((await store.apply({project.id: error(now(), "e2")}, now()))[project.id]) == set()
 
 
 async def test_a_second_process_is_refused_and_a_killed_one_leaves_everything(path: Path) -> None:
@@ -71,7 +73,7 @@ async def test_a_second_process_is_refused_and_a_killed_one_leaves_everything(pa
     async with embedded(path) as store:
         view = await store.read(1)
         assert view is not None
-        assert view.state["first_error"][1] == "kept"  # type: ignore[index]
+        assert view.text(FIRST_ERROR) == "kept"
 
 
 async def test_a_second_store_in_the_same_process_is_refused_too(path: Path) -> None:
@@ -117,4 +119,4 @@ async def test_a_disk_that_fails_makes_the_store_unavailable(path: Path) -> None
         assert await store.read(project.id)
         other.execute("DROP TRIGGER full")
         other.close()
-        assert await store.apply({project.id: error(now())}, now()) == {project.id: {"first_error"}}
+        assert firsts((await store.apply({project.id: error(now())}, now()))[project.id]) == {"first_error"}

@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from server.core.model.project import Project
-from server.core.state.fields import Update
+from server.core.model.signals import Signal
+from server.core.state.fields import FIELDS, RELEASE, SIGNALS, Update
 from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 
 from ..conftest import new_epoch, redis_store
 from ..support.strategies import updates
-from ..support.updates import KEY, now, shifted
+from ..support.updates import KEY, named, now, shifted
 
 RECENT = st.integers(-5000, 0)
 """Times in milliseconds, relative to the moment of recording."""
@@ -37,13 +38,15 @@ async def test_random_records_give_equal_states(pair: tuple[Store, Store], seque
     embedded, redis = pair
     one, two = await embedded.create("", None, KEY), await redis.create("", None, KEY)
     for relative in sequence:
-        update = {**relative, "signal.replay.last_at": 0}
+        update = {**relative, SIGNALS[Signal.REPLAY].last_at: 0}
         at = now()
-        decided = await redis.apply({two.id: shifted(update, at)}, at)
-        stored_at = (await state_of(redis, two))["signal.replay.last_at"]  # the server's clock cannot be set, but read
+        change = await redis.apply({two.id: shifted(update, at)}, at)
+        stored_at = (await state_of(redis, two))[
+            SIGNALS[Signal.REPLAY].last_at
+        ]  # the server's clock cannot be set, but read
         assert isinstance(stored_at, int)
         same = await embedded.apply({one.id: shifted(update, stored_at)}, stored_at)
-        assert decided[two.id] == same[one.id]
+        assert change[two.id] == same[one.id]
     assert await state_of(redis, two) == await state_of(embedded, one)
 
 
@@ -54,10 +57,10 @@ async def test_ties_in_time_go_by_the_text(redis_url: str) -> None:
             project = await redis.create("", None, KEY)
             for text, field in (("b\x7f", "last_seen_at"), ("b", "accepted_at"), ("b\u0100", "signal.log.last_at")):
                 at = now()
-                await redis.apply({project.id: {"release": (at, text), field: at}}, at)
-            state = await state_of(redis, project)
-            stamps = [state[field] for field in ("last_seen_at", "accepted_at", "signal.log.last_at")]
-            assert state["release"] == max(zip(stamps, ("b\x7f", "b", "b\u0100"), strict=True))
+                await redis.apply({project.id: named({"release": (at, text), field: at})}, at)
+            state = dict(await state_of(redis, project))
+            stamps = [state[FIELDS[field]] for field in ("last_seen_at", "accepted_at", "signal.log.last_at")]
+            assert state[RELEASE] == max(zip(stamps, ("b\x7f", "b", "b\u0100"), strict=True))
             ties = stamps[0] == stamps[1]
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
+from server.core.state.fields import FIRST_ERROR
 from server.stores.redis import RedisStore
 
 from ..conftest import redis_store
@@ -60,9 +61,9 @@ async def make_projects(store: RedisStore) -> None:
 async def stored_firsts(store: RedisStore) -> Firsts:
     """The first errors as the store has them, one of every project."""
     views = [await store.read(number) for number in range(1, PROJECTS + 1)]
-    texts = [(view.project.id, view.state["first_error"][1]) for view in views if view]  # type: ignore[index]
+    texts = [(view.project.id, view.text(FIRST_ERROR)) for view in views if view]
     assert len(texts) == PROJECTS
-    return [(number, msgspec.json.decode(text)["event_id"]) for number, text in texts]
+    return [(number, msgspec.json.decode(text or "{}")["event_id"]) for number, text in texts]
 
 
 Worker = subprocess.Popen[str]

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from server.core.model.errors import SettingsError, StoreUnavailable
+from server.core.state.fields import CONNECTED_AT, LAST_SEEN_AT, PROBLEMS
 from server.stores.redis import CHANNELS, RedisStore
 
 from ..conftest import new_epoch, redis_store
 from ..support.listening import Ears
 from ..support.redis_server import HOST, RedisServer, free_port
-from ..support.updates import KEY, beat, error, now
+from ..support.updates import KEY, beat, error, firsts, named, now
 from ..support.waiting import until, until_answer
 from ..support.wire import Wire
 
@@ -146,13 +147,13 @@ async def test_a_forgotten_script_is_sent_again_once(own_redis: RedisServer) -> 
             own_redis.command("SCRIPT", "FLUSH")
             own_redis.command("CONFIG", "RESETSTAT")
             at = now()
-            counted = {"problem.too_large.count": 1, "last_seen_at": at}
+            counted = named({"problem.too_large.count": 1, "last_seen_at": at})
             await store.apply({project.id: counted for project in projects}, at)
-            await store.apply({projects[0].id: {"last_seen_at": at}}, at)
+            await store.apply({projects[0].id: {LAST_SEEN_AT: at}}, at)
             assert b"cmdstat_eval:calls=3," in own_redis.command("INFO", "commandstats")
         view = await store.read(projects[2].id)
         assert view is not None
-        assert view.state["problem.too_large.count"] == 2
+        assert view.number(PROBLEMS["too_large"].total) == 2
 
 
 # A server that is not there yet, or refuses.
@@ -224,7 +225,7 @@ async def test_a_full_server_is_unavailable_and_can_still_be_read(own_redis: Red
             await store.apply({project.id: beat(now())}, now())
         assert await store.read(project.id)
         own_redis.command("CONFIG", "SET", "maxmemory", "0")
-        assert await store.apply({project.id: error(now())}, now()) == {project.id: {"first_error"}}
+        assert firsts((await store.apply({project.id: error(now())}, now()))[project.id]) == {"first_error"}
 
 
 # Many processes.
@@ -251,10 +252,10 @@ async def test_the_clock_is_the_servers(redis_url: str) -> None:
         project = await store.create("Shop", None, KEY)
         for ahead in (HOUR, -HOUR):
             at = now() + ahead
-            await store.apply({project.id: {"last_seen_at": at, "connected_at": at - 1000}}, at)
+            await store.apply({project.id: {LAST_SEEN_AT: at, CONNECTED_AT: at - 1000}}, at)
         view = await store.read(project.id)
         assert view is not None
-        seen, connected = view.state["last_seen_at"], view.state["connected_at"]
+        seen, connected = view.time(LAST_SEEN_AT), view.time(CONNECTED_AT)
         assert isinstance(seen, int)
         assert isinstance(connected, int)
         assert abs(seen - now()) < 1000
@@ -265,7 +266,7 @@ async def test_foreign_messages_are_passed_over(redis_server: RedisServer, redis
     async with redis_store(redis_url) as store:
         ears = Ears()
         store.listen(ears)
-        for message in ("", "changed", "changed x", "changed -1", "forgotten 5", "changed 7"):
+        for message in ("", "changed", "changed x", "changed -1", "forgotten 5", "changed x 3", "changed 7"):
             redis_server.command("PUBLISH", CHANNELS[0], message)
         await until(lambda: ears.heard == [("changed", 7)])
 

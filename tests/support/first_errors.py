@@ -11,7 +11,7 @@ import sys
 
 from server.stores.redis import RedisStore
 
-from .updates import error, now
+from .updates import error, firsts, now
 
 PROJECTS = 100
 ERRORS = 500
@@ -29,7 +29,7 @@ async def main(url: str, name: str) -> None:
 
 async def _record(store: RedisStore, project_id: int, event_id: str) -> None:
     answer = await store.apply({project_id: error(now(), event_id)}, now())
-    print(project_id, event_id, "first" if answer[project_id] else "later", flush=True)
+    print(project_id, event_id, "first" if firsts(answer[project_id]) else "later", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
-import pytest
 
 from server.app import Firstlight, create_app
-from server.engine import writer
+from server.limits import Limits, WriterLimits
 from server.settings import Settings
 from server.stores import Store
 
@@ -141,11 +140,15 @@ class Site:
             writer.close()
 
 
+LIMITS = Limits(writer=WriterLimits(lazy_seconds=0.03))
+"""What can wait does not wait for a second."""
+
+
 @asynccontextmanager
-async def open_site(settings: Settings, store: Store | None = None, token: str | None = None) -> AsyncIterator[Site]:
-    """Run the application with these settings; it writes lazily, but not for a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writer, "LAZY_SECONDS", 0.03)
-        app = create_app(settings, store=store, clock=Clock())
-        async with running(app) as url, client(url) as http:
-            yield Site(url, http, app, {"authorization": f"Bearer {token}"} if token else {})
+async def open_site(
+    settings: Settings, store: Store | None = None, token: str | None = None, limits: Limits = LIMITS
+) -> AsyncIterator[Site]:
+    """Run the application with these settings."""
+    app = create_app(settings, store=store, clock=Clock(), limits=limits)
+    async with running(app) as url, client(url) as http:
+        yield Site(url, http, app, {"authorization": f"Bearer {token}"} if token else {})

@@ -1,20 +1,22 @@
-"""Records as chance makes them."""
+"""Updates as chance makes them."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from server.core.state.fields import JOINS, STAMPED, TIMES, Join, Update, Value
+from server.core.state.fields import FIELDS, Effect, Field, Join, Text, Time, Update, Value
 
 
 def updates(times: st.SearchStrategy[int]) -> st.SearchStrategy[Update]:
-    """Any record over some fields of each join, so that they meet often."""
-    chosen = {kind: [field for field in JOINS if JOINS[field] is kind][:2] for kind in Join}
-    fields = {field: _values(kind, times) for kind, names in chosen.items() for field in names}
+    """Any update over some fields of each join and effect, so that they meet often."""
+    chosen: dict[tuple[Join, Effect], list[Field]] = {}
+    for field in FIELDS.values():
+        chosen.setdefault((field.joined_by, field.first), []).append(field)
+    fields = {field: _values(field, times) for rows in chosen.values() for field in rows[:2]}
     return st.fixed_dictionaries({}, optional=fields)
 
 
-def _values(kind: Join, times: st.SearchStrategy[int]) -> st.SearchStrategy[Value]:
-    if kind in STAMPED:
+def _values(field: Field, times: st.SearchStrategy[int]) -> st.SearchStrategy[Value]:
+    if isinstance(field, Text):
         return st.tuples(times, st.text(max_size=3))
-    return times if kind in TIMES else st.integers(0, 3)
+    return times if isinstance(field, Time) else st.integers(0, 2)

@@ -1,4 +1,4 @@
-"""Readings of a project as tests of the core want them."""
+"""Views of a project as tests of the core want them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 
 from server.core.model.project import Key, Project
 from server.core.model.signals import Signal
+from server.core.state import fields
 from server.core.state.fields import Update
 from server.core.state.view import View
 
@@ -21,16 +22,17 @@ def view(state: Update, now: int = AT, platform: str | None = None) -> View:
     return View(Project(1, "shop", platform, (Key(KEY),), AT), "e1", now * 1000, state, now)
 
 
-def seen(signal: Signal, at: int = AT, last_at: int | None = None) -> dict[str, int]:
+def seen(signal: Signal, at: int = AT, last_at: int | None = None) -> Update:
     """The fields of a signal."""
-    return {f"signal.{signal}.first_at": at, f"signal.{signal}.last_at": at if last_at is None else last_at}
+    return dict(zip(fields.SIGNALS[signal], (at, at if last_at is None else last_at), strict=True))
 
 
-def sdk(name: str, version: str | None) -> dict[str, object]:
+def sdk(name: str, version: str | None) -> Update:
     """The fields of an SDK that has connected."""
-    return {"connected_at": AT, "payload_sdk": (AT, json.dumps({"name": name, "version": version}))}
+    told = json.dumps({"name": name, "version": version})
+    return {fields.CONNECTED_AT: AT, fields.PAYLOAD_SDK: (AT, told)}
 
 
-def config(**options: object) -> dict[str, object]:
+def config(**options: object) -> Update:
     """The field of a heartbeat's configuration."""
-    return {"config": (AT, json.dumps(options))}
+    return {fields.CONFIG: (AT, json.dumps(options))}

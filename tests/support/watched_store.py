@@ -9,6 +9,7 @@ from typing import Self
 
 from server.core.model.errors import StoreUnavailable
 from server.core.model.project import Project
+from server.core.state.change import Change
 from server.core.state.fields import Update
 from server.core.state.view import View
 from server.stores import Listener, Store
@@ -98,7 +99,7 @@ class WatchedStore:
         await self._called("versions")
         return await self._store.versions(project_ids)
 
-    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, frozenset[str]]:
+    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, Change]:
         await self._called("apply")
         answer = await self._store.apply(updates, now)
         await self._answered("apply")

@@ -15,6 +15,7 @@ from enum import IntEnum
 
 from ..model.codes import Code
 from ..model.signals import Signal
+from ..state import fields
 from ..state.view import View
 from .detection import (
     Diagnosis,
@@ -341,7 +342,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Your events have no release.",
         "Without one, sessions (release health) stay silent, and nobody can tell which version brought an error.",
         "an event with a release",
-        missing("release"),
+        missing(fields.RELEASE),
         Severity.NOTE,
         {
             "python": 'sentry_sdk.init(dsn="{{dsn}}", release="my-app@1.0.0")',
@@ -355,7 +356,7 @@ PROBLEMS: dict[Code, Rule] = {
         "Your events have no environment.",
         "Without one, errors of your own machine and of production stand side by side.",
         "an event with an environment",
-        missing("environment"),
+        missing(fields.ENVIRONMENT),
         Severity.NOTE,
         {"": "SENTRY_ENVIRONMENT=development"},
     ),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 
-from ..model.codes import RECORDED, Code
+from ..model.codes import Code
 from ..model.signals import Signal, Stage
+from ..state import fields
+from ..state.fields import Text
 from ..state.view import Liveness, View
 from .sdks import outdated
 from .silence import SILENCE_STEPS, checks_for
@@ -30,7 +33,7 @@ class Diagnosis:
     first_at: int
     last_at: int
     count: int = 1
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, str] = default(default_factory=dict)
     resolved: bool = False
     checks: tuple[str, ...] = ()
 
@@ -44,12 +47,12 @@ Cure = Callable[[View, int], bool]
 
 def any_key(view: View, at: int) -> bool:
     """A later request with a valid key."""
-    return (view.time("last_seen_at") or 0) > at
+    return (view.time(fields.LAST_SEEN_AT) or 0) > at
 
 
 def accepted(view: View, at: int) -> bool:
     """A later request that was accepted."""
-    return (view.time("accepted_at") or 0) > at
+    return (view.time(fields.ACCEPTED_AT) or 0) > at
 
 
 def first_error(view: View, _: int) -> bool:
@@ -67,29 +70,30 @@ def delivered(view: View, at: int) -> bool:
 
     A browser page that is left right after an error delivers it, and then reports a network error.
     """
-    reasons = {name.split(".")[1] for name in view.state if name.startswith("dropped.")}
+    reasons = {reason for _, reason, _ in _dropped(view)}
     return later_error(view, at if reasons - {"network_error"} else at - SETTLED)
 
 
 def in_time(view: View, at: int) -> bool:
     """A later envelope whose clock is right."""
-    return (view.time("in_time_at") or 0) > at
+    return (view.time(fields.IN_TIME_AT) or 0) > at
 
 
 def by_envelope(view: View, at: int) -> bool:
     """A later envelope."""
-    return (view.time("envelope_at") or 0) > at
+    return (view.time(fields.ENVELOPE_AT) or 0) > at
 
 
 def recorded(code: Code, cure: Cure, evidence: Callable[[View], Mapping[str, str]] | None = None) -> Find:
     """Find a problem that requests recorded, and whether its opposite was seen since."""
 
     def find(view: View) -> Diagnosis | None:
-        first_at, last_at = view.time(f"problem.{code}.first_at"), view.time(f"problem.{code}.last_at")
+        row = fields.PROBLEMS[code]
+        first_at, last_at = view.time(row.first_at), view.time(row.last_at)
         if first_at is None or last_at is None:
             return None
-        told = evidence(view) if evidence else view.decoded(f"problem.{code}.evidence") or {}
-        count = view.time(f"problem.{code}.count") or 1
+        told = evidence(view) if evidence else view.decoded(row.evidence) or {}
+        count = view.number(row.total) or 1
         return Diagnosis(first_at, last_at, count, told, cure(view, last_at))
 
     return find
@@ -100,11 +104,11 @@ def recorded(code: Code, cure: Cure, evidence: Callable[[View], Mapping[str, str
 
 def silence(view: View) -> Diagnosis | None:
     """Somebody waits, and nothing came at all."""
-    watched_at = view.time("watched_at")
+    watched_at = view.time(fields.WATCHED_AT)
     if watched_at is None:
         return None
-    connected_at = view.time("connected_at")
-    if connected_at is None and any(f"problem.{code}.count" in view.state for code in RECORDED):
+    connected_at = view.time(fields.CONNECTED_AT)
+    if connected_at is None and any(view.number(row.total) for row in fields.PROBLEMS.values()):
         return None  # something came, and what is wrong with it is said
     waited = (connected_at or view.now) - watched_at
     steps = [step for step in SILENCE_STEPS if waited >= step]
@@ -134,10 +138,10 @@ def only(signal: Signal, others: frozenset[Signal]) -> Find:
 
 def preflight_only(view: View) -> Diagnosis | None:
     """A browser asked whether it may send, and did not."""
-    asked_at = view.time("preflight_at")
+    asked_at = view.time(fields.PREFLIGHT_AT)
     if asked_at is None or view.now - asked_at < PREFLIGHT_GRACE:
         return None
-    requests = ["last_seen_at", "checked_at", *(f"problem.{code}.last_at" for code in RECORDED)]
+    requests = [fields.LAST_SEEN_AT, fields.CHECKED_AT, *(row.last_at for row in fields.PROBLEMS.values())]
     if any((view.time(request) or 0) >= asked_at for request in requests):
         return None
     return Diagnosis(asked_at, asked_at)
@@ -154,10 +158,10 @@ def quiet(view: View) -> Diagnosis | None:
 
 def contradiction(view: View) -> Diagnosis | None:
     """Options of a heartbeat that keep each other from working."""
-    config = view.decoded("config") or {}
+    config = view.decoded(fields.CONFIG) or {}
     found = tuple(sentence for says, sentence in _CONTRADICTIONS if says(config, view))
-    stamped = view.state.get("config")
-    if not found or not isinstance(stamped, tuple):
+    stamped = view.stamped(fields.CONFIG)
+    if not found or not stamped:
         return None
     return Diagnosis(stamped[0], stamped[0], checks=found)
 
@@ -177,7 +181,7 @@ _CONTRADICTIONS: tuple[tuple[Callable[[Mapping[str, object], View], bool], str],
         "profiles_sample_rate is set and traces_sample_rate is not: profiles belong to traces. Set both.",
     ),
     (
-        lambda config, view: config.get("debug") is True and view.text("environment") == "production",
+        lambda config, view: config.get("debug") is True and view.text(fields.ENVIRONMENT) == "production",
         "debug is on in production: the SDK writes to your logs. Turn it on only while you look for something.",
     ),
 )
@@ -185,37 +189,38 @@ _CONTRADICTIONS: tuple[tuple[Callable[[Mapping[str, object], View], bool], str],
 
 def outdated_sdk(view: View) -> Diagnosis | None:
     """The SDK is older than the oldest reasonable major."""
-    sdk, seen_at = view.sdk, view.time("connected_at")
+    sdk, seen_at = view.sdk, view.time(fields.CONNECTED_AT)
     row = outdated(sdk["name"] or "", sdk["version"]) if sdk else None
     if not sdk or not row or seen_at is None:
         return None
     return Diagnosis(seen_at, seen_at, evidence={"sdk": f"{sdk['name']} {sdk['version']}", "upgrade": row.upgrade})
 
 
-def missing(name: str) -> Find:
+def missing(field: Text) -> Find:
     """Find that events come without one field."""
 
     def find(view: View) -> Diagnosis | None:
         kinds = (Signal.ERROR, Signal.MESSAGE, Signal.TRANSACTION)
         firsts = [at for at in map(view.first, kinds) if at is not None]
         lasts = [at for at in map(view.last, kinds) if at is not None]
-        return Diagnosis(min(firsts), max(lasts)) if firsts and view.text(name) is None else None
+        return Diagnosis(min(firsts), max(lasts)) if firsts and view.text(field) is None else None
 
     return find
 
 
 def dropped(view: View) -> Mapping[str, str]:
     """What the SDK dropped and why, the most first."""
-    counts: list[tuple[int, str, str]] = []
-    for name, count in view.state.items():
-        start, *rest = name.split(".")
-        if start == "dropped" and isinstance(count, int):
-            counts.append((count, rest[0], rest[1]))
-    told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in sorted(counts)[::-1]]
+    told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in sorted(_dropped(view))[::-1]]
     if not told:
         return {"reason": "SDK", "what": "events"}
     more = {"more": "; ".join(f"{what} by {reason}" for reason, what in told[1:6])} if told[1:] else {}
     return {"reason": told[0][0], "what": told[0][1], **more}
+
+
+def _dropped(view: View) -> list[tuple[int, str, str]]:
+    """What was dropped, as (count, reason, category)."""
+    counts = ((view.number(field), *names) for names, field in fields.DROPPED.items() if field in view.state)
+    return [entry for entry in counts if entry[0]]
 
 
 def _plural(category: str, count: int) -> str:
@@ -229,10 +234,10 @@ def never(_: View) -> None:
 
 def deadlines(view: View) -> Iterable[int]:
     """When a problem may appear or change by time alone, in milliseconds."""
-    fields = [("watched_at", step) for step in SILENCE_STEPS if view.stage is Stage.AWAITING]
-    fields += [(f"signal.{signal}.first_at", GRACE) for signal in (Signal.TRANSACTION, Signal.SESSION)]
-    fields.append(("preflight_at", PREFLIGHT_GRACE))
-    for name, after in fields:
-        at = view.time(name)
+    starts = [(fields.WATCHED_AT, step) for step in SILENCE_STEPS if view.stage is Stage.AWAITING]
+    starts += [(fields.SIGNALS[signal].first_at, GRACE) for signal in (Signal.TRANSACTION, Signal.SESSION)]
+    starts.append((fields.PREFLIGHT_AT, PREFLIGHT_GRACE))
+    for field, after in starts:
+        at = view.time(field)
         if at is not None:
             yield at + after

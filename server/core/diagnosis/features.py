@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..model.signals import Signal, Stage
+from ..state import fields
 from ..state.view import View
 
 
@@ -65,13 +66,13 @@ _FEATURES: dict[str, tuple[Signal, _Says]] = {
     "metrics": (Signal.METRIC, lambda options, _: options.get("enable_metrics") is True),
     "crons": (Signal.CHECK_IN, lambda _options, _: False),
     "feedback": (Signal.FEEDBACK, _has("feedback")),
-    "release health": (Signal.SESSION, lambda _, view: view.text("release") is not None),
+    "release health": (Signal.SESSION, lambda _, view: view.text(fields.RELEASE) is not None),
 }
 
 
 def features_of(view: View) -> list[Feature]:
     """The checklist, in a fixed order."""
-    told, inferred = view.decoded("config") or {}, view.inferred
+    told, inferred = view.decoded(fields.CONFIG) or {}, view.inferred
     return [_feature(name, view, told, inferred) for name in _FEATURES]
 
 

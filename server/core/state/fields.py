@@ -1,21 +1,22 @@
-"""The state of a project as a join-semilattice, so that no order, duplicate or delay can spoil it.
+"""The one table of meaning: every field that the state of a project can have, how it joins, and what its change means.
 
-A *record* (what one request proves) and a *state* (what is known of a project) are the same thing: a flat mapping from
-field to value. Each field has one way to be joined, given by `JOINS`; joining is what merging, coalescing and storing
-all do. The stores carry the joins out (in Python and in Lua) and know nothing else about onboarding.
+Everything that affects what is stored of a project, and who is told of it, stands in this file. The stores join by it
+(in Python and in Lua), and everybody else switches on the effects that the stores report: which lane a write takes,
+whom a change wakes, how soon viewers see it.
 
-Times are whole milliseconds since the Unix epoch, by the clock of whoever holds the mapping.
+A field *is* its name, a string, so that stores and JSON need no translation; but only the constants below are of the
+type `Field`, and a misspelt one is an error at import.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
-from typing import Any, TypeAlias
+from enum import IntEnum, StrEnum
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from ..model.codes import RECORDED
-from ..model.signals import Signal
+from ..model.signals import Signal, Stage
 
 
 class Join(StrEnum):
@@ -23,8 +24,6 @@ class Join(StrEnum):
 
     EARLIEST = "earliest"
     """A time; the smaller one wins."""
-    MARK = "mark"
-    """A time that no viewer waits for; the smaller one wins, and the version stays."""
     LATEST = "latest"
     """A time; the larger one wins."""
     MAX = "max"
@@ -37,16 +36,140 @@ class Join(StrEnum):
     """A pair of time and text; the later one wins, ties by the text."""
 
 
+class Effect(IntEnum):
+    """What a change means, and to whom. A larger one includes the smaller ones."""
+
+    SILENT = 0
+    """Nobody: it is kept, the version stays, nobody is woken."""
+    REFRESH = 1
+    """Whoever looks, when it is convenient: last seen, counts, descriptions. It changes nothing that a person does."""
+    NEWS = 2
+    """Somebody waits for it."""
+    TRANSITION = 3
+    """The project is further than before: a stage, the first error, the first signal of a feature."""
+
+
+class Field(str):
+    """One row of the table.
+
+    Args:
+        name: as the stores keep it.
+        join: how two values become one.
+        first: what it means that the field is known at all.
+        later: what a changed value means.
+    """
+
+    __slots__ = ("first", "joined_by", "kind", "later")
+
+    joined_by: Join
+    first: Effect
+    later: Effect
+    kind: str
+
+    def __new__(  # noqa: D102 - see the class
+        cls, name: str, join: Join, first: Effect = Effect.NEWS, later: Effect = Effect.REFRESH
+    ) -> Self:
+        self = super().__new__(cls, name)
+        self.joined_by, self.first, self.later = join, first, later
+        self.kind = f"{join} {first:d} {later:d}"  # the row as the Lua script is told it
+        return self
+
+
+class Time(Field):
+    """Milliseconds since the Unix epoch, by the clock of whoever holds the mapping."""
+
+
+class Number(Field):
+    """A whole number: a stage, a count."""
+
+
+class Text(Field):
+    """A text with the time that it was received."""
+
+
 Stamped: TypeAlias = tuple[int, str]
 Value: TypeAlias = int | Stamped
-Update: TypeAlias = Mapping[str, Value]
-State: TypeAlias = dict[str, Value]
+Update: TypeAlias = Mapping[Field, Value]
+"""What one request changes. The same thing as a state: joining is what merging, coalescing and storing all do."""
+State: TypeAlias = dict[Field, Value]
 
-TIMES = frozenset({Join.EARLIEST, Join.LATEST, Join.MARK})
-STAMPED = frozenset({Join.ONCE, Join.LAST})
 
-INFERRED = ("traces_sample_rate", "integrations")
+STAGE = Number("stage", Join.MAX, Effect.TRANSITION, Effect.TRANSITION)
+FIRST_ERROR = Text("first_error", Join.ONCE, Effect.TRANSITION)
+"""The first error as JSON. Later ones leave it as it is."""
+
+CONNECTED_AT = Time("connected_at", Join.EARLIEST)
+LAST_SEEN_AT = Time("last_seen_at", Join.LATEST)
+ACCEPTED_AT = Time("accepted_at", Join.LATEST)
+"""The last request that was accepted; a report of losses does not count, as it follows each refusal."""
+ENVELOPE_AT = Time("envelope_at", Join.LATEST)
+IN_TIME_AT = Time("in_time_at", Join.LATEST)
+"""The last envelope whose `sent_at` agreed with this server's clock."""
+PREFLIGHT_AT = Time("preflight_at", Join.LATEST)
+"""When a browser last asked whether it may send (CORS)."""
+CHECKED_AT = Time("checked_at", Join.LATEST, Effect.NEWS, Effect.NEWS)
+"""When the page or the doctor last tried the way. Somebody waits at the page for exactly this."""
+WATCHED_AT = Time("watched_at", Join.EARLIEST, Effect.SILENT, Effect.SILENT)
+"""Since when somebody waits. It only starts a clock."""
+
+CLIENT_SDK = Text("client_sdk", Join.LAST)
+"""The SDK as a request's surroundings name it, as JSON."""
+PAYLOAD_SDK = Text("payload_sdk", Join.LAST)
+"""The SDK as its payloads name it, with the framework, as JSON."""
+RELEASE = Text("release", Join.LAST)
+ENVIRONMENT = Text("environment", Join.LAST)
+RUNTIME = Text("runtime", Join.LAST)
+CONFIG = Text("config", Join.LAST)
+"""The configuration that a heartbeat told, as JSON."""
+INTERVAL = Text("interval", Join.LAST)
+"""Seconds between promised heartbeats."""
+INFERRED: dict[str, Text] = {
+    name: Text(f"inferred.{name}", Join.LAST) for name in ("traces_sample_rate", "integrations")
+}
 """What is concluded of the configuration from ordinary traffic, as JSON."""
+ERROR_EVENT_ID = Text("signal.error.event_id", Join.LAST)
+
+
+class SignalFields(NamedTuple):
+    """When a signal was first and last seen."""
+
+    first_at: Time
+    last_at: Time
+
+
+_NO_FEATURES = frozenset({Signal.CLIENT_REPORT, Signal.MESSAGE, Signal.ATTACHMENT, Signal.CSP_REPORT})
+SIGNALS: dict[Signal, SignalFields] = {
+    signal: SignalFields(
+        Time(
+            f"signal.{signal}.first_at",
+            Join.EARLIEST,
+            Effect.NEWS if signal in _NO_FEATURES else Effect.TRANSITION,
+        ),
+        Time(f"signal.{signal}.last_at", Join.LATEST),
+    )
+    for signal in Signal
+}
+
+
+class ProblemFields(NamedTuple):
+    """The sightings of one problem: how many in total, when, and the latest evidence as JSON."""
+
+    total: Number
+    first_at: Time
+    last_at: Time
+    evidence: Text
+
+
+PROBLEMS: dict[str, ProblemFields] = {
+    code: ProblemFields(
+        Number(f"problem.{code}.count", Join.SUM),
+        Time(f"problem.{code}.first_at", Join.EARLIEST),
+        Time(f"problem.{code}.last_at", Join.LATEST),
+        Text(f"problem.{code}.evidence", Join.LAST),
+    )
+    for code in RECORDED
+}
+
 DROP_REASONS = (
     "before_send", "event_processor", "sample_rate", "network_error", "send_error", "queue_overflow",
     "cache_overflow", "buffer_overflow", "backpressure", "internal_sdk_error", "own rules",
@@ -57,57 +180,59 @@ DROP_CATEGORIES = (
     "feedback", "log_item", "log_byte", "trace_metric", "metric_bucket", "security", "default",
 )  # fmt: skip
 """What SDKs drop; whatever else counts as the last."""
+DROPPED: dict[tuple[str, str], Number] = {
+    (reason, category): Number(f"dropped.{reason}.{category}", Join.SUM)
+    for reason in DROP_REASONS
+    for category in DROP_CATEGORIES
+}
+"""How many of a category an SDK dropped for a reason."""
 
 
-def _joins() -> Iterable[tuple[str, Join]]:
-    yield "stage", Join.MAX
-    yield "connected_at", Join.EARLIEST
-    yield "last_seen_at", Join.LATEST
-    for field in ("accepted_at", "envelope_at", "in_time_at", "checked_at", "preflight_at"):
-        yield field, Join.LATEST
-    yield "watched_at", Join.MARK
-    yield "first_error", Join.ONCE
-    for field in ("client_sdk", "payload_sdk", "release", "environment", "runtime", "config", "interval"):
-        yield field, Join.LAST
-    for name in INFERRED:
-        yield f"inferred.{name}", Join.LAST
-    for signal in Signal:
-        yield f"signal.{signal}.first_at", Join.EARLIEST
-        yield f"signal.{signal}.last_at", Join.LATEST
-    yield "signal.error.event_id", Join.LAST
-    for code in RECORDED:
-        yield f"problem.{code}.count", Join.SUM
-        yield f"problem.{code}.first_at", Join.EARLIEST
-        yield f"problem.{code}.last_at", Join.LATEST
-        yield f"problem.{code}.evidence", Join.LAST
-    for reason in DROP_REASONS:
-        for category in DROP_CATEGORIES:
-            yield f"dropped.{reason}.{category}", Join.SUM
+def _rows() -> Iterable[Field]:
+    yield from (row for row in globals().values() if isinstance(row, Field))
+    yield from INFERRED.values()
+    for fields in (*SIGNALS.values(), *PROBLEMS.values()):
+        yield from fields
+    yield from DROPPED.values()
 
 
-JOINS: dict[str, Join] = dict(_joins())
-"""Every field that a state can have: the state of a project is bounded by this table."""
+FIELDS: dict[str, Field] = {str(row): row for row in _rows()}
+"""Every row by its name: the state of a project is bounded by this table."""
 
 
-def join(state: State, update: Update) -> bool:
-    """Join a record into a state, in place. Returns whether anything changed."""
-    changed = False
+def known(held: Mapping[str, Value]) -> State:
+    """A state as a store holds it, by name. What this version does not know is left out."""
+    return {FIELDS[name]: value for name, value in held.items() if name in FIELDS}
+
+
+def stage_of(state: Update) -> Stage:
+    """How far a project in this state is."""
+    value = state.get(STAGE, 0)
+    return Stage(value if isinstance(value, int) else 0)
+
+
+def join(state: State, update: Update) -> dict[Field, Effect]:
+    """Join an update into a state, in place.
+
+    Returns:
+        What changed, and what each change means; empty where the update said nothing new.
+    """
+    changed: dict[Field, Effect] = {}
     for field, new in update.items():
         old = state.get(field)
         if old is None:
             state[field] = new
-            changed = True
-        elif old != new or JOINS[field] is Join.SUM:
-            value = _JOINED[JOINS[field]](old, new)
+            changed[field] = field.first
+        elif old != new or field.joined_by is Join.SUM:
+            value = _JOINED[field.joined_by](old, new)
             if value != old:
                 state[field] = value
-                changed = True
+                changed[field] = field.later
     return changed
 
 
 _JOINED: dict[Join, Callable[[Any, Any], Value]] = {
     Join.EARLIEST: min,
-    Join.MARK: min,
     Join.LATEST: max,
     Join.MAX: max,
     Join.SUM: operator.add,
@@ -117,35 +242,26 @@ _JOINED: dict[Join, Callable[[Any, Any], Value]] = {
 """How each join is computed, from what is held and what is new."""
 
 
-def is_news(state: Update, update: Update) -> bool:
-    """Whether a record says something that a viewer waits for.
-
-    A field that was not known before is news, and so is a higher stage. Later times, higher counts and changed
-    descriptions of a known project are not: they can wait for the next coalesced write.
-    """
+def effect_of(state: Update, update: Update) -> Effect:
+    """What the update would mean, were it joined into the state now. The strongest of its fields counts."""
+    strongest = Effect.SILENT
     for field, new in update.items():
         old = state.get(field)
-        if old is None or (JOINS[field] is Join.MAX and new > old):  # type: ignore[operator]
-            return True
-    return False
-
-
-def is_silent(update: Update) -> bool:
-    """Whether nothing in a record is for viewers."""
-    return all(JOINS[field] is Join.MARK for field in update)
-
-
-def decided(state: Update, update: Update) -> frozenset[str]:
-    """The fields with the join `once` that a record would decide, were it joined now."""
-    return frozenset(field for field in update if JOINS[field] is Join.ONCE and field not in state)
+        effect = field.first if old is None else field.later
+        if effect > strongest and (old is None or _JOINED[field.joined_by](old, new) != old):
+            strongest = effect
+    return strongest
 
 
 def newest(update: Update) -> int:
-    """When the newest thing in a record was received."""
-    return max(
-        (v[0] if isinstance(v, tuple) else v for f, v in update.items() if JOINS[f] not in (Join.MAX, Join.SUM)),
-        default=0,
-    )
+    """When the newest thing in an update was received, in milliseconds."""
+    return max((_received_at(field, value) for field, value in update.items()), default=0)
+
+
+def _received_at(field: Field, value: Value) -> int:
+    if isinstance(value, tuple):
+        return value[0]
+    return value if isinstance(field, Time) else 0
 
 
 def next_version(version: int, now: int) -> int:
@@ -156,16 +272,13 @@ def next_version(version: int, now: int) -> int:
     return max(version + 1, now * 1000)
 
 
-def aged(update: Update, now: int) -> Iterable[tuple[Join, str, int, str]]:
-    """A record as (join, field, number, text) with times as ages in milliseconds.
+def aged(update: Update, now: int) -> Iterable[tuple[Field, int, str]]:
+    """An update as (field, number, text), with times as ages in milliseconds.
 
     A store on another host with another clock turns the ages into its own times.
     """
     for field, value in update.items():
-        kind = JOINS[field]
-        if kind in STAMPED:
-            at, text = value  # type: ignore[misc]
-            yield kind, field, max(0, now - at), text
+        if isinstance(value, tuple):
+            yield field, max(0, now - value[0]), value[1]
         else:
-            number: int = value  # type: ignore[assignment]
-            yield kind, field, max(0, now - number) if kind in TIMES else number, ""
+            yield field, max(0, now - value) if isinstance(field, Time) else value, ""

@@ -1,4 +1,4 @@
-"""From facts to records: what is written of a request, an accepted one and a refused one."""
+"""From an observation to an update: what is written of a request, an accepted one and a refused one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from ..wire.event import App, Event, Sdk
 from ..wire.kept import Keep, kept_of
 from ..wire.observation import Dropped, Observation
 from ..wire.scrub import scrub
-from .fields import DROP_CATEGORIES, DROP_REASONS, Update, Value
+from . import fields
+from .fields import DROP_CATEGORIES, DROP_REASONS, DROPPED, INFERRED, PROBLEMS, SIGNALS, State, Text, Time, Update
 
 MAX_SKEW = 60_000
 """Milliseconds between `sent_at` and the receipt that a slow network explains."""
@@ -29,7 +30,7 @@ _KEY_LIKE = re.compile(r"[0-9A-Fa-f]{12,}")
 
 
 def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> Update:
-    """The record of an accepted request.
+    """The update of an accepted request.
 
     Args:
         at: when it was received, in milliseconds.
@@ -37,54 +38,57 @@ def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> Updat
     """
     event = observation.event and kept_of(observation.event, keep)
     stage, times = _proved(observation.signals)
-    update: dict[str, Value] = dict.fromkeys(times, at)
-    update["stage"] = stage
+    update: State = dict.fromkeys(times, at)
+    update[fields.STAGE] = stage
     if event and Signal.ERROR in observation.signals:
-        update["first_error"] = (at, _first_error(event, observation.event_id))
-        update["signal.error.event_id"] = (at, observation.event_id or "")
-    for name, text in _told(
+        update[fields.FIRST_ERROR] = (at, _first_error(event, observation.event_id))
+        update[fields.ERROR_EVENT_ID] = (at, observation.event_id or "")
+    for field, text in _told(
         observation.client_sdk, observation.payload_sdk, observation.app, observation.config, observation.interval
     ):
-        update[name] = (at, text)
+        update[field] = (at, text)
     for name, text in observation.inferred:
-        update[f"inferred.{name}"] = (at, text)
+        update[INFERRED[name]] = (at, text)
     for code, evidence in observation.problems.items():
         titled = {**evidence, "title": event.title} if event and "title" in evidence else evidence
-        update.update(update_of_problem(code, titled, at))
+        update |= update_of_problem(code, titled, at)
     if observation.is_envelope:
-        update["envelope_at"] = at
-    _record_drops(update, observation.dropped, at)
-    _record_skew(update, observation.sent_at, at)
+        update[fields.ENVELOPE_AT] = at
+    _add_drops(update, observation.dropped, at)
+    _add_skew(update, observation.sent_at, at)
     return update
 
 
-def _record_drops(update: dict[str, Value], drops: Iterable[Dropped], at: int) -> None:
+def _add_drops(update: State, drops: Iterable[Dropped], at: int) -> None:
     """Losses become a problem; what tracing samples away on purpose does not."""
     for drop in drops:
         if drop.reason == "ratelimit_backoff":
-            update.update(update_of_problem(Code.RATE_LIMITED, {"category": drop.category}, at, drop.quantity))
+            update |= update_of_problem(Code.RATE_LIMITED, {"category": drop.category}, at, drop.quantity)
         elif drop.category in _ERROR_CATEGORIES or drop.reason in _LOSSES:
             reason = drop.reason if drop.reason in DROP_REASONS else DROP_REASONS[-1]
             category = drop.category if drop.category in DROP_CATEGORIES else DROP_CATEGORIES[-1]
-            name = f"dropped.{reason}.{category}"
-            update[name] = _count(update, name) + drop.quantity
-            known = _count(update, f"problem.{Code.DROPPED_BY_SDK}.count")
-            update.update(update_of_problem(Code.DROPPED_BY_SDK, {}, at, known + drop.quantity))
+            _add(update, DROPPED[reason, category], drop.quantity)
+            known = _number(update, PROBLEMS[Code.DROPPED_BY_SDK].total)
+            update |= update_of_problem(Code.DROPPED_BY_SDK, {}, at, known + drop.quantity)
 
 
-def _count(update: Update, name: str) -> int:
-    value = update.get(name, 0)
+def _add(update: State, field: fields.Number, quantity: int) -> None:
+    update[field] = _number(update, field) + quantity
+
+
+def _number(update: State, field: fields.Number) -> int:
+    value = update.get(field, 0)
     return value if isinstance(value, int) else 0
 
 
-def _record_skew(update: dict[str, Value], sent_at: int | None, at: int) -> None:
+def _add_skew(update: State, sent_at: int | None, at: int) -> None:
     if sent_at is None:
         return
     if abs(at - sent_at) <= MAX_SKEW:
-        update["in_time_at"] = at
+        update[fields.IN_TIME_AT] = at
         return
     skew = f"{_duration(abs(at - sent_at))} {'behind' if sent_at < at else 'ahead'}"
-    update.update(update_of_problem(Code.CLOCK_SKEW, {"skew": skew}, at))
+    update |= update_of_problem(Code.CLOCK_SKEW, {"skew": skew}, at)
 
 
 def _duration(milliseconds: int) -> str:
@@ -94,56 +98,52 @@ def _duration(milliseconds: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _proved(signals: frozenset[Signal]) -> tuple[int, tuple[str, ...]]:
+def _proved(signals: frozenset[Signal]) -> tuple[int, tuple[Time, ...]]:
     """The stage from nothing, and the times that are now."""
     stage = Stage.CONNECTED
     for signal in signals:
         stage = TRANSITIONS[stage, signal]
-    times = [f"signal.{signal}.{part}" for signal in signals for part in ("first_at", "last_at")]
+    times = [time for signal in signals for time in SIGNALS[signal]]
     # A report of losses follows each refusal: it must not count as the cure of what it reports.
-    accepted = () if signals == {Signal.CLIENT_REPORT} else ("accepted_at",)
-    return int(stage), ("connected_at", "last_seen_at", *accepted, *times)
+    accepted = () if signals == {Signal.CLIENT_REPORT} else (fields.ACCEPTED_AT,)
+    return int(stage), (fields.CONNECTED_AT, fields.LAST_SEEN_AT, *accepted, *times)
 
 
 @lru_cache(maxsize=4096)
 def _told(
     client_sdk: Sdk | None, payload_sdk: Sdk | None, app: App, config: str | None, interval: float | None
-) -> tuple[tuple[str, str], ...]:
-    """What is told of SDK and application, as fields. Cached: an application says the same in every request."""
+) -> tuple[tuple[Text, str], ...]:
+    """What is told of SDK and application, by field. Cached: an application says the same in every request."""
     told = {
-        "client_sdk": _json(client_sdk),
-        "payload_sdk": _json(payload_sdk),
-        "release": app.release,
-        "environment": app.environment,
-        "runtime": app.runtime,
-        "config": config,
-        "interval": None if interval is None else f"{interval:g}",
+        fields.CLIENT_SDK: _json(client_sdk),
+        fields.PAYLOAD_SDK: _json(payload_sdk),
+        fields.RELEASE: app.release,
+        fields.ENVIRONMENT: app.environment,
+        fields.RUNTIME: app.runtime,
+        fields.CONFIG: config,
+        fields.INTERVAL: None if interval is None else f"{interval:g}",
     }
-    return tuple((name, text) for name, text in told.items() if text)
+    return tuple((field, text) for field, text in told.items() if text)
 
 
-def update_of_key(at: int) -> dict[str, Value]:
+def update_of_key(at: int) -> State:
     """What any request with a valid key proves, also one whose body is refused."""
-    return {"stage": int(Stage.CONNECTED), "connected_at": at, "last_seen_at": at}
+    return {fields.STAGE: int(Stage.CONNECTED), fields.CONNECTED_AT: at, fields.LAST_SEEN_AT: at}
 
 
-def update_of_problem(code: str, evidence: Mapping[str, str], at: int, count: int = 1) -> dict[str, Value]:
+def update_of_problem(code: str, evidence: Mapping[str, str], at: int, count: int = 1) -> State:
     """One sighting of a problem, or a report of several. No secret of what it quotes is kept."""
-    scrubbed = {name: scrub(text) for name, text in evidence.items()}
-    return {
-        f"problem.{code}.count": count,
-        f"problem.{code}.first_at": at,
-        f"problem.{code}.last_at": at,
-        f"problem.{code}.evidence": (at, msgspec.json.encode(scrubbed).decode()),
-    }
+    row = PROBLEMS[code]
+    text = msgspec.json.encode({name: scrub(told) for name, told in evidence.items()}).decode()
+    return {row.total: count, row.first_at: at, row.last_at: at, row.evidence: (at, text)}
 
 
 def update_of_refusal(refusal: Refusal, key_is_valid: bool, at: int) -> Update:
-    """The record of a refused request, for the page of the project that it named."""
+    """The update of a refused request, for the page of the project that it named."""
     update = update_of_key(at) if key_is_valid else {}
     if refusal.code:
         evidence = {name: _without_keys(text)[:200] for name, text in refusal.evidence.items()}
-        update.update(update_of_problem(refusal.code, {"detail": _without_keys(refusal.detail)[:300], **evidence}, at))
+        update |= update_of_problem(refusal.code, {"detail": _without_keys(refusal.detail)[:300], **evidence}, at)
     return update
 
 
@@ -158,6 +158,6 @@ def _json(sdk: Sdk | None) -> str | None:
 
 def _first_error(event: Event, event_id: str | None) -> str:
     kept = ("title", "level", "platform", "handled", "culprit")
-    fields: dict[str, Any] = {"event_id": event_id, **{name: getattr(event, name) for name in kept}}
-    fields["frames"] = [asdict(frame) for frame in event.frames]
-    return msgspec.json.encode(fields).decode()
+    told: dict[str, Any] = {"event_id": event_id, **{name: getattr(event, name) for name in kept}}
+    told["frames"] = [asdict(frame) for frame in event.frames]
+    return msgspec.json.encode(told).decode()

@@ -10,7 +10,8 @@ import msgspec
 
 from ..model.project import Project
 from ..model.signals import Signal, Stage
-from .fields import INFERRED, Update
+from . import fields
+from .fields import Number, Stamped, Text, Time, Update
 
 QUIET_AFTER = 2.5
 """Intervals without a promised beat after which a project is quiet."""
@@ -40,49 +41,59 @@ class View:
     state: Update
     now: int
 
-    def time(self, field: str) -> int | None:
+    def time(self, field: Time) -> int | None:
         """A time of the state, in milliseconds."""
         value = self.state.get(field)
         return value if isinstance(value, int) else None
 
-    def text(self, field: str) -> str | None:
-        """A text of the state."""
+    def number(self, field: Number) -> int:
+        """A number of the state; 0 where it is not known."""
         value = self.state.get(field)
-        return value[1] if isinstance(value, tuple) else None
+        return value if isinstance(value, int) else 0
 
-    def decoded(self, field: str) -> Any:
+    def stamped(self, field: Text) -> Stamped | None:
+        """A text of the state with its time, in milliseconds."""
+        value = self.state.get(field)
+        return value if isinstance(value, tuple) else None
+
+    def text(self, field: Text) -> str | None:
+        """A text of the state."""
+        stamped = self.stamped(field)
+        return stamped[1] if stamped else None
+
+    def decoded(self, field: Text) -> Any:
         """A text of the state that holds JSON, or None."""
         text = self.text(field)
         return msgspec.json.decode(text) if text else None
 
     def first(self, signal: Signal) -> int | None:
         """When a signal was first seen."""
-        return self.time(f"signal.{signal}.first_at")
+        return self.time(fields.SIGNALS[signal].first_at)
 
     def last(self, signal: Signal) -> int | None:
         """When a signal was last seen."""
-        return self.time(f"signal.{signal}.last_at")
+        return self.time(fields.SIGNALS[signal].last_at)
 
     @property
     def stage(self) -> Stage:
         """How far the project is."""
-        return Stage(self.time("stage") or 0)
+        return fields.stage_of(self.state)
 
     @property
     def sdk(self) -> dict[str, str | None] | None:
         """The name with the framework, which only payloads have, as long as both sources speak of the same SDK."""
-        client, payload = self.state.get("client_sdk"), self.state.get("payload_sdk")
-        if isinstance(client, tuple) and isinstance(payload, tuple):
+        client, payload = self.stamped(fields.CLIENT_SDK), self.stamped(fields.PAYLOAD_SDK)
+        if client and payload:
             outer, inner = msgspec.json.decode(client[1]), msgspec.json.decode(payload[1])
             same = inner["name"].startswith(outer["name"]) and inner["version"] == outer["version"]
             return dict(inner if same or payload[0] >= client[0] else outer)
-        fields = self.decoded("payload_sdk") or self.decoded("client_sdk")
-        return dict(fields) if fields else None
+        told = self.decoded(fields.PAYLOAD_SDK) or self.decoded(fields.CLIENT_SDK)
+        return dict(told) if told else None
 
     @property
     def inferred(self) -> dict[str, Any]:
         """What ordinary traffic tells of the configuration: `{"traces_sample_rate": 1.0, "integrations": [...]}`."""
-        found = {name: self.decoded(f"inferred.{name}") for name in INFERRED}
+        found = {name: self.decoded(field) for name, field in fields.INFERRED.items()}
         return {name: value for name, value in found.items() if value is not None}
 
     @property
@@ -97,13 +108,13 @@ class View:
     @property
     def interval(self) -> float | None:
         """Seconds between promised beats."""
-        text = self.text("interval")
+        text = self.text(fields.INTERVAL)
         return float(text) if text else None
 
     @property
     def quiet_at(self) -> int | None:
         """When a live project will be quiet, in milliseconds; none for one that promised nothing."""
-        seen = self.time("last_seen_at")
+        seen = self.time(fields.LAST_SEEN_AT)
         if self.interval is None or seen is None:
             return None
         return seen + int(self.interval * QUIET_AFTER * 1000)
@@ -111,7 +122,7 @@ class View:
     @property
     def liveness(self) -> Liveness:
         """The state of the liveness at `now`."""
-        if "last_seen_at" not in self.state:
+        if self.time(fields.LAST_SEEN_AT) is None:
             return Liveness.NEVER
         if self.quiet_at is None:
             return Liveness.SEEN

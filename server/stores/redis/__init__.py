@@ -1,5 +1,6 @@
 """The store for many processes, on Redis."""
 
-from .store import CHANNELS, RedisStore
+from .store import RedisStore
+from .wakeups import CHANNELS
 
 __all__ = ["CHANNELS", "RedisStore"]

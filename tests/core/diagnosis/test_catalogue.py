@@ -7,7 +7,7 @@ import pytest
 from server.core.diagnosis.catalogue import PROBLEMS
 from server.core.model.codes import RECORDED
 from server.core.model.errors import Refusal
-from server.core.state.fields import JOINS
+from server.core.state.fields import FIELDS
 
 
 def refusals(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
@@ -37,4 +37,4 @@ def test_words(code: str) -> None:
 
 @pytest.mark.parametrize("code", RECORDED)
 def test_every_problem_can_be_stored(code: str) -> None:
-    assert {f"problem.{code}.{part}" for part in ("count", "first_at", "last_at", "evidence")} <= set(JOINS)
+    assert {f"problem.{code}.{part}" for part in ("count", "first_at", "last_at", "evidence")} <= set(FIELDS)

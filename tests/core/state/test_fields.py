@@ -8,33 +8,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.core.model.signals import Stage
+from server.core.state.change import Change
 from server.core.state.fields import (
-    JOINS,
-    STAMPED,
-    TIMES,
+    FIELDS,
+    FIRST_ERROR,
+    LAST_SEEN_AT,
+    RELEASE,
+    STAGE,
+    Effect,
+    Field,
     Join,
+    Number,
     State,
+    Text,
+    Time,
     Update,
     Value,
     aged,
-    decided,
-    is_news,
-    is_silent,
+    effect_of,
     join,
+    known,
     newest,
     next_version,
+    stage_of,
 )
 
 from ...support.strategies import updates
-from ...support.updates import beat, error, shifted
+from ...support.updates import beat, error, named, shifted
 
 TIME = st.integers(1_700_000_000_000, 1_700_000_000_005)
 NOW = 1_700_000_000_005
-RECORDS = updates(TIME)
+UPDATES = updates(TIME)
 
 
 def joined(*parts: Update) -> State:
-    """What is known after these records, in this order."""
+    """What is known after these updates, in this order."""
     state: State = {}
     for part in parts:
         join(state, part)
@@ -43,23 +52,23 @@ def joined(*parts: Update) -> State:
 
 def without(update: Update, *kinds: Join) -> State:
     """The fields with other joins."""
-    return {field: value for field, value in update.items() if JOINS[field] not in kinds}
+    return {field: value for field, value in update.items() if field.joined_by not in kinds}
 
 
-@given(st.lists(RECORDS, max_size=6), st.randoms())
-def test_the_order_of_records_does_not_matter(sequence: list[Update], rng: random.Random) -> None:
+@given(st.lists(UPDATES, max_size=6), st.randoms())
+def test_the_order_of_updates_does_not_matter(sequence: list[Update], rng: random.Random) -> None:
     parts = [without(part, Join.ONCE) for part in sequence]
     anyhow = rng.sample(parts, len(parts))
     assert joined(*parts) == joined(*anyhow)
 
 
-@given(RECORDS, RECORDS, RECORDS)
-def test_the_grouping_of_records_does_not_matter(a: Update, b: Update, c: Update) -> None:
+@given(UPDATES, UPDATES, UPDATES)
+def test_the_grouping_of_updates_does_not_matter(a: Update, b: Update, c: Update) -> None:
     assert joined(joined(a, b), c) == joined(a, joined(b, c))  # also for `once`: whoever comes first stays
 
 
-@given(st.lists(RECORDS, max_size=4), RECORDS)
-def test_a_record_that_comes_twice_counts_once(before: list[Update], update: Update) -> None:
+@given(st.lists(UPDATES, max_size=4), UPDATES)
+def test_an_update_that_comes_twice_counts_once(before: list[Update], update: Update) -> None:
     update = without(update, Join.SUM)
     state = joined(*before, update)
     again = dict(state)
@@ -67,67 +76,69 @@ def test_a_record_that_comes_twice_counts_once(before: list[Update], update: Upd
     assert again == state
 
 
-@given(st.lists(RECORDS, max_size=4), RECORDS)
+@given(st.lists(UPDATES, max_size=4), UPDATES)
 def test_a_state_only_grows(before: list[Update], update: Update) -> None:
     old = joined(*before)
     new = joined(old, update)
     assert set(old) | set(update) == set(new)
-    assert all(is_at_least(JOINS[field], new[field], value) for field, value in old.items())
+    assert all(is_at_least(field.joined_by, new[field], value) for field, value in old.items())
 
 
 def is_at_least(kind: Join, new: Value, old: Value) -> bool:
     """Whether a value is as high as another one, in the order of its join."""
     if kind is Join.ONCE:
         return new == old
-    low, high = (new, old) if kind in (Join.EARLIEST, Join.MARK) else (old, new)
+    low, high = (new, old) if kind is Join.EARLIEST else (old, new)
     return low <= high  # type: ignore[operator]
 
 
-@given(st.lists(RECORDS, max_size=4), RECORDS)
+@given(st.lists(UPDATES, max_size=4), UPDATES)
 def test_join_says_whether_anything_changed(before: list[Update], update: Update) -> None:
     state = joined(*before)
     copy = dict(state)
-    assert join(state, update) == (state != copy)
+    assert bool(join(state, update)) == (state != copy)
 
 
-@given(st.lists(RECORDS, max_size=4), RECORDS)
+@given(st.lists(UPDATES, max_size=4), UPDATES)
 def test_what_is_no_news_decides_nothing_and_raises_no_stage(before: list[Update], update: Update) -> None:
     state = joined(*before)
-    if not is_news(state, update):
-        assert decided(state, update) == frozenset()
+    if effect_of(state, update) < Effect.NEWS:
         after = joined(state, update)
-        assert set(after) == set(state)
-        assert after.get("stage") == state.get("stage")
+        new = set(after) - set(state)
+        assert all(field.first < Effect.NEWS for field in new)
+        assert after.get(STAGE) == state.get(STAGE)
 
 
-@given(st.lists(RECORDS, max_size=4), RECORDS)
+@given(st.lists(UPDATES, max_size=4), UPDATES)
 def test_first_is_decided_by_whoever_is_first(before: list[Update], update: Update) -> None:
     state = joined(*before)
-    fields = decided(state, update)
-    after = joined(state, update)
-    assert fields == {field for field in update if JOINS[field] is Join.ONCE and state.get(field) is None}
-    assert all(after[field] == update[field] for field in fields)
-    assert decided(after, update) == frozenset()
+    after = dict(state)
+    decided = {field for field in join(after, update) if field.joined_by is Join.ONCE}
+    assert decided == {field for field in update if field.joined_by is Join.ONCE and state.get(field) is None}
+    assert all(after[field] == update[field] for field in decided)
+    assert not {field for field in join(after, update) if field.joined_by is Join.ONCE}
 
 
-@given(RECORDS, st.integers(-(10**7), 10**7))
-def test_ages_carry_a_record_to_another_clock(update: Update, ahead: int) -> None:
+@given(st.lists(UPDATES, max_size=4), UPDATES)
+def test_the_effect_is_told_before_and_after_alike(before: list[Update], update: Update) -> None:
+    state = joined(*before)
+    expected, old = effect_of(state, update), stage_of(state)
+    assert Change(join(state, update), old, stage_of(state)).effect is expected
+
+
+@given(UPDATES, st.integers(-(10**7), 10**7))
+def test_ages_carry_an_update_to_another_clock(update: Update, ahead: int) -> None:
     there = NOW + ahead
     rebuilt: State = {}
-    for kind, field, number, text in aged(update, NOW):
-        assert kind is JOINS[field]
-        at = there - number if kind in TIMES | STAMPED else number
-        rebuilt[field] = (at, text) if kind in STAMPED else at
+    for field, number, text in aged(update, NOW):
+        at = there - number if isinstance(field, Time | Text) else number
+        rebuilt[field] = (at, text) if isinstance(field, Text) else at
     assert rebuilt == shifted(update, ahead)
 
 
 def test_a_time_that_is_yet_to_come_is_now() -> None:
-    update: Update = {"last_seen_at": NOW + 5, "release": (NOW + 5, "r1"), "stage": 2}
-    assert list(aged(update, NOW)) == [
-        (Join.LATEST, "last_seen_at", 0, ""),
-        (Join.LAST, "release", 0, "r1"),
-        (Join.MAX, "stage", 2, ""),
-    ]
+    update: Update = {LAST_SEEN_AT: NOW + 5, RELEASE: (NOW + 5, "r1"), STAGE: 2}
+    assert list(aged(update, NOW)) == [(LAST_SEEN_AT, 0, ""), (RELEASE, 0, "r1"), (STAGE, 2, "")]
 
 
 @pytest.mark.parametrize(
@@ -149,8 +160,8 @@ def test_a_time_that_is_yet_to_come_is_now() -> None:
     ],
 )
 def test_two_values_become_one(field: str, old: Value, new: Value, result: Value) -> None:
-    state: State = {field: old}
-    assert join(state, {field: new}) == (result != old)
+    state = dict(named({field: old}))
+    assert bool(join(state, named({field: new}))) == (result != old)
     assert state == {field: result}
 
 
@@ -164,23 +175,32 @@ def test_two_values_become_one(field: str, old: Value, new: Value, result: Value
         ({"watched_at": 8, "last_seen_at": 3}, 8),
     ],
 )
-def test_the_newest_thing_in_a_record(update: Update, at: int) -> None:
-    assert newest(update) == at
+def test_the_newest_thing_in_an_update(update: dict[str, Value], at: int) -> None:
+    assert newest(named(update)) == at
 
 
 def test_news_is_what_a_viewer_waits_for() -> None:
     state = joined(beat(NOW))
-    assert is_news({}, beat(NOW))
-    assert is_news(state, error(NOW))
-    assert is_news(state, {"stage": 2})
-    assert not is_news(state, beat(NOW + 1000))
-    assert not is_news({"release": (1, "r1")}, {"release": (2, "r2")})
-    assert not is_news(state, {})
+    assert effect_of({}, beat(NOW)) is Effect.TRANSITION
+    assert effect_of(state, error(NOW)) is Effect.TRANSITION
+    assert effect_of(state, {STAGE: 2}) is Effect.TRANSITION
+    assert effect_of(state, named({"problem.too_large.count": 1})) is Effect.NEWS
+    assert effect_of(state, named({"checked_at": 1})) is effect_of(named({"checked_at": 1}), named({"checked_at": 2}))
+    assert effect_of(state, beat(NOW + 1000)) is Effect.REFRESH
+    assert effect_of({RELEASE: (1, "r1")}, {RELEASE: (2, "r2")}) is Effect.REFRESH
+    assert effect_of(state, {}) is Effect.SILENT
 
 
 def test_silent_is_what_nobody_waits_for() -> None:
-    assert is_silent({"watched_at": NOW})
-    assert not is_silent({"watched_at": NOW, "last_seen_at": NOW})
+    assert effect_of({}, named({"watched_at": NOW})) is Effect.SILENT
+    assert effect_of({}, named({"watched_at": NOW, "last_seen_at": NOW})) > Effect.SILENT
+
+
+def test_a_change_tells_the_stages() -> None:
+    assert stage_of({}) is Stage.AWAITING
+    assert stage_of(error(NOW)) is Stage.FIRST_ERROR_RECEIVED
+    change = Change({}, Stage.CONNECTED, Stage.CONNECTED)
+    assert change.effect is Effect.SILENT
 
 
 def test_a_version_is_above_the_last_one_and_tells_the_time() -> None:
@@ -191,6 +211,19 @@ def test_a_version_is_above_the_last_one_and_tells_the_time() -> None:
 
 
 def test_a_state_is_bounded() -> None:
-    assert len(JOINS) < 400
-    with pytest.raises(KeyError):
-        list(aged({"no such field": 1}, NOW))
+    assert len(FIELDS) < 400
+    assert known({"no such field": 1, "stage": 1}) == {STAGE: 1}
+    assert all(isinstance(field, Time | Number | Text) for field in FIELDS.values())
+
+
+def test_every_row_is_what_its_type_says() -> None:
+    kinds: dict[type[Field], set[Join]] = {
+        Time: {Join.EARLIEST, Join.LATEST},
+        Number: {Join.MAX, Join.SUM},
+        Text: {Join.ONCE, Join.LAST},
+    }
+    for name, field in FIELDS.items():
+        assert field == name
+        assert field.joined_by in kinds[type(field)]
+        assert field.later <= field.first
+    assert FIELDS["first_error"] is FIRST_ERROR

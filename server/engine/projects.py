@@ -1,0 +1,169 @@
+"""What this process knows of projects: their keys, and which of their fields are stored already.
+
+A worker remembers what it has read, so that a repeated heartbeat costs no round trip. What it remembers is a lower
+bound of what is stored: a state only ever grows, so a memory that lacks something only costs a write too many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..core.model.errors import StoreUnavailable
+from ..core.model.project import Project
+from ..core.state.fields import Effect, State, Update, effect_of, join
+from ..core.state.view import View
+from ..limits import ProjectLimits
+from ..stores import Store
+from .limits import Limiter
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What this process knows of one project."""
+
+    project: Project
+    state: State
+    checked_at: float
+
+
+class Projects:
+    """See the module. One per process, used from its event loop only. Listens to the store.
+
+    Args:
+        store: where projects are looked up.
+        monotonic: seconds, for the age of what is remembered.
+        limits: how many, and how old.
+    """
+
+    def __init__(self, store: Store, monotonic: Callable[[], float], limits: ProjectLimits) -> None:
+        self._store = store
+        self._monotonic = monotonic
+        self._limits = limits
+        self._memories: dict[int, _Memory] = {}
+        self._missing: dict[int, float] = {}
+        self._lookups: dict[int, asyncio.Task[Project | None]] = {}
+        self._questions: Limiter[int] = Limiter(monotonic, limits.owner_questions, limits.owner_questions)
+
+    # What the store tells (stores.Listener).
+
+    def changed(self, project_id: int, effect: Effect) -> None:
+        """Nothing to do: what is remembered stays true."""
+
+    def edited(self, project_id: int) -> None:
+        """Ask again before the next use; what was received for a past epoch is dropped by the store."""
+        self._missing.pop(project_id, None)
+        self._lookups.pop(project_id, None)  # its answer may be from before
+        if project_id in self._memories:
+            self._memories[project_id].checked_at = float("-inf")
+
+    def resync(self) -> None:
+        """Wake-ups may have been lost: ask again for every project."""
+        self._missing.clear()
+        self._lookups.clear()
+        for memory in self._memories.values():
+            memory.checked_at = float("-inf")
+
+    def away(self) -> None:
+        """What is remembered goes on to serve."""
+
+    # What requests ask.
+
+    async def get(self, project_id: int, max_age: float | None = None) -> Project | None:
+        """The project, from memory where that is recent enough.
+
+        Args:
+            max_age: seconds, instead of the usual `recheck_seconds`.
+
+        Raises:
+            StoreUnavailable: the store is away and the project is not remembered.
+        """
+        memory = self._memories.get(project_id)
+        if memory and self._age(memory.checked_at) <= (self._limits.recheck_seconds if max_age is None else max_age):
+            return memory.project
+        missed_at = self._missing.get(project_id)
+        if missed_at is not None and self._age(missed_at) <= self._limits.unknown_seconds:
+            return None
+        try:
+            return await self._look_up(project_id)
+        except StoreUnavailable:
+            if memory:
+                return memory.project
+            raise
+
+    async def get_for_another_key(self, project_id: int) -> Project | None:
+        """As `get`, for a key that does not fit: what is remembered may be old, and a corrected key must work at once.
+
+        Raises:
+            StoreUnavailable: as `get`.
+        """
+        return await self.get(project_id, self._limits.unknown_seconds)
+
+    async def owner_of(self, key: str) -> int | None:
+        """The project that a refused key belongs to, if the store may be asked now: strangers can make up keys.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        return None if self._questions.wait(0) else await self._store.owner_of(key)
+
+    async def view(self, project_id: int) -> View | None:
+        """All that the store knows of a project now.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        return await self._store.read(project_id)
+
+    # What the writer asks and tells.
+
+    def effect_of(self, project_id: int, update: Update) -> Effect:
+        """What an update would mean, as far as this process knows."""
+        memory = self._memories.get(project_id)
+        return effect_of(memory.state if memory else {}, update)
+
+    def learn(self, project_id: int, update: Update) -> None:
+        """Remember that an update is stored."""
+        memory = self._memories.get(project_id)
+        if memory:
+            join(memory.state, update)
+
+    def _age(self, at: float) -> float:
+        return self._monotonic() - at
+
+    async def _look_up(self, project_id: int) -> Project | None:
+        """One read in flight per project, however many requests ask."""
+        if project_id not in self._lookups:
+            self._lookups[project_id] = asyncio.create_task(self._read(project_id))
+        return await asyncio.shield(self._lookups[project_id])
+
+    async def _read(self, project_id: int) -> Project | None:
+        asked_at = self._monotonic()
+        is_current = False
+        try:
+            view = await self._store.read(project_id)
+        finally:
+            if self._lookups.get(project_id) is asyncio.current_task():  # else it was edited meanwhile
+                del self._lookups[project_id]
+                is_current = True
+        if is_current:
+            self._remember(project_id, view, asked_at)
+        elif view and project_id not in self._memories:  # better than nothing, should the store go away now
+            self._remember(project_id, view, float("-inf"))
+        return view.project if view else None
+
+    def _remember(self, project_id: int, view: View | None, asked_at: float) -> None:
+        if view is None:
+            self._memories.pop(project_id, None)
+            self._bound(self._missing)
+            self._missing[project_id] = asked_at
+        else:
+            self._bound(self._memories)
+            self._memories[project_id] = _Memory(view.project, dict(view.state), asked_at)
+
+    def _bound(self, mapping: dict[int, _Memory] | dict[int, float]) -> None:
+        """Forget the oldest tenth of a full mapping."""
+        if len(mapping) >= self._limits.remembered:
+            for number in list(mapping)[: max(1, self._limits.remembered // 10)]:
+                del mapping[number]

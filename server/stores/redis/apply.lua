@@ -1,0 +1,82 @@
+-- Joins one update into the state of a project. It knows joins and effects, and nothing of onboarding.
+--
+-- ARGV[5 …]  (field, row, number, text) for each field of the update, where the row is "join first later": how values
+--            join, what it means that the field is known at all, and what a changed value means.
+--            A time is given as its age in milliseconds: only this server's clock counts.
+-- Returns    the stage before and after, then each changed field with its effect; nil if there is no such project, or
+--            it has started over since the update was received.
+--
+-- A number is held as its digits, a pair of time and text as the digits, a space and the text.
+
+local function split(held)
+  local space = string.find(held, ' ', 1, true)
+  return tonumber(string.sub(held, 1, space - 1)), string.sub(held, space + 1)
+end
+
+-- By bytes, which for UTF-8 is by code points; the operator < would go by the server's locale.
+local function is_above(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x > y end
+  end
+  return #a > #b
+end
+
+-- Each takes what is held (nil if nothing), the new number and the new text, and returns what to hold.
+local joins = {
+  earliest = function(held, number) return digits(held and math.min(tonumber(held), number) or number) end,
+  latest = function(held, number) return digits(held and math.max(tonumber(held), number) or number) end,
+  max = function(held, number) return digits(held and math.max(tonumber(held), number) or number) end,
+  sum = function(held, number) return digits((tonumber(held or 0)) + number) end,
+  once = function(held, number, text) return held or digits(number) .. ' ' .. text end,
+  last = function(held, number, text)
+    if held then
+      local at, old = split(held)
+      if at > number or (at == number and not is_above(text, old)) then return held end
+    end
+    return digits(number) .. ' ' .. text
+  end,
+}
+local is_time = { earliest = true, latest = true, once = true, last = true }
+
+local held_meta = meta()
+if not held_meta then return false end
+
+local fields, rows, newest = { 'stage' }, {}, 0
+for i = 5, #ARGV, 4 do
+  local join, first, later = string.match(ARGV[i + 1], '(%a+) (%d) (%d)')
+  local number = tonumber(ARGV[i + 2])
+  if is_time[join] then
+    number = now - number
+    newest = math.max(newest, number)
+  end
+  fields[#fields + 1] = ARGV[i]
+  rows[#rows + 1] = { ARGV[i], join, first, later, number, ARGV[i + 3] }
+end
+if newest < tonumber(held_meta[2]) then return false end
+
+local held = redis.call('HMGET', KEYS[2], unpack(fields))
+local before = held[1] or '0'
+local after, strongest = before, '0'
+local values, changes = {}, {}
+for i, row in ipairs(rows) do
+  local field, join, first, later, number, text = unpack(row)
+  local old = held[i + 1] or nil
+  local value = joins[join](old, number, text)
+  if value ~= old then
+    local effect = old and later or first
+    if effect > strongest then strongest = effect end
+    if field == 'stage' then after = value end
+    values[#values + 1], values[#values + 2] = field, value
+    changes[#changes + 1], changes[#changes + 2] = field, effect
+  end
+end
+if #values > 0 then
+  redis.call('HSET', KEYS[2], unpack(values))
+  keep()
+end
+if strongest > '0' then
+  raise_version(held_meta[3])
+  wake('changed', strongest)
+end
+return { before, after, unpack(changes) }

@@ -1,0 +1,48 @@
+-- What every script about one project begins with. Its keys are in the project's own slot, and nothing else is touched:
+--
+-- KEYS[1]  the project: a hash of `project` (JSON) and `created_at`.
+-- KEYS[2]  its state: a hash of `@epoch`, `@epoch_at`, `@version` and the fields.
+-- ARGV[1]  the channel for wake-ups.
+-- ARGV[2]  the project's id.
+-- ARGV[3]  a fresh epoch, for a project without a state.
+-- ARGV[4]  after how many milliseconds without a change the state is forgotten; 0 keeps it.
+--
+-- Doubles hold whole numbers exactly up to 2^53: milliseconds and microseconds since 1970 stay below that until 2255.
+
+local CHANNEL, ID, FRESH, KEEP = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local NEWS = 2
+
+local clock = redis.call('TIME')
+local micros = clock[1] * 1000000 + clock[2]
+local now = math.floor(micros / 1000)
+
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+local function wake(word, effect)
+  redis.call('PUBLISH', CHANNEL, word .. ' ' .. ID .. ' ' .. effect)
+end
+
+local function raise_version(version)
+  redis.call('HSET', KEYS[2], '@version', digits(math.max((version or 0) + 1, micros)))
+end
+
+local function start_epoch(epoch, version)
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[2], '@epoch', epoch, '@epoch_at', digits(now))
+  raise_version(version)
+end
+
+local function keep()
+  if KEEP > 0 then redis.call('PEXPIRE', KEYS[2], digits(KEEP)) end
+end
+
+-- The state's own fields; nil where there is no such project. A state that was forgotten starts over.
+local function meta()
+  local held = redis.call('HMGET', KEYS[2], '@epoch', '@epoch_at', '@version')
+  if held[1] then return held end
+  if redis.call('EXISTS', KEYS[1]) == 0 then return nil end
+  start_epoch(FRESH)
+  return redis.call('HMGET', KEYS[2], '@epoch', '@epoch_at', '@version')
+end

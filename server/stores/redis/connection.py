@@ -1,0 +1,146 @@
+"""The connections to one Redis server for calls: each has one deadline, and fails with nothing but StoreUnavailable.
+
+Redis away is an ordinary condition: a call answers or raises in time, and a process that starts meanwhile starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, AuthorizationError, NoScriptError, RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from ...core.model.errors import SettingsError, StoreUnavailable
+
+log = logging.getLogger("firstlight.stores.redis")
+
+MAX_CONNECTIONS = 32
+"""Connections of one process. More callers wait their turn: the server runs one command at a time anyway."""
+
+_BAD_URL = "REDIS_URL: not a usable address. Write redis://[user:password@]host:port/0, rediss://… or unix:///path."
+_FOLDER = Path(__file__).parent
+
+Command: TypeAlias = tuple[str | int, ...]
+
+
+class Script:
+    """A Lua script: sent as its hash, and once more as its text where the server does not know it (any more).
+
+    Args:
+        names: files beside this one, without their suffix, that are put together in this order.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self._text = "\n".join((_FOLDER / f"{name}.lua").read_text(encoding="utf-8") for name in names)
+        self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+        _TEXTS[self._sha] = self._text
+
+    def call(self, keys: Iterable[str], *values: str | int) -> Command:
+        """The command that runs it."""
+        keys = tuple(keys)
+        return ("EVALSHA", self._sha, len(keys), *keys, *values)
+
+
+_TEXTS: dict[str, str] = {}
+"""The text of every script by its hash."""
+
+
+def _with_text(command: Command) -> Command:
+    return ("EVAL", _TEXTS[str(command[1])], *command[2:])
+
+
+class Connection:
+    """See the module.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`; may hold a password, which is never shown.
+        seconds: how long a call may take, with the wait for a free connection.
+    """
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self.seconds = seconds
+        self._url = url
+
+    async def open(self) -> None:
+        """Connect. A server that is out of reach is only said to be.
+
+        Raises:
+            SettingsError: the URL is malformed, or the server refuses it.
+        """
+        self._client = self._make_client()
+        try:
+            async with asyncio.timeout(self.seconds):
+                await self._client.ping()
+        except (AuthenticationError, AuthorizationError, ResponseError) as error:
+            await self.close()
+            raise SettingsError(f"REDIS_URL: the server (Redis 6 or newer?) refuses: {self.explain(error)}.") from None
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("Redis is out of reach and is waited for: %s", self.explain(error))
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        await self._client.aclose()
+
+    async def run(self, *command: str | int) -> Any:
+        """Send one command and return its answer."""
+        return (await self.send([command]))[0]
+
+    async def send(self, commands: list[Command]) -> list[Any]:
+        """Send commands in one round trip (those with a script that the server does not know in two)."""
+        try:
+            async with asyncio.timeout(self.seconds):
+                answers = await self._exchange(commands)
+                unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+                again = await self._exchange([_with_text(commands[at]) for at in unknown])
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreUnavailable(f"Redis: {self.explain(error)}") from None
+        for at, answer in zip(unknown, again, strict=True):
+            answers[at] = answer
+        for answer in answers:
+            if isinstance(answer, Exception):  # out of memory, read-only, a mistake in a script
+                raise StoreUnavailable(f"Redis: {self.explain(answer)}")
+        return answers
+
+    async def _exchange(self, commands: list[Command]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute(raise_on_error=False)
+
+    def subscriber(self) -> PubSub:
+        """A new subscriber, for the one task that owns it."""
+        return self._client.pubsub()
+
+    def explain(self, error: Exception) -> str:
+        """What went wrong, without the password: a server may echo it when it refuses a greeting."""
+        text = str(error).replace(self._password, "***") if self._password else str(error)
+        return text or "no answer in time"
+
+    def _make_client(self) -> Redis:
+        try:
+            pool = BlockingConnectionPool.from_url(
+                self._url,
+                max_connections=MAX_CONNECTIONS,
+                timeout=None,  # the deadlines of send and of the link hold for waiting, connecting and reading
+                socket_timeout=None,
+                socket_connect_timeout=self.seconds,
+                retry=Retry(NoBackoff(), 0),
+                protocol=3,
+                decode_responses=True,
+                encoding_errors="replace",
+                maint_notifications_config=MaintNotificationsConfig(enabled=False),
+            )
+            pool.make_connection()  # type: ignore[no-untyped-call]  # refuses unknown options of the URL
+        except (ValueError, TypeError, AttributeError):  # may quote the URL
+            raise SettingsError(_BAD_URL) from None
+        self._password = pool.connection_kwargs.get("password")
+        return Redis.from_pool(pool)

@@ -1,0 +1,9 @@
+-- Returns an id that no project has.
+--
+-- KEYS[1]  the ids of all projects, see index.lua.
+-- KEYS[2]  the last id that was given out.
+
+local id
+repeat id = string.format('%.0f', redis.call('INCR', KEYS[2]))
+until not redis.call('ZSCORE', KEYS[1], string.rep('0', 19 - #id) .. id)
+return id
