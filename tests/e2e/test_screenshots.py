@@ -1,4 +1,7 @@
-"""Pictures of every stage in light and dark, wide and narrow, for people to look at. Git ignores the folder."""
+"""Pictures of every stage in light and dark, wide and narrow: what is on them is tested, and people may look at them.
+
+Git ignores the folder.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.support import picture
 from tests.support.browser import LOST_LINK
 from tests.support.proxy import Proxy
 
@@ -43,21 +47,52 @@ async def problem(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -
     await expect(tab.problem("unknown_key")).to_be_attached()
 
 
-@pytest.mark.parametrize("reach", [awaiting, connected, first_error, problem], ids=lambda reach: reach.__name__)
+SAID = {
+    awaiting: ["Awaiting your SDK", "This page changes by itself."],
+    connected: ["SDK connected", "sentry.python.flask 2.75.0", "Now send a first error."],
+    first_error: ["First error received", "ZeroDivisionError: division by zero"],
+    problem: ["Awaiting your SDK"],
+}
+"""What has to be read at a glance, whatever the size of the screen."""
+
+BESIDE = {
+    awaiting: ["First error"],
+    connected: ["shop@1.4.0", "CPython 3.12.1", "every 30 s"],
+    first_error: ["shop/cart.py:42", "return sum(prices) / len(prices)", "not handled"],
+    problem: ["An SDK sent a key that this project does not have.", "…d2c3"],
+}
+"""What is seen besides where there is room, or when the bar is open."""
+
+LAMP = {awaiting: "--surface", connected: "--accent-soft", first_error: "--accent", problem: "--surface"}
+"""The colour that is seen from the corner of an eye."""
+
+
+@pytest.mark.parametrize("reach", SAID, ids=lambda reach: reach.__name__)
 async def test_stages(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, reach: Reach
+    browser: Browser,
+    embedded_server,
+    make_project: MakeProject,
+    stage: Stage,
+    http: httpx2.AsyncClient,
+    reach: Reach,
 ) -> None:
     project = await make_project(embedded_server.url, platform="python")
     wide, narrow = await opened(stage, project)
     await reach(wide, project, http)
-    await take(wide.page, reach.__name__)
     await narrow.is_at(await wide.version())
-    await take(narrow.page, reach.__name__)
+    grounds = {".status": LAMP[reach], ".top": "--paper", ".step .code": "--sunken"}
+    do = ["Connect shop", "Your DSN", "pip install --upgrade sentry-sdk", "Live"]
+    await take(browser, wide.page, reach.__name__, [*SAID[reach], *BESIDE[reach], *do], grounds)
+    del grounds[".step .code"]  # below what is seen
+    closed = [*SAID[reach], "Connect shop", "Live", *(["1 problem"] if reach is problem else [])]
+    await take(browser, narrow.page, reach.__name__, closed, grounds)
     await narrow.page.locator(".see-toggle").click()
-    await take(narrow.page, f"{reach.__name__}-open")
+    await take(browser, narrow.page, f"{reach.__name__}-open", [*SAID[reach], *BESIDE[reach]], grounds)
 
 
-async def test_reconnecting(embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient) -> None:
+async def test_reconnecting(
+    browser: Browser, embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
     project = await make_project(embedded_server.url, platform="node")
     await signals.heartbeat(http, project, interval=30)
     async with Proxy(embedded_server.port) as proxy:
@@ -65,10 +100,11 @@ async def test_reconnecting(embedded_server, make_project: MakeProject, stage: S
         stage.allow(LOST_LINK)
     for tab in tabs:
         await tab.link("reconnecting", "Reconnecting")
-        await take(tab.page, "reconnecting")
+        said = ["Reconnecting", "SDK connected", "Connect shop"]
+        await take(browser, tab.page, "reconnecting", said, {".status": "--accent-soft", ".top": "--paper"})
 
 
-async def test_index(tmp_path: Path, make_project: MakeProject, stage: Stage) -> None:
+async def test_index(browser: Browser, tmp_path: Path, make_project: MakeProject, stage: Stage) -> None:
     with ServerProcess(tmp_path) as server:
         for name, platform in (("shop", "python"), ("web-frontend", "javascript-browser"), ("worker", "node")):
             await make_project(server.url, name, platform)
@@ -77,7 +113,21 @@ async def test_index(tmp_path: Path, make_project: MakeProject, stage: Stage) ->
             page = await context.new_page()
             await page.goto(server.url)
             await expect(page.locator(".projects a").nth(2)).to_be_visible()
-            await take(page, "index")
+            said = ["Connect an app", "Name", "Platform", "Continue", "shop", "web-frontend", "worker", "Node.js"]
+            await take(browser, page, "index", said, {".top": "--paper", ".submit": "--accent"})
+
+
+async def test_forced_colours(
+    browser: Browser, embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    """The user's own colours say the same: what is lit stays lit, and every word can be read."""
+    project = await make_project(embedded_server.url, platform="python")
+    tabs = [await stage.open(project, viewport=size, forced_colors="active") for size in SIZES]
+    await first_error(tabs[0], project, http)
+    for tab in tabs:
+        await tab.shows("first_error_received")
+        said = ["First error received", "ZeroDivisionError: division by zero", "Live"]
+        await take(browser, tab.page, "forced", said, {".status": "Highlight", ".top": "Canvas"})
 
 
 async def opened(stage: Stage, project: Project) -> list[Onboarding]:
@@ -88,12 +138,59 @@ async def opened(stage: Stage, project: Project) -> list[Onboarding]:
     return tabs
 
 
-async def take(page: Page, name: str) -> None:
-    """Save pictures of what is seen without scrolling."""
+async def take(browser: Browser, page: Page, name: str, said: list[str], grounds: dict[str, str]) -> None:
+    """Save pictures of what is seen without scrolling, and look at what is on them.
+
+    Args:
+        said: what has to be in sight, not covered by anything, and drawn.
+        grounds: what colour is most of an element, by its selector: a token's name, or a system colour.
+    """
     FOLDER.mkdir(exist_ok=True)
-    width = (page.viewport_size or {})["width"]
+    width, height = (page.viewport_size or {}).values()
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         path = FOLDER / f"{name}-{scheme}-{width}.png"
-        await page.screenshot(path=path, animations="disabled")
-        assert path.stat().st_size > 5_000, "an empty picture"
+        png = await page.screenshot(path=path, animations="disabled")
+        boxes = {text: await page.evaluate(_IN_SIGHT, text) for text in said}
+        assert None not in boxes.values(), [text for text, box in boxes.items() if box is None]
+        for selector in grounds:
+            boxes[selector] = await page.locator(selector).first.bounding_box()
+        seen = await picture.read(browser, png, boxes)
+        assert seen.size == (width, height)
+        for text in said:
+            assert seen.regions[text].ink > 0.03, f"{text!r} is not drawn in {path.name}"
+        for selector, colour in grounds.items():
+            assert seen.regions[selector].ground == await page.evaluate(_COLOUR, colour), f"{selector} in {path.name}"
+
+
+_IN_SIGHT = """(text) => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  const found = [];
+  while (walker.nextNode()) {
+    if (!walker.currentNode.data.trim()) continue;
+    const own = walker.currentNode.parentElement.closest("p, li, h1, h2, h3, dd, pre, a, button, label, b, bdi, span");
+    if (!own?.textContent.replaceAll(/\\s+/g, " ").includes(text) || !own.checkVisibility()) continue;
+    range.selectNodeContents(own);
+    const { x, y, width, height } = range.getBoundingClientRect();
+    if (x < 0 || y < 0 || x + width > innerWidth || y + height > innerHeight || width < 2 || height < 2) continue;
+    const line = range.getClientRects()[0];
+    const top = document.elementFromPoint(line.x + 2, line.y + line.height / 2);
+    if (top && (own.contains(top) || top.contains(own))) found.push({ x, y, width, height });
+  }
+  return found.sort((a, b) => a.width * a.height - b.width * b.height)[0] ?? null;
+}"""
+"""The smallest box that shows a text, wholly on the screen and with nothing before it."""
+
+_COLOUR = """(name) => {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const paint = new OffscreenCanvas(1, 1).getContext("2d");
+  for (const colour of ["Canvas", name.startsWith("--") ? `var(${name})` : name]) { // one may be see-through
+    probe.style.color = colour;
+    paint.fillStyle = getComputedStyle(probe).color;
+    paint.fillRect(0, 0, 1, 1);
+  }
+  probe.remove();
+  const [r, g, b] = paint.getImageData(0, 0, 1, 1).data;
+  return `#${((r << 16) | (g << 8) | b).toString(16).padStart(6, "0")}`;
+}"""

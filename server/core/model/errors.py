@@ -33,6 +33,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .origin import parse_origin
+
 
 class FirstlightError(Exception):
     """The root: catch it to catch everything that this product raises on purpose."""
@@ -66,8 +68,8 @@ class OriginBlocked(AccessDenied):
     """
 
     def __init__(self, origin: str) -> None:
-        super().__init__(f"Pages of {origin[:100]} may not use this server. Add it to FIRSTLIGHT_ORIGINS.")
-        self.origin = origin[:100]
+        self.origin = parse_origin(origin) or "an origin that cannot be read"
+        super().__init__(f"Pages of {self.origin} may not use this server. Add it to FIRSTLIGHT_ORIGINS.")
 
 
 class TokenRejected(AccessDenied):

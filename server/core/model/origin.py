@@ -1,0 +1,27 @@
+"""The Origin of a web page, by the letter: whatever is not one is never shown, let alone put into something to copy."""
+
+from __future__ import annotations
+
+import re
+
+MAX_ORIGIN = 300
+"""Characters: a host name has at most 253 (RFC 1035, 2.3.4)."""
+OPAQUE = "null"
+"""What a browser sends for a page without an origin of its own: a file, a sandboxed frame (RFC 6454, 7.3)."""
+
+_ORIGIN = re.compile(  # RFC 6454, 6.2 and 7.1: scheme "://" host [ ":" port ], as browsers write it
+    r"[a-z][a-z0-9+.-]{0,30}://"
+    r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]{2,45}\])"
+    r"(?::[0-9]{1,5})?"
+)
+
+
+def parse_origin(text: str) -> str | None:
+    """The origin that a header names, in lower case; None where it is none.
+
+    Only letters, digits and `. - _ : / [ ]` get through: nothing that a shell, HTML or a sentence could trip over.
+    """
+    if len(text) > MAX_ORIGIN:
+        return None
+    origin = text.strip(" \t").lower()
+    return origin if origin == OPAQUE or _ORIGIN.fullmatch(origin) else None
