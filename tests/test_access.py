@@ -11,9 +11,13 @@ import pytest
 from hypothesis import given
 from starlette.requests import HTTPConnection
 
-from server.access import Access, bearer, cookie_name, token_of
-from server.core.model.errors import AccessDenied, TokenRejected
+from server.access import Access, bearer, cookie_name
+from server.core.model.errors import AccessDenied, TokenRejected, TooManyGuesses
+from server.core.model.grant import Grant, Scope
+from server.core.model.project import Project
+from server.engine.limits import Guesses
 from server.settings import Settings
+from server.tokens import AUDIENCE, MAX_VIA, Minted
 
 from .support.inputs import any_text
 
@@ -34,15 +38,15 @@ def asked(headers: Mapping[str, str], scheme: str = "http") -> HTTPConnection[An
 
 
 def test_mint_and_read() -> None:
-    token = access().mint(42, 60)
+    token = access().mint(42, 60).token
     grant = access().grant(token)
     assert (grant.project_id, grant.is_owner, grant.expires_at) == (42, False, NOW + 60)
     assert access().seconds_left(grant) == 60
-    assert access().grant(access().mint(42, 60, owner=True)).is_owner
+    assert access().grant(access().mint(42, 60, Scope.OWNER).token).is_owner
 
 
 def test_a_token_ends() -> None:
-    token = access().mint(42, 60)
+    token = access().mint(42, 60).token
     assert access(now=NOW + 59.9).grant(token)
     for later in (60, 61, 10**6):
         with pytest.raises(TokenRejected, match="expired"):
@@ -76,9 +80,9 @@ def test_another_algorithm(algorithm: str) -> None:
 
 
 def test_the_admin_owns_everything() -> None:
-    assert access().check_project(ADMIN, 42, owner=True).project_id is None
+    assert access().check_project(ADMIN, 42, Scope.OWNER).project_id is None
     access().check_admin(ADMIN)
-    for wrong in (None, "", ADMIN[:-1], ADMIN + "x", access().mint(42, 60, owner=True)):
+    for wrong in (None, "", ADMIN[:-1], ADMIN + "x", access().mint(42, 60, Scope.OWNER).token):
         with pytest.raises(TokenRejected):
             access().check_admin(wrong)
 
@@ -91,20 +95,20 @@ def test_without_an_admin_token_nobody_is_the_admin() -> None:
 
 
 def test_check_project() -> None:
-    viewer, owner = access().mint(42, 60), access().mint(42, 60, owner=True)
+    viewer, owner = access().mint(42, 60).token, access().mint(42, 60, Scope.OWNER).token
     access().check_project(viewer, 42)
-    access().check_project(owner, 42, owner=True)
+    access().check_project(owner, 42, Scope.OWNER)
     with pytest.raises(AccessDenied, match="another project") as denied:
         access().check_project(viewer, 43)
     assert not isinstance(denied.value, TokenRejected)
     with pytest.raises(AccessDenied, match="not change it"):
-        access().check_project(viewer, 42, owner=True)
+        access().check_project(viewer, 42, Scope.OWNER)
 
 
 def test_an_open_server_needs_no_token() -> None:
     opened = access(Settings())
     assert opened.is_open
-    assert opened.check_project(None, 42, owner=True).expires_at == float("inf")
+    assert opened.check_project(None, 42, Scope.OWNER).expires_at == float("inf")
     opened.check_admin(None)
     with pytest.raises(AccessDenied, match="No token is needed"):
         opened.mint(42, 60)
@@ -171,11 +175,18 @@ def test_bearer(header: str, token: str | None) -> None:
 
 
 def test_a_header_wins_over_a_cookie() -> None:
-    cookie = {"cookie": f"{cookie_name(42)}=of-42; {cookie_name(43)}=of-43"}
+    cookie = {"cookie": f"{cookie_name(42, False)}=of-42; {cookie_name(43, False)}=of-43"}
+    token_of = access().token_of
     assert token_of(asked(cookie), 42) == "of-42"
     assert token_of(asked(cookie), 43) == "of-43"
     assert token_of(asked(cookie), 4) is None
     assert token_of(asked({**cookie, "authorization": "Bearer mine"}), 42) == "mine"
+
+
+def test_by_tls_a_cookie_that_another_host_could_have_set_is_not_taken() -> None:
+    token_of = access(Settings(secret=SECRET, public_url="https://a.example")).token_of
+    assert token_of(asked({"cookie": "firstlight_42=tossed"}), 42) is None
+    assert token_of(asked({"cookie": "firstlight_42=tossed; __Host-firstlight_42=own"}), 42) == "own"
 
 
 def test_a_cookie_is_secure_where_browsers_use_tls() -> None:

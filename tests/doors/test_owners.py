@@ -405,7 +405,7 @@ async def test_a_viewer_may_look(guarded: Site) -> None:
 
 async def test_a_page_of_another_site_has_no_use_of_the_cookie(guarded: Site) -> None:
     project = await guarded.project()
-    cookie = {"cookie": f"firstlight_{project}={bearer(project, 'owner')['authorization'][7:]}"}
+    cookie = {"cookie": f"__Host-firstlight_{project}={bearer(project, 'owner')['authorization'][7:]}"}
     before = (await guarded.snapshot(project))["epoch"]
     for origin in ("https://evil.example", "null", f"http://{guarded.host}.evil.example"):
         for method, path in OWNER:
