@@ -94,9 +94,12 @@ def cli(context: click.Context) -> None:
 @_setting("--data", "FIRSTLIGHT_DATA", "Keep state in this file, without Redis; firstlight.db unless set.")
 @_setting("--workers", "WEB_CONCURRENCY", "Processes; 1 unless set, more need Redis.")
 @_setting("--origins", "FIRSTLIGHT_ORIGINS", "Other origins whose pages may watch, with commas between them.")
+@_setting("--owner-origins", "FIRSTLIGHT_OWNER_ORIGINS", "Other origins whose pages may also change something.")
 @_setting("--public-url", "FIRSTLIGHT_PUBLIC_URL", "What browsers and SDKs call this server.")
 @_setting("--event-url", "FIRSTLIGHT_EVENT_URL", "Where 'View my error' leads, with {project} and {event_id}.")
 @_setting("--max-body", "FIRSTLIGHT_MAX_BODY", "Bytes of one request; 20 MiB unless set.")
+@_setting("--keep", "FIRSTLIGHT_KEEP", "How much of an error is written down: all, title or type.")
+@_setting("--retention-days", "FIRSTLIGHT_RETENTION_DAYS", "Delete what was received after so many silent days.")
 def serve(**flags: str | None) -> None:
     """Run the server.
 

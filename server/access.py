@@ -68,11 +68,11 @@ class Access:
             return EVERYTHING
         if not token:
             raise TokenRejected("A token is needed: open this page from the link that your application gives you.")
-        address = _address_of(sender)
-        wait = self._guesses.wait(address) if self._guesses and sender else 0.0
+        address = None if sender is None else _address_of(sender)
+        wait = 0.0 if self._guesses is None or address is None else self._guesses.wait(address)
         if not wait and self._is_admin(token):
             return EVERYTHING
-        grant = self._read(token, address if sender else None, wait)
+        grant = self._read(token, address, wait)
         if grant.expires_at <= self._clock():
             raise TokenRejected("This token has expired. Open the page again from your application.")
         return grant
@@ -82,14 +82,11 @@ class Access:
         try:
             return self._tokens.read(token)
         except TokenRejected:
-            self._count_guess(address, wait)
+            if wait:
+                raise TooManyGuesses(math.ceil(wait)) from None
+            if self._guesses is not None and address is not None:
+                self._guesses.wrong(address)
             raise
-
-    def _count_guess(self, address: str | None, wait: float) -> None:
-        if wait:
-            raise TooManyGuesses(math.ceil(wait)) from None
-        if self._guesses and address is not None:
-            self._guesses.wrong(address)
 
     def seconds_left(self, grant: Grant) -> float:
         """How long a grant still holds; infinite for what does not expire."""
@@ -214,5 +211,5 @@ def bearer(connection: Connection) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _address_of(connection: Connection | None) -> str:
-    return network_of(connection.client.host) if connection and connection.client else ""
+def _address_of(connection: Connection) -> str:
+    return network_of(connection.client.host) if connection.client else ""  # a Unix socket has none
