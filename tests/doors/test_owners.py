@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import jwt
 import pytest
 
 from server.core.model.project import MAX_KEYS, MAX_NAME
+from server.limits import AccessLimits
 from server.owners.projects import MAX_BODY, MAX_PAGE_SIZE, MAX_TOKEN_SECONDS
 from server.settings import Settings
 
-from ..support.site import KEY, OTHER_KEY, Site, open_site
+from ..support.site import KEY, LIMITS, OTHER_KEY, Site, open_site
 
 SECRET = "a secret of at least thirty-two bytes"
 ADMIN = "an admin token that is long enough"
@@ -399,7 +401,7 @@ async def test_addresses_are_the_public_ones(guarded: Site) -> None:
 async def test_who_guesses_has_to_wait(tmp_path: Path) -> None:
     """Twice as long each time; and meanwhile not even the right one is compared."""
     settings = Settings(data=tmp_path / "firstlight.db", secret=SECRET, admin_token=ADMIN)
-    async with open_site(settings, token=ADMIN) as site:
+    async with open_site(settings, token=ADMIN, limits=replace(LIMITS, access=AccessLimits())) as site:
         project = await site.project()
         answers = [
             await site.http.get("/projects", headers={"authorization": f"Bearer guess-{number}"})
