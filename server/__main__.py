@@ -20,7 +20,7 @@ from .command import client
 from .command.client import Client, Refused
 from .command.demo import DemoServer
 from .command.doctor import Result, examine
-from .command.terminal import STAGES, Snapshot, Story, plain, step_line
+from .command.terminal import STAGES, Progress, Snapshot, plain, step_line
 from .core.model.errors import BadRequest, SettingsError
 from .core.model.keys import parse_project_id
 from .core.wire.dsn import parse_dsn
@@ -232,12 +232,12 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
 
     Shows the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one.
     """
-    story = Story()
+    progress = Progress()
 
     def seen(snapshot: Snapshot) -> bool:
-        for line in story.lines(snapshot):
+        for line in progress.lines(snapshot):
             click.echo(line)
-        return until is not None and story.has_reached(until)
+        return until is not None and progress.has_reached(until)
 
     async def follow() -> None:
         async with asyncio.timeout(timeout):
