@@ -28,7 +28,7 @@ def test_a_row(name: str, row: Major) -> None:
     assert outdated(name.upper(), "0.1") == row
 
 
-@pytest.mark.parametrize("name", MAJORS.keys() - MADE.keys())
+@pytest.mark.parametrize("name", sorted(MAJORS.keys() - MADE.keys()))
 def test_what_is_no_longer_made_is_always_old(name: str) -> None:
     assert old(name, "0.1.0")
     assert old(name, "99999999.0")
