@@ -25,7 +25,12 @@ const FINAL = {
   ...{ 401: "unauthorized", 403: "forbidden", 404: "missing" },
 };
 
-/** Full jitter: anywhere between at once and a ceiling that doubles up to 30 s. @param {number} attempt @param {number} random */
+/**
+ * Full jitter: anywhere between at once and a ceiling that doubles up to 30 s.
+ *
+ * @param {number} attempt
+ * @param {number} random
+ */
 export function backoff(attempt, random) {
   return random * Math.min(MAX_DELAY, FIRST_DELAY * 2 ** Math.min(attempt, 10));
 }
@@ -128,7 +133,10 @@ export class Connection {
     if (this.#status !== "live") this.#say("live");
   }
 
-  /** @param {number} code @param {number} [retryIn] seconds that the server asked for: it spreads the herd */
+  /**
+   * @param {number} code
+   * @param {number} [retryIn] seconds that the server asked for: it spreads the herd
+   */
   #lost(code, retryIn) {
     const link = this.#link;
     this.#drop();
@@ -141,7 +149,11 @@ export class Connection {
     if (link?.fresh && asked === null) this.#diagnose(link);
   }
 
-  /** It never opened: is it the server, the way or the permission? Plain HTTP tells. @param {Attempt} attempt */
+  /**
+   * It never opened: is it the server, the way or the permission? Plain HTTP tells.
+   *
+   * @param {Attempt} attempt
+   */
   async #diagnose({ events }) {
     // Where both ways failed, the next try is a WebSocket again.
     if (events) this.#blocked = BLOCKED - 1;
@@ -188,7 +200,12 @@ export class Connection {
   }
 }
 
-/** A message is an object with a type; anything else is not worth a crash. @param {string} text @returns {Message | null} */
+/**
+ * A message is an object with a type; anything else is not worth a crash.
+ *
+ * @param {string} text
+ * @returns {Message | null}
+ */
 function parse(text) {
   try {
     const message = JSON.parse(text);

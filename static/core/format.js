@@ -62,7 +62,12 @@ export class Format {
     return forms[this.#plural.select(count)] ?? forms.other ?? "";
   }
 
-  /** `12 s ago`. A time ahead of us is a clock that differs, not the future. @param {number} then @param {number} now */
+  /**
+   * `12 s ago`. A time ahead of us is a clock that differs, not the future.
+   *
+   * @param {number} then
+   * @param {number} now
+   */
   ago(then, now) {
     const age = now - then;
     if (age < 1_500) return this.#time.now;
@@ -95,7 +100,12 @@ export class Format {
   }
 }
 
-/** Below ten seconds a tenth matters. @param {number} span @param {boolean} coarse */
+/**
+ * Below ten seconds a tenth matters.
+ *
+ * @param {number} span
+ * @param {boolean} coarse
+ */
 function shortSeconds(span, coarse) {
   return coarse || span >= 10_000 ? Math.floor(span / 1_000) : (Math.max(0, span) / 1_000).toFixed(1);
 }

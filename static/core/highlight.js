@@ -3,11 +3,13 @@
 /** @import { Target } from "./types.js" */
 
 /** One list for all of them: a word of another language is rarely a name in this one. */
-const KEYWORDS =
-  "and as async await begin bool case catch class const def defer defp do else end except export false finally fn for from fun func function if impl import in is let match mut namespace new nil not null or override package private pub public raise require require_once require_relative rescue return self some static struct super switch this throw throws true try use using val var void when while with yield False None True".replaceAll(
-    " ",
-    "|",
-  );
+const KEYWORDS = [
+  "and|as|async|await|begin|bool|case|catch|class|const|def|defer|defp|do|else|end|except|export|false",
+  "finally|fn|for|from|fun|func|function|if|impl|import|in|is|let|match|mut|namespace|new|nil|not|null|or",
+  "override|package|private|pub|public|raise|require|require_once|require_relative|rescue|return|self|some",
+  "static|struct|super|switch|this|throw|throws|true|try|use|using|val|var|void|when|while|with|yield|False",
+  "None|True",
+].join("|");
 
 const SLASHES = grammar("(?<![:\\w])\\/\\/.*|\\/\\*.*?\\*\\/", KEYWORDS);
 const HASHES = grammar('(?<=^|\\s)#(?![\\w"]).*', KEYWORDS);
@@ -35,7 +37,9 @@ function grammar(comment, keywords) {
 /**
  * `[kind, text]` pairs that join to the code. What was filled in is of the kind `filled`.
  *
- * @param {string} code @param {string | undefined} language @param {Target | null} [values]
+ * @param {string} code
+ * @param {string | undefined} language
+ * @param {Target | null} [values]
  * @returns {[string, string][]}
  */
 export function highlight(code, language, values) {

@@ -19,12 +19,22 @@ export class Platforms {
     return (await this.#json("index")).platforms;
   }
 
-  /** The steps of one platform. @param {string} id @returns {Promise<PlatformFile>} */
+  /**
+   * The steps of one platform.
+   *
+   * @param {string} id
+   * @returns {Promise<PlatformFile>}
+   */
   file(id) {
     return this.#json(id);
   }
 
-  /** What turns a feature on; null where the platform does not have it. @param {string} id @param {string} name */
+  /**
+   * What turns a feature on; null where the platform does not have it.
+   *
+   * @param {string} id
+   * @param {string} name
+   */
   async feature(id, name) {
     const { features } = await this.file(id);
     /** @type {Record<string, Snippet> | undefined} */

@@ -43,7 +43,12 @@ function gapsOf({ evidence, count }) {
 /** @param {Record<string, string>} fixes @param {string} family */
 const fixOf = (fixes, family) => fixes[family] ?? fixes[""] ?? null;
 
-/** What stands in the place of the summary of something that is over. @param {Problem} problem @param {Words} words */
+/**
+ * What stands in the place of the summary of something that is over.
+ *
+ * @param {Problem} problem
+ * @param {Words} words
+ */
 export function summaryOf({ code, summary, resolved, evidence }, words) {
   if (code !== "silence" || !resolved) return summary;
   const { silence_over: over, a_while: while_ } = words.messages.problems_list;
@@ -53,7 +58,9 @@ export function summaryOf({ code, summary, resolved, evidence }, words) {
 /**
  * What is evident as `[label, text, name]`; long texts come last.
  *
- * @param {Problem} problem @param {Words} words @returns {[string, string, string][]}
+ * @param {Problem} problem
+ * @param {Words} words
+ * @returns {[string, string, string][]}
  */
 export function evidenceOf({ evidence }, words) {
   /** @type {Record<string, string>} */
@@ -69,7 +76,12 @@ export function evidenceOf({ evidence }, words) {
 /** Longer than a name or an address. @param {string} text */
 export const isLong = (text) => text.length > 60;
 
-/** What the bar of a narrow screen says of the problems below it. @param {Problem[]} open @param {Words} words */
+/**
+ * What the bar of a narrow screen says of the problems below it.
+ *
+ * @param {Problem[]} open
+ * @param {Words} words
+ */
 export function openWords(open, words) {
   const { count: counted, nothing_yet: nothing } = words.messages.problems_list;
   const count = open.filter(({ code }) => code !== "silence").length;

@@ -8,7 +8,12 @@ export const STEPS = ["install", "configure", "error"];
 /** Nothing but what a host and a path are made of: what is copied from here goes into a shell. */
 const DSN = /^(https?:\/\/)(\w+)@([\w.:[\]-]+)((?:\/[\w.~-]+)*)\/(\d+)\/?$/;
 
-/** What a DSN stands for; null where it is none. @param {string | null | undefined} dsn @returns {Target | null} */
+/**
+ * What a DSN stands for; null where it is none.
+ *
+ * @param {string | null | undefined} dsn
+ * @returns {Target | null}
+ */
 export function parseDsn(dsn) {
   const parts = DSN.exec(dsn ?? "");
   if (!parts) return null;
@@ -20,7 +25,8 @@ export function parseDsn(dsn) {
 /**
  * Without values, as long as the DSN is not known, it says what belongs there.
  *
- * @param {string} code @param {Target | null} [values]
+ * @param {string} code
+ * @param {Target | null} [values]
  */
 export function fill(code, values) {
   /** @type {Record<string, string>} */
@@ -28,7 +34,11 @@ export function fill(code, values) {
   return code.replace(/\{\{(\w+)\}\}/g, (_, name) => known[name] ?? `YOUR_${name.toUpperCase()}`);
 }
 
-/** Code is a text, or a list of lines as the platforms' files have it. @param {string | string[] | undefined} code */
+/**
+ * Code is a text, or a list of lines as the platforms' files have it.
+ *
+ * @param {string | string[] | undefined} code
+ */
 export const textOf = (code) => (Array.isArray(code) ? `${code.join("\n")}\n` : (code ?? ""));
 
 /**
@@ -43,17 +53,31 @@ export function choosePlatform(platforms, { chosen, declared, sdk }) {
   return byId(chosen) ?? byId(declared) ?? bySdk(platforms, sdk) ?? platforms[0];
 }
 
-/** The longest prefix of the SDK's name wins. @param {Platform[]} platforms @param {string | null | undefined} sdk */
+/**
+ * The longest prefix of the SDK's name wins.
+ *
+ * @param {Platform[]} platforms
+ * @param {string | null | undefined} sdk
+ */
 function bySdk(platforms, sdk) {
   const pairs = platforms.flatMap((platform) => platform.match.map((prefix) => ({ prefix, platform })));
   const fitting = pairs.filter(({ prefix }) => sdk?.startsWith(prefix));
   return fitting.sort((a, b) => b.prefix.length - a.prefix.length)[0]?.platform;
 }
 
-/** Those with the same SDK and the same way to write a fix. @param {Platform | null | undefined} platform */
+/**
+ * Those with the same SDK and the same way to write a fix.
+ *
+ * @param {Platform | null | undefined} platform
+ */
 export const familyOf = (platform) => platform?.family ?? platform?.id.split("-")[0] ?? "";
 
-/** Those where every word typed begins a word of the name or a keyword. @param {Platform[]} platforms @param {string} query */
+/**
+ * Those where every word typed begins a word of the name or a keyword.
+ *
+ * @param {Platform[]} platforms
+ * @param {string} query
+ */
 export function search(platforms, query) {
   const typed = wordsOf(query);
   return platforms.filter(({ name, keywords = [] }) => {

@@ -2,7 +2,8 @@
 
 import { time } from "./format.js";
 
-/** @import { FirstError, Frame, LinkName, Liveness, Message, News, PageEvent, Problem, Signal, Snapshot, Stage, State } from "./types.js" */
+/** @import { FirstError, Frame, LinkName, Liveness, Message, News, PageEvent } from "./types.js" */
+/** @import { Problem, Signal, Snapshot, Stage, State } from "./types.js" */
 
 /** @type {Stage[]} */
 export const STAGES = ["awaiting", "connected", "first_error_received"];
@@ -30,7 +31,11 @@ export function reduce(state, event) {
   return { ...state, ...event };
 }
 
-/** @param {State} state @param {{ message: Message, fresh?: boolean, at: number }} event @returns {State} */
+/**
+ * @param {State} state
+ * @param {{ message: Message, fresh?: boolean, at: number }} event
+ * @returns {State}
+ */
 function receive(state, { message, fresh, at }) {
   if (message.type === "delayed") return { ...state, delayed: true };
   if (message.type !== "snapshot") return state;
@@ -48,7 +53,8 @@ function receive(state, { message, fresh, at }) {
 /**
  * The one with another epoch, or the larger version, wins.
  *
- * @param {Snapshot | null} current @param {Snapshot} next
+ * @param {Snapshot | null} current
+ * @param {Snapshot} next
  */
 export function isNewer(current, next) {
   return current === null || current.epoch !== next.epoch || next.version > current.version;
@@ -65,7 +71,11 @@ const EMPTY = {
   problems: [],
 };
 
-/** Fills in what may be null or absent, so that nothing after this has to ask. @param {Message} message */
+/**
+ * Fills in what may be null or absent, so that nothing after this has to ask.
+ *
+ * @param {Message} message
+ */
 function tidy(message) {
   const told = Object.entries(message).filter(([, value]) => value !== null);
   return /** @type {Snapshot} */ ({ .../** @type {object} */ (EMPTY), ...Object.fromEntries(told) });
@@ -74,7 +84,13 @@ function tidy(message) {
 /** @param {{ snapshot: Snapshot | null }} state @returns {Stage} */
 export const stageOf = (state) => state.snapshot?.stage ?? STAGES[0];
 
-/** Nobody sends a silence: it is derived from the clock. @param {State} state @param {number} now @returns {Liveness} */
+/**
+ * Nobody sends a silence: it is derived from the clock.
+ *
+ * @param {State} state
+ * @param {number} now
+ * @returns {Liveness}
+ */
 export function liveness(state, now) {
   const told = state.snapshot?.liveness ?? { state: "never" };
   const last = time(told.last_seen_at);
@@ -122,7 +138,11 @@ export function grouped(problems) {
 
 const PROGRESS = ["received", "configured", "off"];
 
-/** What is there first; the server's order within. @param {Pick<Snapshot, "features"> | null} snapshot */
+/**
+ * What is there first; the server's order within.
+ *
+ * @param {Pick<Snapshot, "features"> | null} snapshot
+ */
 export function sortedFeatures(snapshot) {
   return [...(snapshot?.features ?? [])].sort((a, b) => PROGRESS.indexOf(a.state) - PROGRESS.indexOf(b.state));
 }
@@ -135,18 +155,34 @@ export function sortedSignals(snapshot) {
   return Object.entries(snapshot?.signals ?? {}).sort(([, a], [, b]) => lastAt(b) - lastAt(a));
 }
 
-/** The frames of the user's own code first, each group in the order given. @param {FirstError} error @returns {Frame[]} */
+/**
+ * The frames of the user's own code first, each group in the order given.
+ *
+ * @param {FirstError} error
+ * @returns {Frame[]}
+ */
 export function sortedFrames({ frames }) {
   return [...(frames ?? [])].sort((a, b) => Number(Boolean(b.in_app)) - Number(Boolean(a.in_app)));
 }
 
-/** When a stage was reached, or null. @param {Stage} stage @param {Pick<State, "snapshot" | "project">} state */
+/**
+ * When a stage was reached, or null.
+ *
+ * @param {Stage} stage
+ * @param {Pick<State, "snapshot" | "project">} state
+ */
 export function reachedAt(stage, { snapshot, project }) {
   if (stage === "awaiting") return time(project?.created_at);
   return time(stage === "connected" ? snapshot?.connected_at : snapshot?.first_error?.received_at);
 }
 
-/** What a row of the timeline is. @param {Stage} stage @param {State} state @returns {"done" | "current" | "ahead"} */
+/**
+ * What a row of the timeline is.
+ *
+ * @param {Stage} stage
+ * @param {State} state
+ * @returns {"done" | "current" | "ahead"}
+ */
 export function rowState(stage, state) {
   const [row, reached] = [STAGES.indexOf(stage), STAGES.indexOf(stageOf(state))];
   // Awaiting is over as soon as something arrived; the others stay reached.
@@ -157,7 +193,9 @@ export function rowState(stage, state) {
 /**
  * What changed that is worth a word to those who only listen. Notes are not.
  *
- * @param {State} before @param {State} after @returns {News}
+ * @param {State} before
+ * @param {State} after
+ * @returns {News}
  */
 export function news(before, after) {
   const known = new Map(problemsOf(before).map((problem) => [problem.code, problem.resolved]));

@@ -21,7 +21,12 @@ export const ROWS = /** @type {const} */ ([
 
 /** @typedef {typeof ROWS[number]} Row */
 
-/** Why a browser gets no answer: the most certain cause; null where the second attempt got through. @param {Circumstances} seen @returns {Cause | null} */
+/**
+ * Why a browser gets no answer: the most certain cause; null where the second attempt got through.
+ *
+ * @param {Circumstances} seen
+ * @returns {Cause | null}
+ */
 export function causeOf({ passed, offline, csp, mixed, away, ownAnswers, hostAnswers, opaqueAnswers }) {
   if (passed) return null;
   if (offline) return "offline";
@@ -35,7 +40,8 @@ export function causeOf({ passed, offline, csp, mixed, away, ownAnswers, hostAns
 /**
  * Those that a user has to remove in the browser, or between it and the server.
  *
- * @param {Cause | null} cause @returns {cause is Exclude<Cause, "offline" | "down">}
+ * @param {Cause | null} cause
+ * @returns {cause is Exclude<Cause, "offline" | "down">}
  */
 export const isBlocked = (cause) => cause !== null && cause !== "offline" && cause !== "down";
 
@@ -58,7 +64,10 @@ export class Verdict {
    * `browser_blocked` as the server would tell it, with what was found.
    *
    * @param {Omit<Problem, "count" | "first_at" | "last_at" | "resolved">} said by the server
-   * @param {Cause} cause @param {string} address @param {number} at @returns {Problem}
+   * @param {Cause} cause
+   * @param {string} address
+   * @param {number} at
+   * @returns {Problem}
    */
   blockedProblem(said, cause, address, at) {
     const { name, fix } = this.#say.causes[cause];
@@ -124,7 +133,11 @@ export class Verdict {
     return this.#good(away ? words.ok : words.not_needed);
   }
 
-  /** The server's clock against this browser's, in the middle of the request. @param {Facts} facts */
+  /**
+   * The server's clock against this browser's, in the middle of the request.
+   *
+   * @param {Facts} facts
+   */
   clock({ json, sentAt = 0, ms = 0 }) {
     const { agrees, apart, ahead, behind, fix } = this.#say.clock;
     const server = Date.parse(json?.now ?? "");

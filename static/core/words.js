@@ -13,7 +13,13 @@ export class Words extends Format {
     this.messages = messages;
   }
 
-  /** Since when a stage is reached, and what it took. @param {Stage} stage @param {State} state @param {number} now */
+  /**
+   * Since when a stage is reached, and what it took.
+   *
+   * @param {Stage} stage
+   * @param {State} state
+   * @param {number} now
+   */
   when(stage, state, now) {
     const clock = now + state.skew;
     if (stage === "awaiting") return this.#waiting(state, clock);
@@ -51,7 +57,13 @@ export class Words extends Format {
     return made !== null && reached >= made ? this.say(after.created, { time: this.duration(reached - made) }) : "";
   }
 
-  /** The line below the headline. @param {State} state @param {number} now @param {"left" | "below"} where the steps are */
+  /**
+   * The line below the headline.
+   *
+   * @param {State} state
+   * @param {number} now
+   * @param {"left" | "below"} where the steps are
+   */
   line(state, now, where) {
     const { status } = this.messages;
     const { snapshot } = state;
@@ -69,7 +81,12 @@ export class Words extends Format {
     return snapshot?.first_error?.title || this.messages.status.untitled;
   }
 
-  /** `12 s ago`, or `quiet for 2 min` where a promised beat is overdue. @param {State} state @param {number} now */
+  /**
+   * `12 s ago`, or `quiet for 2 min` where a promised beat is overdue.
+   *
+   * @param {State} state
+   * @param {number} now
+   */
   lastSeen(state, now) {
     const last = time(state.snapshot?.liveness.last_seen_at);
     if (last === null) return "";
@@ -84,7 +101,12 @@ export class Words extends Format {
     return joined(state.link.reason ? tabs.stopped : tabs[stageOf(state)], state.project?.name);
   }
 
-  /** What the link says; `retry`: whether trying now makes sense. @param {State} state @param {number} now */
+  /**
+   * What the link says; `retry`: whether trying now makes sense.
+   *
+   * @param {State} state
+   * @param {number} now
+   */
   link(state, now) {
     const { link } = state;
     const words = this.messages.link;
@@ -100,7 +122,12 @@ export class Words extends Format {
     };
   }
 
-  /** `[code, text]` of what is known of the application. @param {Snapshot} snapshot @returns {[keyof Messages["facts"], string][]} */
+  /**
+   * `[code, text]` of what is known of the application.
+   *
+   * @param {Snapshot} snapshot
+   * @returns {[keyof Messages["facts"], string][]}
+   */
   facts({ sdk, app, config, liveness: alive }) {
     const { own_buttons: own } = this.messages.facts;
     const facts = /** @type {[keyof Messages["facts"], string][]} */ ([
@@ -114,7 +141,11 @@ export class Words extends Format {
     return facts.filter(([, value]) => value);
   }
 
-  /** `{traces_sample_rate: 0.2, enable_logs: true}` as `Traces 20 % · Logs on`. @param {Snapshot["config"]} config */
+  /**
+   * `{traces_sample_rate: 0.2, enable_logs: true}` as `Traces 20 % · Logs on`.
+   *
+   * @param {Snapshot["config"]} config
+   */
   config(config) {
     /** @type {Record<string, string>} */
     const names = this.messages.options.names;
@@ -144,7 +175,12 @@ export class Words extends Format {
     return { received: "", configured: inferred ? guessed : configured, off }[state];
   }
 
-  /** What the live region speaks: stages and problems, never heartbeats. @param {News} news @param {Pick<State, "snapshot">} state */
+  /**
+   * What the live region speaks: stages and problems, never heartbeats.
+   *
+   * @param {News} news
+   * @param {Pick<State, "snapshot">} state
+   */
   announcement({ stage, raised, resolved }, state) {
     const { raised: problem, over } = this.messages.problems_list;
     return [

@@ -28,7 +28,12 @@ export function drawCode(box, words, { code, language, file }, values, copy) {
   ]);
 }
 
-/** @param {Words} words @param {Snippet} snippet @param {Target | null} values @param {Attributes} copy */
+/**
+ * @param {Words} words
+ * @param {Snippet} snippet
+ * @param {Target | null} values
+ * @param {Attributes} copy
+ */
 export function codeBox(words, snippet, values, copy) {
   const box = el("div", { class: "code" });
   drawCode(box, words, snippet, values, copy);

@@ -8,7 +8,11 @@ import { el } from "./dom.js";
 /** How long it says that it did. */
 const SAID = 1_600;
 
-/** @param {Words} words @param {() => string} read what to copy, asked for when it is @param {Attributes} attributes */
+/**
+ * @param {Words} words
+ * @param {() => string} read what to copy, asked for when it is
+ * @param {Attributes} attributes
+ */
 export function copyButton(words, read, attributes) {
   const { copy, copied, by_hand: byHand } = words.messages.copy;
   const { class: own = "", ...others } = attributes;

@@ -18,7 +18,9 @@ const ICONS = {
  * The part of an element that has a class.
  *
  * @template {Element} [E=HTMLElement]
- * @param {ParentNode} root @param {string} name @param {new () => E} [kind]
+ * @param {ParentNode} root
+ * @param {string} name
+ * @param {new () => E} [kind]
  * @returns {E}
  * @throws {Error} where the markup is not what its element expects
  */
@@ -32,7 +34,9 @@ export function part(root, name, kind) {
  * An element with attributes and children; null ones are left out.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag @param {Attributes} [attributes] `text` is its content @param {(Child | Child[])[]} children
+ * @param {Tag} tag
+ * @param {Attributes} [attributes] `text` is its content
+ * @param {(Child | Child[])[]} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function el(tag, attributes = {}, ...children) {
@@ -60,24 +64,46 @@ export function icon(name) {
   return svg;
 }
 
-/** A row of a `dl`. @param {string} label @param {string | Node} text @param {string} name */
+/**
+ * A row of a `dl`.
+ *
+ * @param {string} label
+ * @param {string | Node} text
+ * @param {string} name
+ */
 export const fact = (label, text, name) => [
   el("dt", { text: label }),
   el("dd", { dir: "auto", "data-fact": name }, text),
 ];
 
-/** A relative time, written by the page's clock, with the exact one on hover. @param {Words} words @param {string | null | undefined} iso */
+/**
+ * A relative time, written by the page's clock, with the exact one on hover.
+ *
+ * @param {Words} words
+ * @param {string | null | undefined} iso
+ */
 export function timeNode(words, iso) {
   const at = time(iso);
   return at === null ? null : el("time", { datetime: iso, title: words.exact(at) });
 }
 
-/** Writes all times below a node. @param {Element} root @param {Words} words @param {number} clock the server's time, in ms */
+/**
+ * Writes all times below a node.
+ *
+ * @param {Element} root
+ * @param {Words} words
+ * @param {number} clock the server's time, in ms
+ */
 export function drawTimes(root, words, clock) {
   for (const node of root.querySelectorAll("time")) setText(node, words.ago(time(node.dateTime) ?? clock, clock));
 }
 
-/** Writes only what differs: selections and screen readers are left in peace. @param {Element} node @param {string} text */
+/**
+ * Writes only what differs: selections and screen readers are left in peace.
+ *
+ * @param {Element} node
+ * @param {string} text
+ */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -88,7 +114,9 @@ const DRAWN = Symbol("drawn");
 /**
  * Fills a node with `make()`, unless it shows the same data already.
  *
- * @param {Element} node @param {unknown} data @param {() => Child[]} make
+ * @param {Element} node
+ * @param {unknown} data
+ * @param {() => Child[]} make
  */
 export function once(node, data, make) {
   const key = JSON.stringify(data ?? null);
@@ -98,7 +126,12 @@ export function once(node, data, make) {
   node.replaceChildren(...present(make()));
 }
 
-/** Draws, and gives the focus back to the control that had it, or to what took its place. @param {Element} node @param {() => void} draw */
+/**
+ * Draws, and gives the focus back to the control that had it, or to what took its place.
+ *
+ * @param {Element} node
+ * @param {() => void} draw
+ */
 export function keepFocus(node, draw) {
   const controls = () => /** @type {HTMLElement[]} */ ([...node.querySelectorAll("a, button, summary, [tabindex]")]);
   const focused = /** @type {HTMLElement} */ (document.activeElement);

@@ -21,7 +21,10 @@ export class Dsn {
     root.append(this.#copy);
   }
 
-  /** @param {Project | null} project null: it exists, but its DSN is not ours to see @param {Target | null} target */
+  /**
+   * @param {Project | null} project null: it exists, but its DSN is not ours to see
+   * @param {Target | null} target
+   */
   draw(project, target) {
     const { dsn_hidden: hidden, dsn_none: none } = this.#words.messages.steps;
     this.#dsn = target?.dsn ?? "";

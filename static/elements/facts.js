@@ -26,7 +26,12 @@ export class Facts {
     this.#root.hidden = !rows.length;
   }
 
-  /** What changes by time alone. @param {State} state @param {number} now */
+  /**
+   * What changes by time alone.
+   *
+   * @param {State} state
+   * @param {number} now
+   */
   tick(state, now) {
     const node = /** @type {HTMLElement | null} */ (this.#root.querySelector("[data-fact=last_seen]"));
     const { last_seen_at: beat, interval } = state.snapshot?.liveness ?? {};

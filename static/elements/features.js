@@ -17,7 +17,11 @@ export class Features {
   /** Which one's help is open. @type {string | null} */
   #shown = null;
 
-  /** @param {HTMLElement} root see `features.html` @param {Words} words @param {(name: string) => Promise<Help>} help */
+  /**
+   * @param {HTMLElement} root see `features.html`
+   * @param {Words} words
+   * @param {(name: string) => Promise<Help> | null} help null as long as nobody knows
+   */
   constructor(root, words, help) {
     this.#root = root;
     this.#list = part(root, "features-list");
@@ -39,7 +43,7 @@ export class Features {
     const name = this.#shown;
     if (!name) return;
     const help = await this.#help(name);
-    if (name !== this.#shown) return;
+    if (!help || name !== this.#shown) return;
     const box = part(this.#root, "feature-help");
     box.replaceChildren(...this.#parts(name, help));
     box.hidden = false;

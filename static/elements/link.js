@@ -10,7 +10,11 @@ export class Link {
   #root;
   #words;
 
-  /** @param {HTMLElement} root holds `.link-text` and the button `.link-now` @param {Words} words @param {() => void} retry */
+  /**
+   * @param {HTMLElement} root holds `.link-text` and the button `.link-now`
+   * @param {Words} words
+   * @param {() => void} retry
+   */
   constructor(root, words, retry) {
     this.#root = root;
     this.#words = words;

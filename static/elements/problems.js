@@ -15,7 +15,11 @@ export class Problems {
   #said;
   #docs;
 
-  /** @param {HTMLElement} root see `problems.html` @param {Words} words @param {URL} docs what the problems' links are relative to */
+  /**
+   * @param {HTMLElement} root see `problems.html`
+   * @param {Words} words
+   * @param {URL} docs what the problems' links are relative to
+   */
   constructor(root, words, docs) {
     this.#root = root;
     this.#list = part(root, "problems-list");
@@ -24,7 +28,10 @@ export class Problems {
     this.#docs = docs;
   }
 
-  /** @param {Problem[]} problems in the order to be shown @param {Target | null} values for the fixes */
+  /**
+   * @param {Problem[]} problems in the order to be shown
+   * @param {Target | null} values for the fixes
+   */
   draw(problems, values) {
     const { open, notes, resolved } = grouped(problems);
     this.#root.hidden = !problems.length;
@@ -93,7 +100,12 @@ export class Problems {
     ];
   }
 
-  /** Why, what to look at, what to paste. @param {Problem} problem @param {Target | null} values */
+  /**
+   * Why, what to look at, what to paste.
+   *
+   * @param {Problem} problem
+   * @param {Target | null} values
+   */
   #advice({ hint, checks, fix, summary }, values) {
     const label = { "aria-label": this.#words.say(this.#said.copy_fix, { summary }) };
     const looks = (checks ?? []).map((text) => el("li", { dir: "auto", text }));
@@ -104,7 +116,12 @@ export class Problems {
     ];
   }
 
-  /** Nothing is wrong yet, so it does not look like it. @param {Problem} problem @param {Target | null} values */
+  /**
+   * Nothing is wrong yet, so it does not look like it.
+   *
+   * @param {Problem} problem
+   * @param {Target | null} values
+   */
   #silence(problem, values) {
     const check = el("button", { type: "button", class: "check-setup", text: this.#words.messages.check.button });
     return el(
@@ -151,7 +168,12 @@ export class Problems {
   }
 }
 
-/** Rows stay as long as they say the same: a focus or an open detail survives. @param {Element} list @param {Element[]} rows */
+/**
+ * Rows stay as long as they say the same: a focus or an open detail survives.
+ *
+ * @param {Element} list
+ * @param {Element[]} rows
+ */
 function arrange(list, rows) {
   const same = rows.length === list.children.length && rows.every((row, i) => row === list.children[i]);
   if (!same) keepFocus(list, () => list.replaceChildren(...rows));

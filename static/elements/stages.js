@@ -28,7 +28,12 @@ export class Stages {
     this.#error.draw(state.snapshot?.first_error, this.#words.errorTitle(state));
   }
 
-  /** What changes by time alone. @param {State} state @param {number} now */
+  /**
+   * What changes by time alone.
+   *
+   * @param {State} state
+   * @param {number} now
+   */
   tick(state, now) {
     for (const stage of STAGES) this.#tickRow(stage, state, now);
     this.#facts.tick(state, now);

@@ -31,7 +31,13 @@ export class Status {
     if (state.snapshot) this.#drawn = stage;
   }
 
-  /** What changes by time alone. @param {State} state @param {number} now @param {"left" | "below"} where the steps are */
+  /**
+   * What changes by time alone.
+   *
+   * @param {State} state
+   * @param {number} now
+   * @param {"left" | "below"} where the steps are
+   */
   tick(state, now, where) {
     setText(part(this.#root, "line"), this.#words.line(state, now, where));
   }

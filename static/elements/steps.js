@@ -35,7 +35,12 @@ export class Steps {
   /** @param {StepName} name */
   #row = (name) => /** @type {HTMLElement} */ (this.#root.querySelector(`[data-step="${name}"]`));
 
-  /** @param {StepName} name @param {PlatformFile["steps"][StepName]} step @param {string} language @param {Target | null} values */
+  /**
+   * @param {StepName} name
+   * @param {PlatformFile["steps"][StepName]} step
+   * @param {string} language
+   * @param {Target | null} values
+   */
   #drawStep(name, { also = [], note, ...first }, language, values) {
     const { copy, copy_part: copyPart } = this.#words.messages.steps;
     const row = this.#row(name);

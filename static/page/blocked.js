@@ -5,12 +5,22 @@ import { circumstances, endpoint, health } from "./probe.js";
 /** @import { Cause, Problem, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
-/** @typedef {{ cause: Cause | null, address: string }} Found What keeps this browser from an address; the cause is null where nothing does. */
+/**
+ * @typedef {object} Found What keeps this browser from an address.
+ * @property {Cause | null} cause null where nothing does
+ * @property {string} address
+ */
 
 /** Lost with the network, which is what the link says. */
 const loadVerdict = () => import("../core/verdict.js").catch(() => null);
 
-/** Looks without a word. @param {Target} target @param {URL} root of the server @returns {Promise<Found>} */
+/**
+ * Looks without a word.
+ *
+ * @param {Target} target
+ * @param {URL} root of the server
+ * @returns {Promise<Found>}
+ */
 export async function lookQuietly(target, root) {
   for (const [name, attempt] of /** @type {const} */ ([
     ["heartbeat", health],

@@ -28,7 +28,12 @@ export class SetupCheck {
   /** @type {Partial<Record<Row, Result>>} */
   #rows = {};
 
-  /** @param {HTMLElement} element see `check.html` @param {Words} words @param {URL} root of the server @param {World} world */
+  /**
+   * @param {HTMLElement} element see `check.html`
+   * @param {Words} words
+   * @param {URL} root of the server
+   * @param {World} world
+   */
   constructor(element, words, root, world) {
     this.#verdict = new Verdict(words);
     this.#element = new Check(element, words, this.#verdict);
@@ -98,7 +103,12 @@ export class SetupCheck {
     this.#tell("trip", this.#verdict.trip(at === null ? null : at - start));
   }
 
-  /** @param {Target} target @param {Facts} facts @param {(target: Target) => Promise<Facts>} attempt @returns {Promise<Cause | null>} */
+  /**
+   * @param {Target} target
+   * @param {Facts} facts
+   * @param {(target: Target) => Promise<Facts>} attempt
+   * @returns {Promise<Cause | null>}
+   */
   async #whyNot(target, facts, attempt) {
     return facts.failed ? causeOf(await probe.circumstances(target, this.#root, () => attempt(target))) : null;
   }

@@ -35,7 +35,10 @@ export class Choice {
     this.#input.addEventListener("focus", () => this.#loadPicker(), { once: true });
   }
 
-  /** @param {{ declared?: string | null, sdk?: string | null }} wishes what else is known @returns {boolean} whether another one is shown now */
+  /**
+   * @param {{ declared?: string | null, sdk?: string | null }} wishes what else is known
+   * @returns {boolean} whether another one is shown now
+   */
   wish(wishes) {
     Object.assign(this.#wishes, wishes);
     const before = this.platform;
@@ -61,7 +64,12 @@ export class Choice {
   }
 }
 
-/** Storage can be forbidden; then a choice lasts as long as the page. @template T @param {(store: Storage) => T} use */
+/**
+ * Storage can be forbidden; then a choice lasts as long as the page.
+ *
+ * @template T
+ * @param {(store: Storage) => T} use
+ */
 function storage(use) {
   try {
     return use(localStorage);

@@ -7,7 +7,13 @@
 
 const PATIENCE = 8_000;
 
-/** One request. Never throws. @param {string | URL} url @param {RequestInit} [options] @returns {Promise<Facts>} */
+/**
+ * One request. Never throws.
+ *
+ * @param {string | URL} url
+ * @param {RequestInit} [options]
+ * @returns {Promise<Facts>}
+ */
 export async function ask(url, options = {}) {
   const [start, sentAt] = [performance.now(), Date.now()];
   const passed = () => performance.now() - start;
@@ -28,16 +34,29 @@ const keyed = ({ ingest, key }, endpoint) => `${ingest}/${endpoint}/?sentry_key=
 /** How the server answers a holder of the key; changes nothing. @param {Target} target */
 export const health = (target) => ask(keyed(target, "heartbeat"));
 
-/** The address that SDKs send to, and that blockers know best; OPTIONS sends nothing. @param {Target} target */
+/**
+ * The address that SDKs send to, and that blockers know best; OPTIONS sends nothing.
+ *
+ * @param {Target} target
+ */
 export const endpoint = (target) => ask(keyed(target, "envelope"), { method: "OPTIONS" });
 
-/** A body of so many bytes. `text/plain` needs no preflight. @param {Target} target @param {number} size */
+/**
+ * A body of so many bytes. `text/plain` needs no preflight.
+ *
+ * @param {Target} target
+ * @param {number} size
+ */
 export function post(target, size) {
   const headers = { "Content-Type": "text/plain;charset=UTF-8" };
   return ask(keyed(target, "check"), { method: "POST", headers, body: "x".repeat(size) });
 }
 
-/** With a header of which a browser asks first, where the address is of another origin. @param {Target} target */
+/**
+ * With a header of which a browser asks first, where the address is of another origin.
+ *
+ * @param {Target} target
+ */
 export function preflight({ ingest, key }) {
   const headers = { "Content-Type": "text/plain", "X-Sentry-Auth": `Sentry sentry_version=7, sentry_key=${key}` };
   return ask(`${ingest}/check/`, { method: "POST", headers, body: "x" });

@@ -70,7 +70,15 @@ function randomId() {
 /** Chromium writes `at fn (url:1:2)`, Firefox and Safari `fn@url:1:2`. */
 const FRAME = /^\s*(?:at (?:async )?)?(?:(.*?)(?: \(|@))?((?:https?|file):\/\/.+?):(\d+):(\d+)\)?$/;
 
-/** @typedef {{ function: string, filename: string, lineno: number, colno: number, in_app: true, context_line?: string }} SentFrame */
+/**
+ * @typedef {object} SentFrame As the protocol has it.
+ * @property {string} function
+ * @property {string} filename
+ * @property {number} lineno
+ * @property {number} colno
+ * @property {true} in_app
+ * @property {string} [context_line]
+ */
 
 /** @param {string} stack */
 async function framesOf(stack) {
@@ -93,7 +101,11 @@ async function frameOf([, name, url, row, column]) {
   return frame;
 }
 
-/** This page's own modules can be read again, from the cache, for the line of code. @param {string} url */
+/**
+ * This page's own modules can be read again, from the cache, for the line of code.
+ *
+ * @param {string} url
+ */
 async function sourceOf(url) {
   if (!url.startsWith(location.origin)) return null;
   try {
@@ -104,7 +116,14 @@ async function sourceOf(url) {
   }
 }
 
-/** `text/plain` needs no preflight. @param {string} url @param {string} body @param {Words} words @returns {Promise<Sent>} */
+/**
+ * `text/plain` needs no preflight.
+ *
+ * @param {string} url
+ * @param {string} body
+ * @param {Words} words
+ * @returns {Promise<Sent>}
+ */
 async function post(url, body, words) {
   const { accepted, timed_out: late, no_answer: none } = words.messages.trial;
   const start = performance.now();

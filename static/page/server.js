@@ -24,7 +24,11 @@ export class Server {
     return answer?.ok ? answer.json() : null;
   }
 
-  /** So that words and code fit for everybody who looks at this project. It works without, too. @param {string} platform */
+  /**
+   * So that words and code fit for everybody who looks at this project. It works without, too.
+   *
+   * @param {string} platform
+   */
   async rememberPlatform(platform) {
     await this.#call(`projects/${this.#id}`, "PATCH", { body: JSON.stringify({ platform }) }).catch(() => null);
   }
@@ -39,7 +43,8 @@ export class Server {
   }
 
   /**
-   * @param {string} path @param {string} [method]
+   * @param {string} path
+   * @param {string} [method]
    * @param {{ token?: string | null, body?: string }} [options]
    */
   #call(path, method = "GET", { token = this.token, body } = {}) {

@@ -6,7 +6,11 @@ import { el } from "../elements/dom.js";
 
 const PAINT = { hollow: 'fill="none" stroke="#6d76f0" stroke-width="5"', filled: 'fill="#6d76f0"' };
 
-/** @param {string} title @param {Stage} stage @param {string} glyph the shape of the stage, as on the page */
+/**
+ * @param {string} title
+ * @param {Stage} stage
+ * @param {string} glyph the shape of the stage, as on the page
+ */
 export function drawTab(title, stage, glyph) {
   document.title = title;
   const before = /** @type {HTMLElement | null} */ (document.querySelector("link[rel=icon]"));

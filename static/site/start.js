@@ -76,7 +76,11 @@ class StartPage {
     return el("li", { "data-project": id }, link);
   }
 
-  /** Another page needs its own, smaller permission; the admin token stays here. @param {string} id */
+  /**
+   * Another page needs its own, smaller permission; the admin token stays here.
+   *
+   * @param {string} id
+   */
   async #go(id) {
     const target = new URL(`onboarding/${id}`, this.#root);
     if (this.#adminToken) {

@@ -1,0 +1,103 @@
+/** "What to do": the DSN, the platform, its steps, and two buttons to try the way. Comes after what is seen is live. */
+
+import { familyOf, parseDsn } from "../core/snippets.js";
+import { part, setText } from "../elements/dom.js";
+import { Dsn } from "../elements/dsn.js";
+import { Steps } from "../elements/steps.js";
+import { Trial } from "../elements/trial.js";
+import { Choice } from "./choice.js";
+
+/** @import { Platforms } from "../core/platforms.js" */
+/** @import { Platform, Project, Stage, Target } from "../core/types.js" */
+/** @import { Words } from "../core/words.js" */
+/** @import { Kind } from "../elements/trial.js" */
+
+/**
+ * @typedef {object} Listener
+ * @property {(platform: Platform) => void} chosen by the user
+ * @property {() => void} drawn other code stands there now
+ */
+
+export class Todo {
+  /** What the DSN stands for; null as long as it is not known, or not ours to see. @type {Target | null} */
+  target = null;
+  #root;
+  #words;
+  #platforms;
+  #tell;
+  #choice;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Words} words
+   * @param {Platforms} platforms
+   * @param {Platform[]} index of all platforms
+   * @param {string} memory the name under which this browser keeps the user's choice
+   * @param {Listener} tell
+   */
+  constructor(root, words, platforms, index, memory, tell) {
+    this.#root = root;
+    this.#words = words;
+    this.#platforms = platforms;
+    this.#tell = tell;
+    this.dsn = new Dsn(part(root, "dsn"), words);
+    this.steps = new Steps(part(root, "steps"), words);
+    this.trial = new Trial(part(root, "trial"), words, (kind) => this.#send(kind));
+    this.#choice = new Choice(part(root, "picker"), words, index, memory, (platform) => {
+      tell.chosen(platform);
+      this.#drawSteps();
+    });
+  }
+
+  /** @param {Project | null} project null: it exists, but its DSN is not ours to see */
+  async showProject(project) {
+    this.target = parseDsn(project?.dsn);
+    const { connect, title } = this.#words.messages.page;
+    setText(part(this.#root, "title"), project ? this.#words.say(connect, { name: project.name }) : title);
+    this.dsn.draw(project, this.target);
+    this.trial.enable(this.target !== null);
+    this.#choice.wish({ declared: project?.platform });
+    await this.#drawSteps();
+  }
+
+  /**
+   * Where nobody chose a platform, the SDK's name may tell.
+   *
+   * @param {Stage} stage
+   * @param {string | null | undefined} sdk
+   */
+  show(stage, sdk) {
+    this.steps.showStage(stage);
+    if (sdk && this.#choice.wish({ sdk })) this.#drawSteps();
+  }
+
+  /** Those of one SDK, and of one way to write a fix. */
+  get family() {
+    return familyOf(this.#choice.platform);
+  }
+
+  get platform() {
+    return this.#choice.platform;
+  }
+
+  /** What turns a feature on, for the platform that is shown. @param {string} name */
+  async help(name) {
+    const { platform } = this.#choice;
+    const found = await this.#platforms.feature(platform.id, name).catch(() => null);
+    return { platform, values: this.target, snippet: found && { language: platform.language, ...found } };
+  }
+
+  async #drawSteps() {
+    const { platform } = this.#choice;
+    const file = await this.#platforms.file(platform.id).catch(() => null);
+    if (!file || platform !== this.#choice.platform) return;
+    this.steps.draw(file, platform.language, this.target);
+    this.#tell.drawn();
+  }
+
+  /** @param {Kind} kind */
+  async #send(kind) {
+    const send = await import("./send.js");
+    return send[kind](/** @type {Target} */ (this.target), this.#words);
+  }
+}

@@ -1,0 +1,136 @@
+"""Elements stand anywhere, and twice: they know their root, what they are given, and nothing of each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from .conftest import ServerProcess, Stage
+
+ERROR = {
+    "title": "ZeroDivisionError: division by zero",
+    "received_at": "2026-11-22T13:00:09Z",
+    "url": "https://errors.example/1",
+    "frames": [
+        {"function": "total", "filename": "shop/cart.py", "lineno": 42, "in_app": True, "context_line": " 1 / 0"}
+    ],
+}
+CONNECTED = {
+    "type": "snapshot",
+    "epoch": "a",
+    "version": 2,
+    "stage": "connected",
+    "connected_at": "2026-11-22T13:00:05Z",
+    "sdk": {"name": "sentry.python", "version": "2.75.0"},
+    "features": [{"name": "tracing", "state": "off"}, {"name": "logs", "state": "off"}],
+    "signals": {"heartbeat": {"last_at": "2026-11-22T13:00:05Z"}},
+}
+FAILED = {**CONNECTED, "version": 3, "stage": "first_error_received", "first_error": ERROR}
+
+_MAKE = """async ([name, kind, ids]) => {
+  const base = new URL("static/", location);
+  const { loadWords } = await import(new URL("core/load.js", base));
+  const elements = await import(new URL(`elements/${name}.js`, base));
+  const { initialState, reduce } = await import(new URL("core/state.js", base));
+  const words = await loadWords(new URL("messages/", base), "en", (url) => fetch(url));
+  const page = new DOMParser().parseFromString(await (await fetch("onboarding/1")).text(), "text/html");
+  const markup = page.querySelector(`.${name}`).outerHTML;
+  const help = async (feature) => ({
+    platform: { name: "Python" }, values: null, snippet: { language: "python", code: `enable("${feature}")` },
+  });
+  const given = { Problems: base, Features: help, Link: () => {} };
+  document.body.innerHTML = ids.map((id) => `<div id="${id}">${markup}</div>`).join("");
+  window.elements = Object.fromEntries(
+    ids.map((id) => [id, new elements[kind](document.getElementById(id).firstElementChild, words, given[kind])]),
+  );
+  window.stateOf = (message) =>
+    reduce(initialState(0), { message, fresh: true, at: Date.parse("2026-11-22T13:00:10Z") });
+}"""
+
+
+class Bench:
+    """A page with two of the same element on it, called left and right."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    async def make(self, name: str, kind: str) -> tuple[Locator, Locator]:
+        """Make both from the markup of the onboarding page."""
+        await self._page.evaluate(_MAKE, [name, kind, ["left", "right"]])
+        return self._page.locator("#left"), self._page.locator("#right")
+
+    async def run(self, side: str, call: str, data: Any) -> None:
+        """Call one of them: `it` is the element, `data` what is given."""
+        await self._page.evaluate(f"([data]) => {{ const it = window.elements.{side}; {call}; }}", [data])
+
+
+@pytest.fixture
+async def bench(embedded_server: ServerProcess, stage: Stage) -> Bench:
+    context = await stage.context(embedded_server.url)
+    page = await context.new_page()
+    await page.goto(embedded_server.url)
+    return Bench(page)
+
+
+async def test_two_statuses(bench: Bench) -> None:
+    left, right = await bench.make("status", "Status")
+    draw = "const state = stateOf(data); it.draw(state); it.tick(state, 0, 'left')"
+    await bench.run("left", draw, CONNECTED)
+    await bench.run("right", draw, FAILED)
+    await expect(left.locator(".headline")).to_have_text("SDK connected")
+    await expect(left.locator(".line")).to_contain_text("sentry.python 2.75.0")
+    await expect(left.locator(".view-error")).to_be_hidden()
+    await expect(right.locator(".headline")).to_have_text("First error received")
+    await expect(right.locator(".line")).to_have_text(ERROR["title"])
+    await expect(right.locator(".view-error")).to_have_attribute("href", ERROR["url"])
+
+
+async def test_two_rows_of_stages(bench: Bench) -> None:
+    left, right = await bench.make("stages", "Stages")
+    draw = "const state = stateOf(data); it.draw(state); it.tick(state, 10_000)"
+    await bench.run("left", draw, CONNECTED)
+    await bench.run("right", draw, FAILED)
+    done = "[data-state=done]"
+    await expect(left.locator(done)).to_have_count(2)
+    await expect(left.locator(".sdk")).to_contain_text("sentry.python 2.75.0")
+    await expect(left.locator(".first-error")).to_be_hidden()
+    await expect(right.locator(done)).to_have_count(3)
+    await expect(right.locator(".frames li").first).to_contain_text("shop/cart.py:42")
+
+
+async def test_two_lists_of_features(bench: Bench) -> None:
+    left, right = await bench.make("features", "Features")
+    for side in ("left", "right"):
+        await bench.run(side, "it.draw(stateOf(data))", CONNECTED)
+    await left.locator("[data-feature=tracing] button").click()
+    await right.locator("[data-feature=logs] button").click()
+    await expect(left.locator(".feature-help pre")).to_have_text('enable("tracing")')
+    await expect(right.locator(".feature-help pre")).to_have_text('enable("logs")')
+    await left.locator("[data-feature=tracing] button").click()
+    await expect(left.locator(".feature-help")).to_be_hidden()
+    await expect(right.locator(".feature-help")).to_be_visible()
+
+
+async def test_two_lists_of_problems(bench: Bench) -> None:
+    left, right = await bench.make("problems", "Problems")
+    problem = {"code": "quiet", "severity": "error", "summary": "Left.", "hint": "H.", "count": 1}
+    await bench.run("left", "it.draw(data, null)", [{**problem, "evidence": {"interval": "30 s"}}])
+    await bench.run("right", "it.draw(data, null)", [{**problem, "summary": "Right.", "resolved": True}])
+    await expect(left.locator(".summary")).to_have_text("Left.")
+    await expect(right.locator("[data-resolved=true]")).to_contain_text("Right.")
+    await bench.run("left", "it.draw(data, null)", [])
+    await expect(left.locator("li")).to_have_count(0)
+    await expect(right.locator("li")).to_have_count(1)
+
+
+async def test_two_links(bench: Bench) -> None:
+    left, right = await bench.make("link", "Link")
+    draw = "it.draw({ ...stateOf({ type: 'none' }), link: data }, 0)"
+    await bench.run("left", draw, {"state": "live"})
+    await bench.run("right", draw, {"state": "waiting", "retryAt": 2_500})
+    await expect(left.locator(".link-text")).to_have_text("Live")
+    await expect(right.locator(".link-text")).to_have_text("Reconnecting in 3 s")
+    await expect(left.locator(".link-now")).to_be_hidden()
+    await expect(right.locator(".link-now")).to_be_visible()
