@@ -21,15 +21,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .access import Access
 from .answers import body_of, headers_of, status_of
 from .core.model.errors import FirstlightError, StoreUnavailable
+from .core.snapshot import Presenter
 from .engine.hub import Hub
-from .engine.limits import Guesses, Limiter, Places
+from .engine.limits import Limiter, Places
 from .engine.projects import Projects
 from .engine.writer import Writer
-from .limits import AccessLimits, Limits
+from .limits import Limits
 from .owners import projects as owners
 from .sdk.door import Ingest
 from .settings import Settings
-from .site import pages, reference
+from .site import content, pages, reference
 from .stores import Store
 from .stores.embedded import EmbeddedStore
 from .viewers import live
@@ -44,6 +45,7 @@ class State(live.State, owners.State):
     writer: Writer
     limiter: Limiter[int]
     places: Places[str]
+    presenter: Presenter
 
 
 class Firstlight:
@@ -63,10 +65,13 @@ class Firstlight:
         self._store = store
         self._clock = clock
         self._ingest = Ingest(settings.max_body)
+        catalogue = content.load_catalogue(pages.static_folder())
+        self._presenter = Presenter(catalogue, settings.event_url)
         self._site = Starlette(
             routes=[
+                *content.routes(catalogue.platforms),
                 *pages.routes(settings),
-                *reference.routes(pages.page_headers(settings)),
+                *reference.routes(catalogue, pages.page_headers(settings)),
                 *live.routes(),
                 *owners.routes(),
                 *_health_routes(),
@@ -87,20 +92,21 @@ class Firstlight:
         async with self._store as store:
             projects = Projects(store, time.monotonic, self.limits.projects)
             writer = Writer(store, projects, self._clock, self.limits.writer)
-            hub = self.hub = Hub(store, self.settings.event_url, clock=self._clock)
+            hub = self.hub = Hub(store, self._presenter, clock=self._clock)
             store.listen(projects)
             store.listen(hub)
             tasks = [_owned(writer.run(), "writer"), _owned(hub.tick(), "hub")]
             try:
                 yield State(
                     settings=self.settings,
-                    access=Access(self.settings, self._clock, _guesses(self.limits.access)),
+                    access=Access(self.settings, self._clock),
                     store=store,
                     hub=hub,
                     projects=projects,
                     writer=writer,
                     limiter=Limiter(time.monotonic),
                     places=Places(64, 64),
+                    presenter=self._presenter,
                 )
             finally:
                 for task in tasks:
@@ -139,20 +145,15 @@ def _new_epoch() -> str:
     return secrets.token_hex(8)
 
 
-def _guesses(limits: AccessLimits) -> Guesses[str]:
-    return Guesses(time.monotonic, limits.free_guesses, limits.first_seconds, limits.longest_seconds, limits.remembered)
-
-
 def _middleware(settings: Settings) -> list[Middleware]:
-    """Pages of allowed origins may read what they are answered; whether they may ask, the edges decide."""
-    origins = settings.origins | settings.owner_origins
-    if not origins:
+    """Pages of allowed origins may read what viewers see."""
+    if not settings.origins:
         return []
     return [
         Middleware(
             CORSMiddleware,
-            allow_origins=sorted(origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"] if settings.owner_origins else ["GET", "POST"],
+            allow_origins=sorted(settings.origins),
+            allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type", "last-event-id"],
             allow_credentials=True,
         )

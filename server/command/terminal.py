@@ -18,7 +18,7 @@ def plain(value: object) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)[:300]
 
 
-class Progress:
+class Story:
     """Tells what is new in a project's snapshots. Each stage, and each problem, is told once per epoch."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Progress:
 
     def _new_problems(self, snapshot: Snapshot) -> Iterator[str]:
         for problem in snapshot["problems"]:
-            if problem["severity"] == "note":  # worth to know once all else works; the page has them
+            if problem["severity"] == "note":  # good to know once everything works; the page has them
                 continue
             code, resolved = problem["code"], problem["resolved"]
             known = self._problems.get(code)
@@ -66,7 +66,8 @@ class Progress:
                 yield f"{click.style('✓', fg='green')} resolved: {plain(problem['summary'])}"
             elif known is not False and not resolved:
                 yield f"{click.style('⚠', fg='yellow')} {plain(problem['summary'])}{_evidence(problem)}"
-                yield f"  {click.style(plain(problem['hint']), dim=True)}"
+                for text in (problem["hint"], *(f"- {check}" for check in problem.get("checks") or ())):
+                    yield f"  {click.style(plain(text), dim=True)}"
 
 
 def _line(mark: str, colour: str, headline: str, *details: str) -> str:
@@ -92,8 +93,8 @@ def _place(frame: Mapping[str, Any]) -> str:
 
 
 def _evidence(problem: Mapping[str, Any]) -> str:
-    told = ", ".join(f"{name} {value}" for name, value in problem["evidence"].items() if name != "detail")
-    return f"  {click.style(plain(told), dim=True)}" if told else ""
+    observation = ", ".join(f"{name} {value}" for name, value in problem["evidence"].items() if name != "detail")
+    return f"  {click.style(plain(observation), dim=True)}" if observation else ""
 
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red"), "skipped": ("–", "white")}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from .diagnosis.catalogue import PROBLEMS, filled, problems_of
-from .diagnosis.detection import Diagnosis, deadlines
+from .diagnosis.catalogue import Catalogue, Problem, Told
+from .diagnosis.detection import deadlines
 from .diagnosis.features import Feature, features_of
-from .model.codes import Code
 from .model.signals import Signal
 from .state import fields
 from .state.view import View
@@ -26,52 +25,66 @@ def goodbye(retry_in: float) -> bytes:
     return msgspec.json.encode({"type": "goodbye", "retry_in": round(retry_in, 1)})
 
 
-def snapshot(view: View, event_url: str | None = None) -> dict[str, Any]:
-    """The whole onboarding state of one project.
+@dataclass(frozen=True, slots=True)
+class Presenter:
+    """What is told of a project, to viewers and to whoever has its key.
 
     Args:
+        catalogue: the problems, with their words.
         event_url: where "View my error" leads, with `{project}` and `{event_id}` to be filled in.
     """
-    return {
-        "type": "snapshot",
-        "project": str(view.project.id),
-        "epoch": view.epoch,
-        "version": view.version,
-        "now": iso(view.now),
-        "stage": view.stage.word,
-        "connected_at": _time(view.time(fields.CONNECTED_AT)),
-        "first_error": _first_error(view, event_url),
-        "liveness": {
-            "state": view.liveness.value,
+
+    catalogue: Catalogue
+    event_url: str | None = None
+
+    def snapshot(self, view: View) -> dict[str, Any]:
+        """The whole onboarding state of one project."""
+        return {
+            "type": "snapshot",
+            "project": str(view.project.id),
+            "epoch": view.epoch,
+            "version": view.version,
+            "now": iso(view.now),
+            "stage": view.stage.word,
+            "connected_at": _time(view.time(fields.CONNECTED_AT)),
+            "first_error": _first_error(view, self.event_url),
+            "liveness": {
+                "state": view.liveness.value,
+                "last_seen_at": _time(view.time(fields.LAST_SEEN_AT)),
+                "interval": view.interval,
+            },
+            "sdk": view.sdk,
+            "app": {str(field): view.text(field) for field in (fields.RELEASE, fields.ENVIRONMENT, fields.RUNTIME)},
+            "config": view.decoded(fields.CONFIG) or {},
+            "inferred": view.inferred,
+            "features": [_feature(feature) for feature in features_of(view)],
+            "checked_at": _time(view.time(fields.CHECKED_AT)),
+            "signals": _signals(view),
+            "problems": [_problem(problem, self.catalogue.told(problem, view)) for problem in self._problems(view)],
+        }
+
+    def encode(self, view: View) -> bytes:
+        """The snapshot as one text frame."""
+        return msgspec.json.encode(self.snapshot(view))
+
+    def health(self, view: View) -> dict[str, Any]:
+        """How far a project is, for whoever has its key: what an SDK or a script may ask."""
+        return {
+            "stage": view.stage.word,
+            "connected_at": _time(view.time(fields.CONNECTED_AT)),
             "last_seen_at": _time(view.time(fields.LAST_SEEN_AT)),
-            "interval": view.interval,
-        },
-        "sdk": view.sdk,
-        "app": {str(field): view.text(field) for field in (fields.RELEASE, fields.ENVIRONMENT, fields.RUNTIME)},
-        "config": view.decoded(fields.CONFIG) or {},
-        "inferred": view.inferred,
-        "features": [_feature(feature) for feature in features_of(view)],
-        "checked_at": _time(view.time(fields.CHECKED_AT)),
-        "signals": _signals(view),
-        "problems": [_problem(code, diagnosis, view.family) for code, diagnosis in problems_of(view)],
-    }
+            "liveness": view.liveness.value,
+            "problems": [str(problem.rule.code) for problem in self._problems(view) if not problem.resolved],
+            "now": iso(view.now),
+        }
 
+    def etag(self, view: View) -> str:
+        """Changes whenever the snapshot does, but for its `now`."""
+        open_problems = sum(not problem.resolved for problem in self._problems(view))
+        return f'"{view.epoch}-{view.version}-{view.liveness}-{open_problems}"'
 
-def encode_snapshot(view: View, event_url: str | None = None) -> bytes:
-    """The snapshot as one text frame."""
-    return msgspec.json.encode(snapshot(view, event_url))
-
-
-def health(view: View) -> dict[str, Any]:
-    """How far a project is, for whoever has its key: what an SDK or a script may ask."""
-    return {
-        "stage": view.stage.word,
-        "connected_at": _time(view.time(fields.CONNECTED_AT)),
-        "last_seen_at": _time(view.time(fields.LAST_SEEN_AT)),
-        "liveness": view.liveness.value,
-        "problems": [code.value for code, diagnosis in problems_of(view) if not diagnosis.resolved],
-        "now": iso(view.now),
-    }
+    def _problems(self, view: View) -> list[Problem]:
+        return self.catalogue.problems_of(view)
 
 
 def next_change(view: View) -> int | None:
@@ -84,12 +97,6 @@ def has_aged(view: View) -> bool:
     """Whether the snapshot has changed by time alone since it got its version, which tells the time in microseconds."""
     at = next_change(replace(view, now=view.version // 1000))
     return at is not None and at <= view.now
-
-
-def etag(view: View) -> str:
-    """Changes whenever the snapshot does, but for its `now`."""
-    open_problems = sum(not diagnosis.resolved for _, diagnosis in problems_of(view))
-    return f'"{view.epoch}-{view.version}-{view.liveness}-{open_problems}"'
 
 
 def iso(at: int) -> str:
@@ -132,20 +139,20 @@ def _signals(view: View) -> dict[str, dict[str, str | None]]:
     return signals
 
 
-def _problem(code: Code, diagnosis: Diagnosis, family: str) -> dict[str, Any]:
-    rule = PROBLEMS[code]
-    fix = rule.fix_for(family)
+def _problem(problem: Problem, told: Told) -> dict[str, Any]:
+    rule, finding = problem.rule, problem.finding
     return {
-        "code": code.value,
+        "code": str(rule.code),
         "severity": rule.severity.name.lower(),
-        "summary": filled(rule.summary, diagnosis.evidence),
-        "hint": filled(rule.hint, diagnosis.evidence),
-        "checks": diagnosis.checks,
-        "fix": fix and filled(fix, diagnosis.evidence),
-        "docs": f"problems#{code}",
-        "evidence": diagnosis.evidence,
-        "count": diagnosis.count,
-        "first_at": iso(diagnosis.first_at),
-        "last_at": iso(diagnosis.last_at),
-        "resolved": diagnosis.resolved,
+        "summary": told.summary,
+        "hint": told.hint,
+        "checks": told.checks,
+        "check_names": finding.checks,
+        "fix": told.fix,
+        "docs": f"problems#{rule.code}",
+        "evidence": finding.evidence,
+        "count": finding.count,
+        "first_at": iso(finding.first_at),
+        "last_at": iso(finding.last_at),
+        "resolved": problem.resolved,
     }

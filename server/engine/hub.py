@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from ..core.model.codes import Code
 from ..core.model.errors import NotFound, Overloaded, StoreUnavailable
 from ..core.model.signals import Stage
-from ..core.snapshot import DELAYED, PING, encode_snapshot, goodbye, has_aged, next_change
+from ..core.snapshot import DELAYED, PING, Presenter, goodbye, has_aged, next_change
 from ..core.state import fields
 from ..core.state.fields import Effect
 from ..core.state.update import update_of_problem
@@ -122,7 +122,7 @@ class Hub:
 
     Args:
         store: read on every wake-up; the hub must be registered as its listener.
-        event_url: passed on to the snapshots.
+        presenter: makes the snapshots.
         rng: spreads ticks and reconnects.
         clock: seconds since the Unix epoch.
     """
@@ -130,12 +130,12 @@ class Hub:
     def __init__(
         self,
         store: Store,
-        event_url: str | None,
+        presenter: Presenter,
         rng: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._event_url = event_url
+        self.presenter = presenter
         self._rng = rng
         self._clock = clock
         self._watches: dict[int, _Watch] = {}
@@ -223,7 +223,7 @@ class Hub:
 
     def encode(self, view: View) -> bytes:
         """The snapshot of a reading, as viewers get it."""
-        return encode_snapshot(view, self._event_url)
+        return self.presenter.encode(view)
 
     async def tick(self) -> None:
         """Compare with the store for ever: the proof of convergence, all else is only latency."""

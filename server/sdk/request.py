@@ -32,7 +32,7 @@ from ..core.model.errors import (
 from ..core.model.keys import mask, parse_project_id
 from ..core.model.project import Project, check_key
 from ..core.model.signals import Signal
-from ..core.snapshot import health, iso
+from ..core.snapshot import Presenter, iso
 from ..core.state import fields
 from ..core.state.fields import Effect
 from ..core.state.update import update_of, update_of_problem, update_of_refusal
@@ -89,6 +89,7 @@ class Intake:
         self._writer: Writer = scope["state"]["writer"]
         self._limiter: Limiter[int] = scope["state"]["limiter"]
         self._places: Places[str] = scope["state"]["places"]
+        self._presenter: Presenter = scope["state"]["presenter"]
         self._headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED}
         self._project_id = 0
         self._key = ""
@@ -151,7 +152,7 @@ class Intake:
         """`GET heartbeat/`: how far the project is, for whoever has its key."""
         await self._authorize(self._credentials())
         view = await self._projects.view(self._project_id)
-        return encode(health(view) if view else {})
+        return encode(self._presenter.health(view) if view else {})
 
     async def check(self) -> bytes:
         """`POST check/`: nothing but the way; viewers see that it came, and it proves no SDK."""

@@ -15,53 +15,48 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ..core.diagnosis.catalogue import PROBLEMS, Rule
-from ..core.diagnosis.silence import SILENCE_STEPS, checks_for
-from ..core.model.codes import Code
+from ..core.diagnosis.catalogue import Catalogue
+from ..core.diagnosis.platforms import Sdk
+from ..core.diagnosis.rules import Rule
+from ..core.diagnosis.silence import SILENCE_STEPS, checks_of
+from ..core.diagnosis.words import Plural, gaps
 from ..core.model.errors import NotFound
+from .content import load_catalogue
+from .pages import static_folder
 
-FAMILY_NAMES = {
-    "": "Any platform",
-    "python": "Python",
-    "javascript": "JavaScript in the browser",
-    "node": "Node.js",
-    "ruby": "Ruby",
-    "php": "PHP",
-    "go": "Go",
-    "java": "Java",
-}
 _INTRODUCTION = (
-    "What the onboarding page can name, most probable first: what each is seen from, what it means, what to do, and "
-    "what makes it disappear."
+    "What the onboarding page can tell you, the most likely first: how it is noticed, what it means, what to do, and "
+    "what makes it go away."
 )
 
 
-def routes(headers: Mapping[str, str]) -> list[BaseRoute]:
+def routes(catalogue: Catalogue, headers: Mapping[str, str]) -> list[BaseRoute]:
     """`GET /problems`: where the page's links lead. `GET /problems/{code}?platform=`: the words of one, as JSON.
 
     Args:
+        catalogue: all problems, with their words.
         headers: what a page may load; the same as for all pages.
     """
-    page = html()
+    page = html(catalogue)
 
     async def problems(_: Request) -> Response:
         return HTMLResponse(page, headers=dict(headers))
 
     async def words(request: Request) -> Response:
         """For what the page itself sees, such as a blocked browser."""
-        try:
-            code = Code(request.path_params["code"])
-        except ValueError:
-            raise NotFound("There is no such problem.") from None
-        rule, family = PROBLEMS[code], request.query_params.get("platform", "").partition("-")[0]
+        rule = catalogue.rules.get(request.path_params["code"])
+        if rule is None:
+            raise NotFound("There is no such problem.")
+        family = catalogue.platforms.family_of_platform(request.query_params.get("platform", ""))
+        said = catalogue.words_of(rule)
         return JSONResponse(
             {
-                "code": code,
+                "code": rule.code,
                 "severity": _severity(rule),
-                "summary": rule.summary,
-                "hint": rule.hint,
-                "fix": rule.fix_for(family),
-                "docs": f"problems#{code}",
+                "summary": _sentence(said.summary),
+                "hint": said.hint,
+                "fix": catalogue.fix_for(rule, family),
+                "docs": f"problems#{rule.code}",
             }
         )
 
@@ -69,29 +64,31 @@ def routes(headers: Mapping[str, str]) -> list[BaseRoute]:
     return [Route("/problems", problems, middleware=compressed), Route("/problems/{code}", words)]
 
 
-def markdown() -> str:
+def markdown(catalogue: Catalogue) -> str:
     """`docs/problems.md`."""
     parts = [
         "# Problems",
         "",
-        "<!-- Made from server/core/diagnosis/catalogue.py by python -m server.site.reference. -->",
+        "<!-- Made from server/core/diagnosis and static/ by python -m server.site.reference. -->",
         "",
     ]
     parts += [_INTRODUCTION, ""]
-    for code, rule in PROBLEMS.items():
-        parts += [f"## {code}", "", f"**{_readable(rule.summary)}** {_readable(rule.hint)}", ""]
-        parts += [f"- Seen from: {rule.seen}.", f"- Resolved by: {rule.cured}.", f"- Severity: {_severity(rule)}.", ""]
-        for family, fix in rule.fixes.items():
-            parts += [f"{FAMILY_NAMES[family]}:", "", "```", _example(fix), "```", ""]
-        if code == "silence":
-            parts += [*(f"{number}. {check}" for number, check in enumerate(_all_checks(), 1)), ""]
+    for rule in catalogue.rules.values():
+        words = catalogue.words_of(rule)
+        parts += [f"## {rule.code}", "", f"**{_readable(words.summary)}** {_readable(words.hint)}", ""]
+        parts += [f"- {name}: {text}" for name, text in _facts(catalogue, rule)]
+        parts += [""]
+        checks = _checks(catalogue, rule)
+        parts += [*(f"{number}. {check}" for number, check in enumerate(checks, 1)), ""] if checks else []
+        for name, fix in _fixes(catalogue, rule):
+            parts += [f"{name}:", "", "```", _example(fix), "```", ""]
     return "\n".join(parts)
 
 
-def html() -> str:
+def html(catalogue: Catalogue) -> str:
     """The same as one page without scripts."""
-    contents = "\n".join(f'<li><a href="#{code}">{_title(code)}</a></li>' for code in PROBLEMS)
-    sections = "\n".join(_section(code, rule) for code, rule in PROBLEMS.items())
+    contents = "\n".join(f'<li><a href="#{code}">{_title(code)}</a></li>' for code in catalogue.rules)
+    sections = "\n".join(_section(catalogue, rule) for rule in catalogue.rules.values())
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -132,31 +129,71 @@ _SUNRISE = (
 )
 
 
-def _section(code: str, rule: Rule) -> str:
+def _section(catalogue: Catalogue, rule: Rule) -> str:
+    code, words = rule.code, catalogue.words_of(rule)
     fixes = "".join(
-        f'<figure class="code"><figcaption class="file">{escape(FAMILY_NAMES[family])}</figcaption>'
+        f'<figure class="code"><figcaption class="file">{escape(name)}</figcaption>'
         f'<pre tabindex="0"><code>{escape(_example(fix))}</code></pre></figure>'
-        for family, fix in rule.fixes.items()
+        for name, fix in _fixes(catalogue, rule)
         if fix != "{{dsn}}"  # which only the page of a project knows
     )
-    checks = "".join(f"<li>{escape(check)}</li>" for check in _all_checks()) if code == "silence" else ""
-    observation = (("Seen from", rule.seen), ("Resolved by", rule.cured))
-    rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in observation)
+    checks = "".join(f"<li>{escape(check)}</li>" for check in _checks(catalogue, rule))
+    rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in _facts(catalogue, rule)[:2])
     return (
         f'<section id="{code}">'
         f'<p class="meta" data-severity="{_severity(rule)}"><code>{code}</code> · {_severity(rule)}</p>'
-        f'<h2><a href="#{code}">{escape(_readable(rule.summary))}</a></h2><p>{escape(_readable(rule.hint))}</p>'
+        f'<h2><a href="#{code}">{escape(_readable(words.summary))}</a></h2><p>{escape(_readable(words.hint))}</p>'
         f'{f"<ol class=checks>{checks}</ol>" if checks else ""}{fixes}<dl class="facts">{rows}</dl></section>'
     )
+
+
+def _facts(catalogue: Catalogue, rule: Rule) -> list[tuple[str, str]]:
+    """How a problem is noticed, what resolves it, and how much it matters."""
+    return [
+        ("Noticed by", f"{catalogue.words_of(rule).seen}."),
+        ("Resolved by", f"{catalogue.words.cures[rule.cure.says]}."),
+        ("Severity", f"{_severity(rule)}."),
+    ]
+
+
+def _fixes(catalogue: Catalogue, rule: Rule) -> list[tuple[str, str]]:
+    """What there is to copy, with the name of the platforms; and in brackets where it fits one reason only."""
+    found = [("Any platform", rule.fix)] if rule.fix and not gaps(rule.fix) else []
+    for family in catalogue.platforms.families.values():
+        for name, lines in family.fixes.items():
+            code, _, variant = name.partition(".")
+            if code == rule.code:
+                found.append((f"{family.name} ({variant})" if variant else family.name, "\n".join(lines)))
+    return found
+
+
+def _checks(catalogue: Catalogue, rule: Rule) -> list[str]:
+    """What there is to look at, in the order of the page where it has one."""
+    checks, families = catalogue.words_of(rule).checks, catalogue.platforms.families.values()
+    if rule.code == "silence":
+        hints = [f"{family.name}: {hint}" for family in families for hint in family.silence.values()]
+        return [*(checks[name] for name in checks_of((), len(SILENCE_STEPS))), *hints]
+    if rule.code == "outdated_sdk":
+        return [_old(row) for family in families if family.versions for row in family.versions.sdks]
+    return list(checks.values())
+
+
+def _old(row: Sdk) -> str:
+    limit = "any version" if row.oldest is None else f"before {row.oldest}"
+    return f"{row.sdk}, {limit}: {row.upgrade}"
 
 
 def _title(code: str) -> str:
     return code.replace("_", " ").capitalize().replace("Cors", "CORS").replace("sdk", "SDK").replace("json", "JSON")
 
 
-def _readable(text: str) -> str:
-    """A template with its placeholders as words."""
-    return text.replace("{", "‹").replace("}", "›")
+def _sentence(summary: str | Plural) -> str:
+    return summary if isinstance(summary, str) else summary.other
+
+
+def _readable(text: str | Plural) -> str:
+    """A template with its gaps as words."""
+    return _sentence(text).replace("{", "‹").replace("}", "›")
 
 
 def _example(fix: str) -> str:
@@ -168,9 +205,5 @@ def _severity(rule: Rule) -> str:
     return rule.severity.name.lower()
 
 
-def _all_checks() -> tuple[str, ...]:
-    return checks_for("", None, len(SILENCE_STEPS))
-
-
 if __name__ == "__main__":
-    sys.stdout.write(markdown())
+    sys.stdout.write(markdown(load_catalogue(static_folder())))

@@ -12,7 +12,7 @@ import { plain } from "./words.js";
 /** @import { Words } from "./words.js" */
 
 /** Evidence that the server measured or chose itself; a sentence may hold it. Everything else may be anybody's text. */
-const OURS = ["waited", "interval", "last signal", "skew", "reason", "what", "sdk", "limit", "size"];
+const OURS = ["expected", "interval", "last signal", "reason", "sdk", "skew", "upgrade", "waited", "what"];
 
 /**
  * The problem with the words of the page's language.

@@ -24,7 +24,7 @@ from server.__main__ import cli
 from server.command.client import Client, request
 
 from ..support.redis_server import free_port
-from ..support.server import ServerProcess, clean_env, interruptible, wait_for
+from ..support.server import ServerProcess, clean_env, wait_for
 
 SECRET = "signing-secret-of-the-viewer-tokens"
 ADMIN = "admin-token-of-the-owner"
@@ -104,7 +104,7 @@ class Watching:
 
     def __init__(self, folder: Path, *arguments: str, **env: object) -> None:
         self._path = folder / "watch.out"
-        with self._path.open("w") as output, interruptible():
+        with self._path.open("w") as output:
             command = [sys.executable, "-m", "server", *arguments]
             self.process = subprocess.Popen(command, env=clean_env(**env), stdout=output, stderr=subprocess.STDOUT)
 
@@ -186,7 +186,7 @@ def test_the_demo_says_where_to_look_and_tells_what_it_sees(demo: ServerProcess)
     assert done("send", "error", dsn).startswith("200  ")
     demo.wait_for_output(FIRST_ERROR)
     assert firstlight("send", "error", dsn.replace("://", "://f", 1)).exit_code == 1
-    demo.wait_for_output("⚠ An SDK sent a key that this project does not have.  key …")
+    demo.wait_for_output("⚠ Your app is using the wrong key.  key …")
     demo.wait_for_output("\n  The key in your app's DSN is mistyped")
     assert demo.stop(signal.SIGINT) == 0
     assert demo.output.endswith("\n\nStopped. What was seen is kept in firstlight.db.\n")

@@ -9,13 +9,16 @@ import pytest
 
 from server.core.model.errors import DisabledKey, MalformedEnvelope, MissingKey, UnknownKey
 from server.core.model.project import Key, Project, check_key
-from server.core.snapshot import DELAYED, PING, encode_snapshot, goodbye, iso, snapshot
+from server.core.snapshot import DELAYED, PING, Presenter, goodbye, iso
 from server.core.state.fields import State, Update, join
 from server.core.state.update import update_of, update_of_refusal
 from server.core.state.view import View
 from server.core.wire.envelope import parse_envelope
 from server.core.wire.observation import Observation, observe_envelope, observe_heartbeat
 
+from ..support.views import CATALOGUE
+
+PRESENTER = Presenter(CATALOGUE, "https://e/{project}/{event_id}")
 KEY = "0123456789abcdef0123456789abcdef"
 ID = "0a5b2cb3dd1949a69c0f403a4ae1e29b"
 AT = 1_795_354_000_000
@@ -75,7 +78,7 @@ def view(*updates: Update, now: int = AT) -> View:
 
 
 def shown(*updates: Update, now: int = AT) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(encode_snapshot(view(*updates, now=now), "https://e/{project}/{event_id}"))
+    found: dict[str, Any] = json.loads(PRESENTER.encode(view(*updates, now=now)))
     return found
 
 
@@ -194,7 +197,7 @@ def test_everything_has_come() -> None:
 
 
 def test_without_an_address_for_events_there_is_no_link() -> None:
-    assert snapshot(view(event(ERROR)))["first_error"]["url"] is None
+    assert Presenter(CATALOGUE).snapshot(view(event(ERROR)))["first_error"]["url"] is None
 
 
 def test_a_second_error_changes_the_signal_and_not_the_first_error() -> None:
@@ -284,7 +287,7 @@ def test_no_whole_key_in_a_snapshot() -> None:
 
     wrong = "fedcba9876543210fedcba9876543210"
     for key in (wrong, wrong.upper(), wrong[:-1], wrong + "0", "somebody's password, by mistake"):
-        text = encode_snapshot(view(refusal(key))).decode()
+        text = PRESENTER.encode(view(refusal(key))).decode()
         assert "…" + key[-4:] in text
         assert key not in text
         assert KEY not in text

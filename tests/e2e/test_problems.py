@@ -32,18 +32,18 @@ async def test_a_wrong_key(server, make_project: MakeProject, stage: Stage, tmp_
 
     problem = tab.problem("unknown_key")
     await expect(problem).to_be_visible()
-    await expect(problem).to_contain_text("An SDK sent a key that this project does not have.")
+    await expect(problem).to_contain_text("Your app is using the wrong key.")
     await expect(problem.locator(".hint")).to_contain_text("Copy the DSN from this page")
     await evidence_contains(problem, f"…{WRONG_KEY[-4:]}")
     assert WRONG_KEY not in await tab.page.content()
     await tab.shows("awaiting")
-    await expect(tab.spoken).to_have_text("Problem: An SDK sent a key that this project does not have.")
+    await expect(tab.spoken).to_have_text("Problem: Your app is using the wrong key.")
 
     await apps.run("python", APP.format(dsn=project.dsn), tmp_path)
     await tab.shows("first_error_received")
     await expect(problem).to_have_attribute("data-resolved", "true")
     await expect(problem).to_contain_text("Resolved")
-    await expect(tab.spoken).to_contain_text("Resolved: An SDK sent a key")
+    await expect(tab.spoken).to_contain_text("Resolved: Your app is using the wrong key")
 
 
 async def test_a_damaged_envelope(project: Project, stage: Stage, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_a_damaged_envelope(project: Project, stage: Stage, tmp_path: Path
     assert "length" in await apps.run("curl", command, tmp_path)
     problem = tab.problem("malformed_envelope")
     await expect(problem).to_be_visible()
-    await expect(problem.locator(".hint")).to_contain_text("must count the bytes")
+    await expect(problem.locator(".hint")).to_contain_text("counts the bytes")
     await expect(problem.locator("details")).to_be_visible()
 
     await apps.run("curl", f"curl -s -d '{{}}' '{project.api('store')}'\n", tmp_path)
@@ -64,7 +64,7 @@ async def test_a_message_is_no_error(project: Project, stage: Stage, http: httpx
     tab = await stage.open(project)
     await http.post(project.api("store"), json={"level": "info", "message": "hello"})
     await tab.shows("connected")
-    await expect(tab.problem("message_not_error")).to_contain_text("the first error is still awaited")
+    await expect(tab.problem("message_not_error")).to_contain_text("but no error yet")
     await signals.error(http, project)
     await tab.shows("first_error_received")
     await expect(tab.problem("message_not_error")).to_have_attribute("data-resolved", "true")

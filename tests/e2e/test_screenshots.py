@@ -59,7 +59,7 @@ BESIDE = {
     awaiting: ["First error"],
     connected: ["shop@1.4.0", "CPython 3.12.1", "every 30 s"],
     first_error: ["shop/cart.py:42", "return sum(prices) / len(prices)", "not handled"],
-    problem: ["An SDK sent a key that this project does not have.", "…d2c3"],
+    problem: ["Your app is using the wrong key.", "…d2c3"],
 }
 """What is seen besides where there is room, or when the bar is open."""
 

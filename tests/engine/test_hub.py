@@ -25,6 +25,7 @@ from server.stores.embedded import EmbeddedStore
 from ..conftest import new_epoch, redis_store
 from ..support.redis_server import RedisServer
 from ..support.updates import KEY, beat, error, named, now
+from ..support.views import PRESENTER
 from ..support.waiting import until, until_answer
 from ..support.watched_store import WatchedStore
 
@@ -105,7 +106,7 @@ def watched(store: Store) -> WatchedStore:
 @pytest.fixture
 def hub(watched: WatchedStore) -> Hub:
     """A hub that is woken, without its tick."""
-    hub = Hub(watched, None)
+    hub = Hub(watched, PRESENTER)
     watched.listen(hub)
     return hub
 
@@ -113,7 +114,7 @@ def hub(watched: WatchedStore) -> Hub:
 @pytest.fixture
 def deaf_hub(watched: WatchedStore) -> Hub:
     """A hub that hears no wake-up at all."""
-    return Hub(watched, None)
+    return Hub(watched, PRESENTER)
 
 
 @pytest.fixture
@@ -373,7 +374,7 @@ async def test_a_viewer_may_come_while_the_store_is_away(deaf_hub: Hub, watched:
 @pytest.mark.usefixtures("fast")
 async def test_lost_writes_are_shown_as_lost(own_redis: RedisServer, tmp_path: Path) -> None:
     async with redis_store(own_redis.url) as store:
-        hub = Hub(store, None)
+        hub = Hub(store, PRESENTER)
         store.listen(hub)
         project = await connected(store)
         kept = tmp_path / "kept"
@@ -452,7 +453,7 @@ async def test_a_clock_that_goes_back_does_not_make_the_hub_spin(tmp_path: Path)
     ahead = 3600.0
     async with EmbeddedStore(tmp_path / "firstlight.db", lambda: time.time() + ahead, new_epoch) as store:
         watched = WatchedStore(store)
-        hub = Hub(watched, None)
+        hub = Hub(watched, PRESENTER)
         store.listen(hub)
         project = await watched.create("Shop", None, KEY)
         ahead = 0.0

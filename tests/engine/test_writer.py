@@ -42,7 +42,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The monotonic clock."""
+    """The recorder's monotonic clock."""
     return Clock()
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from server.core.diagnosis.catalogue import Problem
 from server.core.model.project import Key, Project
 from server.core.model.signals import Signal
+from server.core.snapshot import Presenter
 from server.core.state import fields
 from server.core.state.fields import Update
 from server.core.state.view import View
+from server.site.content import load_catalogue
+from server.site.pages import static_folder
 
 from .updates import KEY
 
 AT = 1_800_000_000_000
 """Some time, in milliseconds."""
 SECOND = 1000
+CATALOGUE = load_catalogue(static_folder())
+"""All problems with their words, as the server loads them."""
+PRESENTER = Presenter(CATALOGUE)
 
 
 def view(state: Update, now: int = AT, platform: str | None = None) -> View:
@@ -36,3 +44,13 @@ def sdk(name: str, version: str | None) -> Update:
 def config(**options: object) -> Update:
     """The field of a heartbeat's configuration."""
     return {fields.CONFIG: (AT, json.dumps(options))}
+
+
+def snapshot(view: View) -> dict[str, Any]:
+    """What viewers are sent."""
+    return PRESENTER.snapshot(view)
+
+
+def problem(code: str, view: View) -> Problem | None:
+    """One problem of a project, if it has it."""
+    return next((problem for problem in CATALOGUE.problems_of(view) if problem.rule.code == code), None)

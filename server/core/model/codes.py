@@ -1,4 +1,4 @@
-"""The names of all problems. What each means stands in `core.problems`."""
+"""The names of the problems that a request can show. Their rules stand in `core.diagnosis.rules`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """One problem. Those above the line are recorded when they are seen; those below are found in the state."""
+    """One problem that a request can show: it has a count, two times and evidence in the state.
+
+    Problems that follow from the state and the time alone are named by their rules, and nowhere else.
+    """
 
     UNKNOWN_KEY = "unknown_key"
     DISABLED_KEY = "disabled_key"
@@ -28,18 +31,4 @@ class Code(StrEnum):
     CLOCK_SKEW = "clock_skew"
     LEGACY_STORE_ENDPOINT = "legacy_store_endpoint"
     ORIGIN_BLOCKED = "origin_blocked"
-
-    SILENCE = "silence"
-    CORS_PREFLIGHT_ONLY = "cors_preflight_only"
-    BROWSER_BLOCKED = "browser_blocked"
-    ONLY_TRANSACTIONS = "only_transactions"
-    ONLY_SESSIONS = "only_sessions"
-    QUIET = "quiet"
-    CONFIG_CONTRADICTION = "config_contradiction"
-    OUTDATED_SDK = "outdated_sdk"
-    MISSING_RELEASE = "missing_release"
-    MISSING_ENVIRONMENT = "missing_environment"
-
-
-RECORDED = tuple(code for code in Code if list(Code).index(code) < list(Code).index(Code.SILENCE))
-"""Problems that are recorded when they are seen: each has a count, two times and evidence in the state."""
+    KEYLESS_REQUESTS = "keyless_requests"

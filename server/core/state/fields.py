@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple, Self, TypeAlias
 
-from ..model.codes import RECORDED
+from ..model.codes import Code
 from ..model.signals import Signal, Stage
 
 
@@ -167,7 +167,7 @@ PROBLEMS: dict[str, ProblemFields] = {
         Time(f"problem.{code}.last_at", Join.LATEST),
         Text(f"problem.{code}.evidence", Join.LAST),
     )
-    for code in RECORDED
+    for code in Code
 }
 
 DROP_REASONS = (

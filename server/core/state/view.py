@@ -97,15 +97,6 @@ class View:
         return {name: value for name, value in found.items() if value is not None}
 
     @property
-    def family(self) -> str:
-        """The family of platforms that words and code are chosen by: as the owner chose it, else as the SDK is."""
-        chosen = (self.project.platform or "").partition("-")[0]
-        if chosen:
-            return chosen
-        parts = ((self.sdk or {}).get("name") or "").split(".")[1:]
-        return "node" if parts[1:2] in (["node"], ["nestjs"], ["express"]) else parts[0] if parts else ""
-
-    @property
     def interval(self) -> float | None:
         """Seconds between promised beats."""
         text = self.text(fields.INTERVAL)

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from server.core.diagnosis.detection import SETTLED
-from server.core.model.project import Key, Project
-from server.core.snapshot import snapshot
-from server.core.state.fields import State
-from server.core.state.view import View
+from server.core.state.fields import Update
 
-AT = 1_795_354_000_000
+from ...support.views import AT, problem, snapshot, view
+
+SETTLED = 5_000
+"""Milliseconds before a report in which an error may have arrived all the same."""
 
 
-def dropped_is_resolved(reason: str, error_at: int) -> bool:
-    state: State = {
-        "stage": 2,
-        "signal.error.first_at": error_at,
-        "signal.error.last_at": error_at,
+def dropped(reason: str, error_at: int | None = None) -> Update:
+    error = (
+        {} if error_at is None else {"stage": 2, "signal.error.first_at": error_at, "signal.error.last_at": error_at}
+    )
+    return {
+        **error,
         f"dropped.{reason}.error": 1,
         "problem.dropped_by_sdk.count": 1,
         "problem.dropped_by_sdk.first_at": AT,
         "problem.dropped_by_sdk.last_at": AT,
     }
-    view = View(Project(1, "shop", None, (Key("0" * 32),), 0), "epoch", 1, state, AT)
-    (problem,) = [found for found in snapshot(view)["problems"] if found["code"] == "dropped_by_sdk"]
-    return bool(problem["resolved"])
 
 
 @pytest.mark.parametrize(
@@ -39,4 +36,15 @@ def dropped_is_resolved(reason: str, error_at: int) -> bool:
     ],
 )
 def test_an_error_that_arrived_before_the_sdk_gave_it_up(reason: str, error_at: int, resolved: bool) -> None:
-    assert dropped_is_resolved(reason, error_at) is resolved
+    found = problem("dropped_by_sdk", view(dropped(reason, error_at)))
+    assert found
+    assert found.resolved is resolved
+
+
+def test_what_was_dropped_is_told_the_most_first_and_each_reason_is_explained() -> None:
+    state = {**dropped("sample_rate"), "dropped.before_send.error": 8, "dropped.before_send.log_item": 2}
+    (said,) = snapshot(view(state))["problems"]
+    assert said["summary"] == "Your SDK dropped 8 errors (before_send)."
+    assert said["evidence"]["more"] == "2 log items (before_send); 1 error (sample_rate)"
+    assert said["check_names"] == ("before_send", "sample_rate")
+    assert [check.partition(" ")[0].rstrip(",") for check in said["checks"]] == ["before_send", "sample_rate"]

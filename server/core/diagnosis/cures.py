@@ -1,0 +1,65 @@
+"""What resolves a problem: each cure is its check and the name of its sentence in one object, which cannot part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..model.signals import Signal, Stage
+from ..state import fields
+from ..state.fields import Time
+from ..state.view import View
+from .detection import drops
+
+SETTLED = 5_000
+"""Milliseconds before a report of a network error in which what it is about may have arrived all the same."""
+
+
+def _vanishes(_view: View, _at: int) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What resolves a problem.
+
+    Args:
+        says: the name of its sentence in the messages, section `cures`.
+        check: whether the state shows it, for a problem last seen at a time in milliseconds. The default is for
+            problems that are no longer found as soon as they are cured: they are never shown as resolved.
+    """
+
+    says: str
+    check: Callable[[View, int], bool] = _vanishes
+
+
+def _later(field: Time) -> Callable[[View, int], bool]:
+    return lambda view, at: (view.time(field) or 0) > at
+
+
+def _connected(view: View, _: int) -> bool:
+    return view.time(fields.CONNECTED_AT) is not None
+
+
+def _first_error(view: View, _: int) -> bool:
+    return view.stage is Stage.FIRST_ERROR_RECEIVED
+
+
+def _delivered(view: View, at: int) -> bool:
+    """A later error; or one just before, where all that was lost is the SDK's sight of the answer.
+
+    A browser page that is left right after an error delivers it, and then reports a network error.
+    """
+    reasons = {reason for _, reason, _ in drops(view)}
+    since = at if reasons - {"network_error"} else at - SETTLED
+    return (view.last(Signal.ERROR) or 0) > since
+
+
+VALID_KEY = Cure("valid_key", _later(fields.LAST_SEEN_AT))
+CONNECTED = Cure("valid_key", _connected)
+ACCEPTED = Cure("accepted", _later(fields.ACCEPTED_AT))
+FIRST_ERROR = Cure("first_error", _first_error)
+LATER_ERROR = Cure("later_error", _delivered)
+IN_TIME = Cure("in_time", _later(fields.IN_TIME_AT))
+ENVELOPE = Cure("envelope", _later(fields.ENVELOPE_AT))
+NOTHING = Cure("nothing")

@@ -1,0 +1,198 @@
+"""Platforms as data: what SDKs are called, which of them are old, and what is said and copied for each family.
+
+A *platform* is what a user chooses (`python-django`): the page's steps and the names of its SDKs. A *family* is what
+platforms have in common (`python`): code to copy, hints, versions. Each is one file, read by the page and by the
+server alike; who reads the files stands outside of the core.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ..state.view import View
+
+_Word = Annotated[str, Meta(min_length=1, max_length=100)]
+_Sentence = Annotated[str, Meta(min_length=1, max_length=300)]
+_VERSION = re.compile(r"([0-9]{1,8})(?=\.|\Z)(?:\.[0-9]{1,8}){0,3}")
+
+
+class Sdk(Struct, frozen=True, forbid_unknown_fields=True):
+    """SDKs whose name starts so: the oldest major that is reasonable to start with, and how to get a newer one.
+
+    Args:
+        oldest: None for what is no longer made.
+    """
+
+    sdk: _Word
+    oldest: int | None
+    upgrade: _Sentence
+
+
+class Versions(Struct, frozen=True, forbid_unknown_fields=True):
+    """SDKs, and when they were looked up in their registries."""
+
+    checked: date
+    sdks: tuple[Sdk, ...]
+
+
+class Family(Struct, frozen=True, forbid_unknown_fields=True):
+    """What platforms have in common.
+
+    Args:
+        languages: of snippets, with what starts a comment in each.
+        silence: what it may be when nothing arrives, by a name of its own.
+        fixes: lines to copy, by the problem's code.
+    """
+
+    name: _Word
+    languages: Mapping[_Word, Literal["#", "//"]] = {}
+    versions: Versions | None = None
+    silence: Mapping[_Word, _Sentence] = {}
+    fixes: Mapping[_Word, tuple[str, ...]] = {}
+
+
+class Platform(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user chooses.
+
+    Args:
+        order: where it stands in lists, the smaller the earlier.
+        language: of its snippets, where they name no other.
+        keywords: what it is found by, beside its name.
+        match: how the names of its SDKs start.
+        features: the file of what turns features on.
+        steps: for the page alone.
+        silence: as that of a family, and said before it.
+    """
+
+    name: _Word
+    family: _Word
+    order: int
+    language: _Word
+    keywords: tuple[_Word, ...]
+    match: tuple[_Word, ...]
+    features: _Word
+    steps: Mapping[str, Any]
+    silence: Mapping[_Word, _Sentence] = {}
+
+
+class Old(NamedTuple):
+    """An SDK that is old, in words of ours: the start of its name that we know, and numbers."""
+
+    name: str
+    version: str
+    upgrade: str
+
+
+class Platforms:
+    """All platforms and families.
+
+    Args:
+        families: by name, such as `python`.
+        platforms: by id, such as `python-django`.
+
+    Raises:
+        ValueError: a platform names a family that does not exist, or repeats the name of a family's hint.
+    """
+
+    def __init__(self, families: Mapping[str, Family], platforms: Mapping[str, Platform]) -> None:
+        strays = [name for name, platform in platforms.items() if platform.family not in families]
+        if strays:
+            raise ValueError(f"these platforms are of no family: {', '.join(sorted(strays))}")
+        rows: list[tuple[str, Family | Platform]] = [*families.items(), *platforms.items()]
+        hints = [(f"{name}.{hint}", text) for name, row in rows for hint, text in row.silence.items()]
+        self._hints = dict(hints)
+        if len(self._hints) < len(hints):
+            raise ValueError("a platform and its family have hints of the same name")
+        self._platforms = dict(sorted(platforms.items(), key=lambda entry: (entry[1].order, entry[0])))
+        self.families = dict(sorted(families.items(), key=lambda entry: self._rank(entry[0])))
+        self._sdks = {row.sdk: row for family in families.values() if family.versions for row in family.versions.sdks}
+        self._families = {start: row.family for row in platforms.values() for start in row.match}
+
+    def _rank(self, family: str) -> tuple[bool, int]:
+        """Families in the order of their first platforms; the one for all the others, last."""
+        orders = [platform.order for platform in self._platforms.values() if platform.family == family]
+        return family == "other", min(orders, default=0)
+
+    def index(self) -> dict[str, Any]:
+        """What the page needs before one is chosen: all platforms, and the languages of their snippets."""
+        shown = ("name", "family", "language", "keywords", "match")
+        return {
+            "platforms": [
+                {"id": name, **{field: getattr(platform, field) for field in shown}}
+                for name, platform in self._platforms.items()
+            ],
+            "languages": {name: start for family in self.families.values() for name, start in family.languages.items()},
+        }
+
+    def family_of(self, view: View) -> str:
+        """The family that words and code are chosen by: as the owner chose, else as the SDK is called, else `""`."""
+        if view.project.platform:
+            return self.family_of_platform(view.project.platform)
+        name = (view.sdk or {}).get("name") or ""
+        return self._families.get(_longest(self._families, name) or "", "")
+
+    def family_of_platform(self, platform: str) -> str:
+        """The family of a platform; of one that nobody knows, the first part of its id."""
+        known = self._platforms.get(platform)
+        return known.family if known else platform.partition("-")[0]
+
+    def fix_for(self, family: str, code: str) -> str | None:
+        """What a family has to copy for a problem."""
+        lines = self.families[family].fixes.get(code) if family in self.families else None
+        return "\n".join(lines) if lines else None
+
+    def hints(self, family: str, platform: str | None) -> tuple[str, ...]:
+        """What it may be when nothing arrives, by the names of the hints, the most particular first."""
+        own, common = self._platforms.get(platform or ""), self.families.get(family)
+        particular = [f"{platform}.{name}" for name in own.silence] if own else []
+        return (*particular, *(f"{family}.{name}" for name in (common.silence if common else ())))
+
+    def hint(self, name: str) -> str:
+        """The sentence of a hint."""
+        return self._hints[name]
+
+    def old(self, name: str, version: str | None) -> Old | None:
+        """Whether an SDK is old; None also where its version cannot be read.
+
+        What comes back is nothing that a client wrote: a known start of its name, and numbers.
+        """
+        start, number = _longest(self._sdks, name), _VERSION.match(version or "")
+        row = self._sdks[start] if start else None
+        if row is None or number is None or not _is_older(int(number[1]), row.oldest):
+            return None
+        return Old(_longest((*self._sdks, *self._families), name) or row.sdk, number[0], row.upgrade)
+
+
+def _is_older(major: int, oldest: int | None) -> bool:
+    return oldest is None or major < oldest
+
+
+def _longest(starts: Iterable[str], name: str) -> str | None:
+    """The longest of these that a name begins with, up to the end of a word."""
+    name = name.lower()
+    fitting = [start for start in starts if name.startswith(start) and name[len(start) :][:1] in ("", ".", "-")]
+    return max(fitting, key=len, default=None)
+
+
+def decode_family(data: bytes) -> Family:
+    """Read the file of a family.
+
+    Raises:
+        ValueError: it is not what `Family` says; the message names the place.
+    """
+    return msgspec.json.decode(data, type=Family)
+
+
+def decode_platform(data: bytes) -> Platform:
+    """Read the file of a platform.
+
+    Raises:
+        ValueError: it is not what `Platform` says; the message names the place.
+    """
+    return msgspec.json.decode(data, type=Platform)
