@@ -61,7 +61,7 @@ IMPURE = {"asyncio", "os", "sys", "time", "socket", "logging"} | {
     "threading",
     "subprocess",
 }
-CODECS = {"msgspec", "brotli", "backports", "google", "opentelemetry"}
+CODECS = {"msgspec", "brotli", "backports", "compression", "google", "opentelemetry"}
 WEB = {"starlette", "uvicorn", "websockets", "httptools", "uvloop"}
 
 CORE = ["server.core"]

@@ -15,9 +15,9 @@ from typing import Any
 
 import brotli
 import pytest
-from backports import zstd
 
 from server.core.model.errors import StoreUnavailable
+from server.core.wire.zstd import zstd
 from server.sdk import request as sdk_request
 from server.settings import Settings
 from server.stores import Store

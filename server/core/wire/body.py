@@ -8,9 +8,9 @@ import zlib
 from collections.abc import Callable, Iterator
 
 import brotli
-from backports import zstd
 
 from ..model.errors import TooLarge, UnsupportedEncoding
+from .zstd import zstd
 
 ENCODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd", "identity", "")
 MAX_MEMBERS = 64

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import brotli
 import pytest
-from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.core.model.errors import Refusal, TooLarge, UnsupportedEncoding
 from server.core.wire.body import ENCODINGS, MAX_MEMBERS, Body, inflate_store_body
+from server.core.wire.zstd import zstd
 
 from ...support.inputs import mutated
 

@@ -7,10 +7,10 @@ import zlib
 from contextlib import suppress
 
 import brotli
-from backports import zstd
 
 from server.core.model.errors import FirstlightError
 from server.core.wire.body import ENCODINGS, Body
+from server.core.wire.zstd import zstd
 
 TEXT = b'{"event_id":"9ec79c33ec9942ab8353589fcb2e04dc"}\n{"type":"event"}\n{"message":"hello"}\n' * 3
 LIMIT = 256 * 1024

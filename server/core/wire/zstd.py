@@ -1,0 +1,8 @@
+"""The codec zstd: since Python 3.14 a part of it, before that from a package with the same interface."""
+
+try:
+    from backports import zstd
+except ImportError:  # pragma: no cover - Python 3.14 and newer, where the package cannot be installed
+    from compression import zstd  # type: ignore[import-not-found, no-redef]
+
+__all__ = ["zstd"]
