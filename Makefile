@@ -5,7 +5,11 @@ JS := tests/js/node_modules/.bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: setup demo test check bench lock clean
+.PHONY: setup demo test test-fast check bench lock clean
+
+# A file's tests stay together, for they share servers; each process has its own Redis, servers and browser.
+JOBS ?= 2
+SPREAD = --numprocesses $(JOBS) --dist loadfile
 
 setup: .venv/.runtime  ## everything that running needs
 
@@ -13,7 +17,11 @@ demo: setup  ## a project, its page, and the stages in the terminal
 	$(BIN)/firstlight demo
 
 test: .venv/.dev .venv/.system .venv/.clients tests/sdk/node_modules/.stamp  ## all tests: real uvicorn, Redis, SDKs, Chromium
-	$(BIN)/pytest
+	$(BIN)/pytest $(SPREAD) --cov
+	$(BIN)/coverage report --include="server/core/*" --fail-under=99
+
+test-fast: .venv/.dev  ## a first answer in 20 s: Redis, but no browser, SDK, other language or long-lived process
+	$(BIN)/pytest $(SPREAD) --exitfirst tests/core tests/stores tests/engine tests/doors tests/test_settings.py
 
 check: .venv/.dev tests/js/node_modules/.stamp  ## format, lint, types, import rules, of the server and of the pages
 	$(BIN)/ruff format --check

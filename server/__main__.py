@@ -20,7 +20,7 @@ from .command import client
 from .command.client import Client, Refused
 from .command.demo import DemoServer
 from .command.doctor import Result, examine
-from .command.terminal import STAGES, Snapshot, Story, plain, step_line
+from .command.terminal import STAGES, Progress, Snapshot, plain, step_line
 from .core.model.errors import BadRequest, SettingsError
 from .core.model.keys import parse_project_id
 from .core.wire.dsn import parse_dsn
@@ -94,9 +94,12 @@ def cli(context: click.Context) -> None:
 @_setting("--data", "FIRSTLIGHT_DATA", "Keep state in this file, without Redis; firstlight.db unless set.")
 @_setting("--workers", "WEB_CONCURRENCY", "Processes; 1 unless set, more need Redis.")
 @_setting("--origins", "FIRSTLIGHT_ORIGINS", "Other origins whose pages may watch, with commas between them.")
+@_setting("--owner-origins", "FIRSTLIGHT_OWNER_ORIGINS", "Other origins whose pages may also change something.")
 @_setting("--public-url", "FIRSTLIGHT_PUBLIC_URL", "What browsers and SDKs call this server.")
 @_setting("--event-url", "FIRSTLIGHT_EVENT_URL", "Where 'View my error' leads, with {project} and {event_id}.")
 @_setting("--max-body", "FIRSTLIGHT_MAX_BODY", "Bytes of one request; 20 MiB unless set.")
+@_setting("--keep", "FIRSTLIGHT_KEEP", "How much of an error is written down: all, title or type.")
+@_setting("--retention-days", "FIRSTLIGHT_RETENTION_DAYS", "Delete what was received after so many silent days.")
 def serve(**flags: str | None) -> None:
     """Run the server.
 
@@ -229,12 +232,12 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
 
     Shows the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one.
     """
-    story = Story()
+    progress = Progress()
 
     def seen(snapshot: Snapshot) -> bool:
-        for line in story.lines(snapshot):
+        for line in progress.lines(snapshot):
             click.echo(line)
-        return until is not None and story.has_reached(until)
+        return until is not None and progress.has_reached(until)
 
     async def follow() -> None:
         async with asyncio.timeout(timeout):

@@ -1,4 +1,4 @@
-"""Who may see and do what: viewer tokens, the admin token, origins.
+"""Who may see and do what: viewer tokens, the admin token, origins, cookies.
 
 A server without a secret is open, and then reachable from this machine only; pages of other sites are still kept out,
 by their Origin and by the Host that they used.
@@ -7,121 +7,142 @@ by their Origin and by the Host that they used.
 from __future__ import annotations
 
 import hmac
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
-import jwt
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
-from .core.model.errors import AccessDenied, BadRequest, OriginBlocked, TokenRejected
-from .core.model.keys import parse_project_id
+from .core.model.errors import AccessDenied, OriginBlocked, TokenRejected, TooManyGuesses
+from .core.model.grant import EVERYTHING, Grant, Scope
+from .core.model.project import Project
+from .engine.limits import Guesses, network_of
 from .settings import Settings, is_loopback
+from .tokens import Minted, Tokens
 
-ALGORITHM = "HS256"
-OWNER = "owner"
 COOKIE_SECONDS = 12 * 3600
 """A working day: the page's cookie lives no longer than this, nor than the token it was traded for."""
 
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a caller may do. `expires_at` in seconds since the Unix epoch."""
-
-    project_id: int | None
-    is_owner: bool
-    expires_at: float
+Connection = HTTPConnection[Any]
 
 
 class Access:
     """Checks tokens and origins.
 
     Args:
-        settings: secret, admin token, origins, public URL.
+        settings: secrets, admin token, origins, public URL.
         clock: seconds since the Unix epoch.
+        guesses: counts wrong tokens by address; without it nobody has to wait.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float], guesses: Guesses[str] | None = None) -> None:
         self._settings = settings
         self._clock = clock
+        self._guesses = guesses
+        self._tokens = Tokens(settings.secrets, clock)
         self.is_open = settings.is_open
 
-    def mint(self, project_id: int, seconds: float, owner: bool = False) -> str:
-        """Make a token that lets its bearer watch one project, and as an owner reset it.
+    def mint(self, project_id: int, seconds: float, scope: Scope = Scope.VIEW, by: Grant = EVERYTHING) -> Minted:
+        """Make a token for one project, that neither outlives nor exceeds the one it is made with.
 
         Raises:
-            AccessDenied: the server has no secret, so that none is needed.
+            AccessDenied: the server has no secret, so that none is needed; or `by` may not do this.
         """
-        if self._settings.secret is None:
+        if self.is_open:
             raise AccessDenied("No token is needed: this server has no FIRSTLIGHT_SECRET and is open on loopback.")
-        claims: dict[str, object] = {"project": str(project_id), "exp": int(self._clock() + seconds)}
-        if owner:
-            claims["scope"] = OWNER
-        return jwt.encode(claims, self._settings.secret, algorithm=ALGORITHM)
+        return self._tokens.mint(by, project_id, seconds, scope)
 
-    def grant(self, token: str | None) -> Grant:
+    def grant(self, token: str | None, sender: Connection | None = None) -> Grant:
         """Read a token.
+
+        Args:
+            sender: who shows it; wrong ones are counted by address.
 
         Raises:
             TokenRejected: it is missing, damaged, expired, or signed by somebody else.
+            TooManyGuesses: it is wrong, or might be the admin's, and this address has to wait.
         """
-        if self._settings.secret is None:
-            return Grant(None, True, float("inf"))
+        if self.is_open:
+            return EVERYTHING
         if not token:
             raise TokenRejected("A token is needed: open this page from the link that your application gives you.")
-        if self._is_admin(token):
-            return Grant(None, True, float("inf"))
-        try:
-            claims = jwt.decode(
-                token,
-                self._settings.secret,
-                algorithms=[ALGORITHM],
-                options={"require": ["exp", "project"], "verify_exp": False, "verify_iat": False},
-            )
-            project_id, expires_at = parse_project_id(str(claims["project"])), float(claims["exp"])
-            if not isfinite(expires_at):
-                raise ValueError
-        except (jwt.PyJWTError, BadRequest, ValueError, TypeError):
-            raise TokenRejected("This token is damaged, or was not made for this server.") from None
-        if expires_at <= self._clock():
+        address = None if sender is None else _address_of(sender)
+        wait = 0.0 if self._guesses is None or address is None else self._guesses.wait(address)
+        if not wait and self._is_admin(token):
+            return EVERYTHING
+        grant = self._read(token, address, wait)
+        if grant.expires_at <= self._clock():
             raise TokenRejected("This token has expired. Open the page again from your application.")
-        return Grant(project_id, claims.get("scope") == OWNER, expires_at)
+        return grant
+
+    def _read(self, token: str, address: str | None, wait: float) -> Grant:
+        """A token with a valid signature is no guess: it passes, whatever others behind the same address tried."""
+        try:
+            return self._tokens.read(token)
+        except TokenRejected:
+            if wait:
+                raise TooManyGuesses(math.ceil(wait)) from None
+            if self._guesses is not None and address is not None:
+                self._guesses.wrong(address)
+            raise
 
     def seconds_left(self, grant: Grant) -> float:
         """How long a grant still holds; infinite for what does not expire."""
         return grant.expires_at - self._clock()
 
-    def is_https(self, connection: HTTPConnection[Any]) -> bool:
-        """Whether browsers reach this server by TLS."""
-        return (self._settings.public_url or str(connection.url)).startswith(("https:", "wss:"))
+    def check_project(
+        self, token: str | None, project_id: int, scope: Scope = Scope.AGENT, sender: Connection | None = None
+    ) -> Grant:
+        """Let a caller watch a project, or more. Whether the token was taken back, `check_revoked` says.
 
-    def check_project(self, token: str | None, project_id: int, owner: bool = False) -> Grant:
-        """Let a caller watch a project, or own it.
+        Args:
+            scope: the least that is enough.
+            sender: as `grant`.
 
         Raises:
-            TokenRejected: as `grant`.
-            AccessDenied: the token is for another project, or may only watch.
+            TokenRejected, TooManyGuesses: as `grant`.
+            AccessDenied: the token is for another project, or may do less.
         """
-        grant = self.grant(token)
+        grant = self.grant(token, sender)
         if grant.project_id not in (None, project_id):
             raise AccessDenied("This token is for another project.")
-        if owner and not grant.is_owner:
+        if grant.scope.rank < scope.rank:
             raise AccessDenied("This token may watch the project, but not change it.")
         return grant
 
-    def check_admin(self, token: str | None) -> None:
+    def check_revoked(self, grant: Grant, project: Project) -> None:
+        """Refuse a token that the owner took back.
+
+        Raises:
+            TokenRejected: it was.
+        """
+        if grant.is_revoked(project):
+            raise TokenRejected("This token was revoked. Open the page again from your application.")
+
+    def check_admin(self, token: str | None, sender: Connection | None = None) -> None:
         """Let a caller do everything.
 
         Raises:
             TokenRejected: it is not the admin token.
+            TooManyGuesses: as `grant`.
         """
-        if not self.is_open and not (token and self._is_admin(token)):
-            raise TokenRejected("This needs the admin token (FIRSTLIGHT_ADMIN_TOKEN) as Authorization: Bearer ….")
+        if self.is_open:
+            return
+        refusal = TokenRejected("This needs the admin token (FIRSTLIGHT_ADMIN_TOKEN) as Authorization: Bearer ….")
+        try:
+            is_admin = token is not None and self.grant(token, sender) is EVERYTHING
+        except TokenRejected:
+            raise refusal from None
+        if not is_admin:
+            raise refusal
 
-    def check_origin(self, connection: HTTPConnection[Any]) -> None:
+    def check_origin(self, connection: Connection, change: bool = False) -> None:
         """Keep pages of other sites out. A client that is no browser sends no Origin, and has no cookie to abuse.
+
+        Args:
+            change: whether the request changes something, which fewer origins may.
 
         Raises:
             OriginBlocked: the Origin is not allowed.
@@ -135,11 +156,12 @@ class Access:
         if self.is_open and not is_loopback(name):
             raise AccessDenied("This server is open for this machine only. Set FIRSTLIGHT_SECRET to serve others.")
         origin = connection.headers.get("origin")
-        if origin is not None and not self._is_allowed(origin.lower(), host.lower()):
-            raise OriginBlocked(origin)
+        if origin is not None and not self._is_allowed(origin.lower(), host.lower(), change):
+            raise OriginBlocked(origin, "FIRSTLIGHT_OWNER_ORIGINS" if change else "FIRSTLIGHT_ORIGINS")
 
-    def _is_allowed(self, origin: str, host: str) -> bool:
-        if origin in self._settings.origins:
+    def _is_allowed(self, origin: str, host: str, change: bool) -> bool:
+        others = self._settings.owner_origins if change else self._settings.origins | self._settings.owner_origins
+        if origin in others:
             return True
         url = urlsplit(self._settings.public_url.lower()) if self._settings.public_url else None
         if url is not None and origin == f"{url.scheme}://{url.netloc}":
@@ -151,18 +173,43 @@ class Access:
         admin = self._settings.admin_token
         return admin is not None and hmac.compare_digest(token.encode(), admin.encode())
 
+    def is_https(self, connection: Connection) -> bool:
+        """Whether browsers reach this server by TLS."""
+        return (self._settings.public_url or str(connection.url)).startswith(("https:", "wss:"))
 
-def cookie_name(project_id: int) -> str:
-    """One cookie per project, so that two projects can be watched in two tabs."""
-    return f"firstlight_{project_id}"
+    def token_of(self, connection: Connection, project_id: int) -> str | None:
+        """The token of a request: its header's, else its cookie's."""
+        name = cookie_name(project_id, self.is_https(connection))
+        return bearer(connection) or connection.cookies.get(name)
+
+    def set_cookie(self, response: Response, connection: Connection, project_id: int, grant: Grant) -> None:
+        """Give a browser a cookie that scripts cannot read, and that may do what the token may that it is made of."""
+        if self.is_open:
+            return
+        minted, is_https = self._tokens.trade(grant, project_id, COOKIE_SECONDS), self.is_https(connection)
+        response.set_cookie(
+            cookie_name(project_id, is_https),
+            minted.token,
+            max_age=minted.expires_in,
+            httponly=True,
+            samesite="strict",
+            secure=is_https,
+        )
 
 
-def bearer(connection: HTTPConnection[Any]) -> str | None:
+def cookie_name(project_id: int, is_https: bool) -> str:
+    """One cookie per project, so that two projects can be watched in two tabs.
+
+    By TLS with the prefix that keeps other hosts of the same domain from setting it (RFC 6265bis, section 4.1.3.2).
+    """
+    return f"{'__Host-' if is_https else ''}firstlight_{project_id}"
+
+
+def bearer(connection: Connection) -> str | None:
     """The token of an `Authorization: Bearer …` header."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def token_of(connection: HTTPConnection[Any], project_id: int) -> str | None:
-    """The token of a request: its header's, else its cookie's."""
-    return bearer(connection) or connection.cookies.get(cookie_name(project_id))
+def _address_of(connection: Connection) -> str:
+    return network_of(connection.client.host) if connection.client else ""  # a Unix socket has none

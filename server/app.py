@@ -23,10 +23,10 @@ from .answers import body_of, headers_of, status_of
 from .core.model.errors import FirstlightError, StoreUnavailable
 from .core.snapshot import Presenter
 from .engine.hub import Hub
-from .engine.limits import Limiter, Places
+from .engine.limits import Guesses, Limiter, Places
 from .engine.projects import Projects
 from .engine.writer import Writer
-from .limits import Limits
+from .limits import AccessLimits, Limits
 from .owners import projects as owners
 from .sdk.door import Ingest
 from .settings import Settings
@@ -99,7 +99,7 @@ class Firstlight:
             try:
                 yield State(
                     settings=self.settings,
-                    access=Access(self.settings, self._clock),
+                    access=Access(self.settings, self._clock, _guesses(self.limits.access)),
                     store=store,
                     hub=hub,
                     projects=projects,
@@ -145,15 +145,20 @@ def _new_epoch() -> str:
     return secrets.token_hex(8)
 
 
+def _guesses(limits: AccessLimits) -> Guesses[str]:
+    return Guesses(time.monotonic, limits.free_guesses, limits.first_seconds, limits.longest_seconds, limits.remembered)
+
+
 def _middleware(settings: Settings) -> list[Middleware]:
-    """Pages of allowed origins may read what viewers see."""
-    if not settings.origins:
+    """Pages of allowed origins may read what they are answered; whether they may ask, the edges decide."""
+    origins = settings.origins | settings.owner_origins
+    if not origins:
         return []
     return [
         Middleware(
             CORSMiddleware,
-            allow_origins=sorted(settings.origins),
-            allow_methods=["GET", "POST"],
+            allow_origins=sorted(origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"] if settings.owner_origins else ["GET", "POST"],
             allow_headers=["authorization", "content-type", "last-event-id"],
             allow_credentials=True,
         )

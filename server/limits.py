@@ -62,6 +62,20 @@ class ProjectLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLimits:
+    """Of those who show a wrong token (`server.access`), by address: an IPv4 one, or the /64 of an IPv6 one."""
+
+    free_guesses: int = 10
+    """Wrong tokens without a delay, for people who paste the wrong thing."""
+    first_seconds: float = 1.0
+    """How long the next one has to wait; twice as long each time."""
+    longest_seconds: float = 60.0
+    """How long at most; as long without a wrong token clears the slate."""
+    remembered: int = 10_000
+    """Addresses that are remembered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriterLimits:
     """Of what waits to be written (`server.engine.writer`)."""
 
@@ -84,4 +98,5 @@ class Limits:
     sdk: SdkLimits = field(default_factory=SdkLimits)
     viewers: ViewerLimits = field(default_factory=ViewerLimits)
     projects: ProjectLimits = field(default_factory=ProjectLimits)
+    access: AccessLimits = field(default_factory=AccessLimits)
     writer: WriterLimits = field(default_factory=WriterLimits)

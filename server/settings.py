@@ -6,15 +6,19 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .core.model.errors import SettingsError
+from .core.wire.kept import Keep
 
 MIN_SECRET = 32
 """Bytes of a secret for HS256 (RFC 7518, section 3.2)."""
 MIN_ADMIN_TOKEN = 16
+MAX_SECRETS = 2
+"""The one that signs, and the one before it, while tokens of its time still hold."""
 MAX_PORT = 65535
 MAX_WORKERS = 64
+MAX_DAYS = 3650
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +30,17 @@ class Settings:
         port: where to listen; 0 takes a free one.
         redis_url: the Redis that several processes share; none for the embedded store.
         data: the file of the embedded store.
-        secret: signs viewer tokens; none leaves the server open, on loopback only.
+        secret: signs viewer tokens, one or with a comma the new one and the old one; none leaves the server open, on
+            loopback only.
         admin_token: for owners.
         origins: other origins whose pages may watch.
+        owner_origins: other origins whose pages may also change something.
         public_url: what browsers and SDKs call this server, where that is not the Host that they send.
         event_url: where "View my error" leads, with `{project}` and `{event_id}`.
         workers: processes.
         max_body: bytes of one request, as sent and decompressed.
+        keep: how much of an error is written down.
+        retention_days: after how many days of silence what was received of a project is deleted; 0 never does.
         forwarded_allow_ips: proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, or `*`; none by default.
     """
 
@@ -43,16 +51,24 @@ class Settings:
     secret: str | None = field(default=None, repr=False)
     admin_token: str | None = field(default=None, repr=False)
     origins: frozenset[str] = frozenset()
+    owner_origins: frozenset[str] = frozenset()
     public_url: str | None = None
     event_url: str | None = None
     workers: int = 1
     max_body: int = 20 * 1024 * 1024
+    keep: Keep = Keep.ALL
+    retention_days: int = 0
     forwarded_allow_ips: str | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether no token is needed: the demo, on loopback."""
         return self.secret is None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets whose tokens are accepted; the first one signs."""
+        return tuple(text.strip() for text in self.secret.split(",")) if self.secret else ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -67,17 +83,23 @@ class Settings:
             port=_number(given, "PORT", 8000, 0, MAX_PORT),
             redis_url=_redis_url(given),
             data=_data(given),
-            secret=_long_enough(given, "FIRSTLIGHT_SECRET", MIN_SECRET),
-            admin_token=_long_enough(given, "FIRSTLIGHT_ADMIN_TOKEN", MIN_ADMIN_TOKEN),
-            origins=frozenset(_origin(text) for text in given.get("FIRSTLIGHT_ORIGINS", "").replace(",", " ").split()),
+            secret=_secret(given),
+            admin_token=_long_enough("FIRSTLIGHT_ADMIN_TOKEN", given.get("FIRSTLIGHT_ADMIN_TOKEN"), MIN_ADMIN_TOKEN),
+            origins=_origins(given, "FIRSTLIGHT_ORIGINS"),
+            owner_origins=_origins(given, "FIRSTLIGHT_OWNER_ORIGINS"),
             public_url=_public_url(given),
             event_url=_event_url(given),
             workers=_number(given, "WEB_CONCURRENCY", 1, 1, MAX_WORKERS),
             max_body=_number(given, "FIRSTLIGHT_MAX_BODY", 20 * 1024 * 1024, 1024, 200 * 1024 * 1024),
+            keep=_keep(given),
+            retention_days=_number(given, "FIRSTLIGHT_RETENTION_DAYS", 0, 0, MAX_DAYS),
             forwarded_allow_ips=given.get("FORWARDED_ALLOW_IPS"),
         )
         _check_together(settings)
         return settings
+
+
+# No error below repeats a value that could hold a credential: it ends in a log.
 
 
 def _check_together(settings: Settings) -> None:
@@ -88,11 +110,16 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.is_open and not is_loopback(settings.host):
         raise SettingsError(
-            f"HOST={settings.host} is reachable from other machines and needs FIRSTLIGHT_SECRET. "
+            f"{_host_shown(settings.host)} is reachable from other machines and needs FIRSTLIGHT_SECRET. "
             "Set it (and FIRSTLIGHT_ADMIN_TOKEN), or HOST=127.0.0.1."
         )
     if settings.is_open and settings.admin_token:
         raise SettingsError("FIRSTLIGHT_ADMIN_TOKEN needs FIRSTLIGHT_SECRET too: without it everything is open.")
+
+
+def _host_shown(host: str) -> str:
+    is_plain = all(c.isalnum() or c in ".:-[]" for c in host)
+    return f"HOST={host}" if is_plain else "HOST"
 
 
 def is_loopback(host: str) -> bool:
@@ -106,12 +133,21 @@ def is_loopback(host: str) -> bool:
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = env.get(name, str(default))
     if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}.")
     return int(text)
 
 
-def _long_enough(env: Mapping[str, str], name: str, minimum: int) -> str | None:
-    secret = env.get(name)
+def _secret(env: Mapping[str, str]) -> str | None:
+    text = env.get("FIRSTLIGHT_SECRET")
+    parts = text.split(",") if text else []
+    if len(parts) > MAX_SECRETS:
+        raise SettingsError(f"FIRSTLIGHT_SECRET may hold {MAX_SECRETS} secrets with a comma between them: new, old.")
+    for part in parts:
+        _long_enough("FIRSTLIGHT_SECRET", part.strip(), MIN_SECRET)
+    return text
+
+
+def _long_enough(name: str, secret: str | None, minimum: int) -> str | None:
     if secret is not None and len(secret.encode()) < minimum:
         raise SettingsError(
             f"{name} is too short: it must have {minimum} bytes or more. "
@@ -120,26 +156,52 @@ def _long_enough(env: Mapping[str, str], name: str, minimum: int) -> str | None:
     return secret
 
 
+def _keep(env: Mapping[str, str]) -> Keep:
+    try:
+        return Keep(env.get("FIRSTLIGHT_KEEP", Keep.ALL).lower())
+    except ValueError:
+        raise SettingsError(f"FIRSTLIGHT_KEEP must be one of {', '.join(Keep)}.") from None
+
+
 def _data(env: Mapping[str, str]) -> Path:
-    path = Path(env.get("FIRSTLIGHT_DATA", "firstlight.db")).expanduser()
+    text = env.get("FIRSTLIGHT_DATA", "firstlight.db")
+    if "://" in text:
+        raise SettingsError("FIRSTLIGHT_DATA must name a file, and not a URL. A Redis goes into REDIS_URL.")
+    path = Path(text).expanduser()
     if not path.name or path.is_dir():
         raise SettingsError(f"FIRSTLIGHT_DATA must name a file; {path} is a folder.")
     return path
 
 
-def _redis_url(env: Mapping[str, str]) -> str | None:
-    url = env.get("REDIS_URL")
-    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise SettingsError("REDIS_URL must start with redis://, rediss:// or unix://.")
+def _split(text: str) -> SplitResult:
+    """The parts of a URL; none where it is so wrong that it has none."""
+    try:
+        url = urlsplit(text)
+        _ = url.port, url.hostname
+    except ValueError:
+        return SplitResult("", "", "", "", "")
     return url
 
 
-def _origin(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.netloc or text != f"{url.scheme}://{url.netloc}":
+def _redis_url(env: Mapping[str, str]) -> str | None:
+    url = env.get("REDIS_URL")
+    if url and _split(url).scheme not in ("redis", "rediss", "unix"):
         raise SettingsError(
-            f"FIRSTLIGHT_ORIGINS must hold origins like https://app.example.com, without a path; {text!r} is none."
+            "REDIS_URL must be like redis://[user:password@]host:port/0, rediss://… or unix:///path. "
+            "Write a / or @ in a password as %2F or %40."
         )
+    return url
+
+
+def _origins(env: Mapping[str, str], name: str) -> frozenset[str]:
+    return frozenset(_origin(name, text) for text in env.get(name, "").replace(",", " ").split())
+
+
+def _origin(name: str, text: str) -> str:
+    url = _split(text)
+    is_bare = url.hostname and url.username is None and text == f"{url.scheme}://{url.netloc}"
+    if url.scheme not in ("http", "https") or not is_bare:
+        raise SettingsError(f"{name} must hold origins like https://app.example.com, without a path.")
     return text.lower()
 
 
@@ -147,14 +209,14 @@ def _public_url(env: Mapping[str, str]) -> str | None:
     text = env.get("FIRSTLIGHT_PUBLIC_URL")
     if text is None:
         return None
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
-        raise SettingsError(f"FIRSTLIGHT_PUBLIC_URL must be a URL like https://firstlight.example.com, not {text!r}.")
+    url = _split(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username is not None:
+        raise SettingsError("FIRSTLIGHT_PUBLIC_URL must be a URL like https://firstlight.example.com.")
     return text.rstrip("/")
 
 
 def _event_url(env: Mapping[str, str]) -> str | None:
     text = env.get("FIRSTLIGHT_EVENT_URL")
-    if text and (urlsplit(text).scheme not in ("http", "https") or "{event_id}" not in text):
+    if text and (_split(text).scheme not in ("http", "https") or "{event_id}" not in text):
         raise SettingsError("FIRSTLIGHT_EVENT_URL must be a URL with {event_id} in it (and {project}, if you like).")
     return text

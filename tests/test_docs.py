@@ -22,9 +22,12 @@ SETTING_OF_FIELD = {
     "secret": "FIRSTLIGHT_SECRET",
     "admin_token": "FIRSTLIGHT_ADMIN_TOKEN",
     "origins": "FIRSTLIGHT_ORIGINS",
+    "owner_origins": "FIRSTLIGHT_OWNER_ORIGINS",
     "public_url": "FIRSTLIGHT_PUBLIC_URL",
     "event_url": "FIRSTLIGHT_EVENT_URL",
     "max_body": "FIRSTLIGHT_MAX_BODY",
+    "keep": "FIRSTLIGHT_KEEP",
+    "retention_days": "FIRSTLIGHT_RETENTION_DAYS",
     "forwarded_allow_ips": "FORWARDED_ALLOW_IPS",
     "workers": "WEB_CONCURRENCY",
 }

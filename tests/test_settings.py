@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.core.model.errors import SettingsError
+from server.core.wire.kept import Keep
 from server.settings import Settings, is_loopback
 
 SECRET = "s" * 32
@@ -21,10 +22,13 @@ DEFAULTS = {
     "secret": None,
     "admin_token": None,
     "origins": frozenset(),
+    "owner_origins": frozenset(),
     "public_url": None,
     "event_url": None,
     "workers": 1,
     "max_body": 20 * 1024 * 1024,
+    "keep": Keep.ALL,
+    "retention_days": 0,
     "forwarded_allow_ips": None,
 }
 
@@ -70,6 +74,17 @@ def test_an_empty_environment_gives_the_demo_on_loopback() -> None:
         ),
         ({"WEB_CONCURRENCY": "2", "REDIS_URL": "redis://localhost"}, "workers", 2),
         ({"FIRSTLIGHT_MAX_BODY": "1024"}, "max_body", 1024),
+        ({"FIRSTLIGHT_SECRET": SECRET}, "secrets", (SECRET,)),
+        ({"FIRSTLIGHT_SECRET": f"{SECRET}, {'t' * 32}"}, "secrets", (SECRET, "t" * 32)),
+        ({}, "secrets", ()),
+        (
+            {"FIRSTLIGHT_OWNER_ORIGINS": "https://App.example.com"},
+            "owner_origins",
+            frozenset({"https://app.example.com"}),
+        ),
+        ({"FIRSTLIGHT_KEEP": "Title"}, "keep", Keep.TITLE),
+        ({"FIRSTLIGHT_KEEP": "type"}, "keep", Keep.TYPE),
+        ({"FIRSTLIGHT_RETENTION_DAYS": "30"}, "retention_days", 30),
         ({"FORWARDED_ALLOW_IPS": "*"}, "forwarded_allow_ips", "*"),
     ],
 )
@@ -111,6 +126,15 @@ def test_a_setting_is_read(env: dict[str, str], name: str, value: object) -> Non
         ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY"),
         ({"WEB_CONCURRENCY": "2"}, "REDIS_URL"),
         ({"FIRSTLIGHT_MAX_BODY": "12"}, "FIRSTLIGHT_MAX_BODY"),
+        ({"FIRSTLIGHT_SECRET": f"{SECRET},short"}, "FIRSTLIGHT_SECRET"),
+        ({"FIRSTLIGHT_SECRET": f"{SECRET},"}, "FIRSTLIGHT_SECRET"),
+        ({"FIRSTLIGHT_SECRET": ",".join([SECRET] * 3)}, "FIRSTLIGHT_SECRET"),
+        ({"FIRSTLIGHT_OWNER_ORIGINS": "https://app.example.com/x"}, "FIRSTLIGHT_OWNER_ORIGINS"),
+        ({"FIRSTLIGHT_ORIGINS": "https://user@app.example.com"}, "FIRSTLIGHT_ORIGINS"),
+        ({"FIRSTLIGHT_KEEP": "nothing"}, "FIRSTLIGHT_KEEP"),
+        ({"FIRSTLIGHT_RETENTION_DAYS": "-1"}, "FIRSTLIGHT_RETENTION_DAYS"),
+        ({"FIRSTLIGHT_RETENTION_DAYS": "3651"}, "FIRSTLIGHT_RETENTION_DAYS"),
+        ({"FIRSTLIGHT_DATA": "postgres://localhost/x"}, "FIRSTLIGHT_DATA"),
     ],
 )
 def test_a_bad_setting_is_named_in_one_line(env: dict[str, str], named: str) -> None:
@@ -126,6 +150,23 @@ def test_a_bad_setting_is_named_in_one_line(env: dict[str, str], named: str) -> 
         {"FIRSTLIGHT_SECRET": "short-but-secret"},
         {"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_ADMIN_TOKEN": "secret"},
         {"REDIS_URL": "http://:secret@localhost"},
+        {"FIRSTLIGHT_SECRET": f"{SECRET},secret"},
+        *({name: "secret"} for name in ("PORT", "WEB_CONCURRENCY", "FIRSTLIGHT_MAX_BODY", "FIRSTLIGHT_KEEP")),
+        *(
+            {name: url}
+            for name in ("REDIS_URL", "FIRSTLIGHT_PUBLIC_URL", "FIRSTLIGHT_EVENT_URL", "FIRSTLIGHT_ORIGINS")
+            for url in (
+                "secret",
+                "http://user:secret@localhost",
+                "redis://:secret@[::1",
+                "redis://:secret@localhost:port",
+                "https://user:secret@[",
+                "https://user:se/cret-secret@localhost:80x",
+            )
+            if not (name == "FIRSTLIGHT_EVENT_URL" and "{" in url)
+        ),
+        {"FIRSTLIGHT_DATA": "postgres://user:secret@localhost/x"},
+        {"HOST": "user:secret@example.com"},
     ],
 )
 def test_a_bad_secret_is_not_repeated(env: dict[str, str]) -> None:

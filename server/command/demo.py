@@ -15,7 +15,7 @@ from ..engine.hub import Hub
 from ..owners.projects import MAX_PAGE_SIZE, new_key
 from ..run.serving import Server
 from ..stores import Store
-from .terminal import Story
+from .terminal import Progress
 
 NAME = "demo"
 
@@ -68,12 +68,12 @@ def _label(text: str) -> str:
 
 
 async def _follow(hub: Hub, project_id: int) -> None:
-    story = Story()
+    progress = Progress()
     try:
         with hub.attach(project_id) as viewer:
             async for _, text in viewer.messages():
                 message = msgspec.json.decode(text)
-                for line in story.lines(message) if message["type"] == "snapshot" else ():
+                for line in progress.lines(message) if message["type"] == "snapshot" else ():
                     click.echo(line)
     except FirstlightError as error:
         click.echo(f"{error} The page goes on; start the demo again for another project.", err=True)

@@ -18,7 +18,7 @@ def plain(value: object) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)[:300]
 
 
-class Story:
+class Progress:
     """Tells what is new in a project's snapshots. Each stage, and each problem, is told once per epoch."""
 
     def __init__(self) -> None:
@@ -93,8 +93,8 @@ def _place(frame: Mapping[str, Any]) -> str:
 
 
 def _evidence(problem: Mapping[str, Any]) -> str:
-    observation = ", ".join(f"{name} {value}" for name, value in problem["evidence"].items() if name != "detail")
-    return f"  {click.style(plain(observation), dim=True)}" if observation else ""
+    told = ", ".join(f"{name} {value}" for name, value in problem["evidence"].items() if name != "detail")
+    return f"  {click.style(plain(told), dim=True)}" if told else ""
 
 
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red"), "skipped": ("–", "white")}

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ..access import Access, bearer, token_of
+from ..access import Access, bearer
 from ..answers import encode
 from ..core.model.errors import BadRequest, NotFound
+from ..core.model.grant import Grant, Scope
 from ..core.model.keys import MAX_PROJECT_ID, is_key, parse_project_id
 from ..core.model.project import MAX_KEYS, MAX_NAME, Key, Project
 from ..core.snapshot import iso
@@ -66,7 +67,7 @@ class _WholeProject(Struct):
 
 class _NewToken(Struct):
     expires_in: Annotated[int, Meta(ge=1, le=MAX_TOKEN_SECONDS)] = TOKEN_SECONDS
-    scope: str | None = None
+    scope: Scope | None = None
 
 
 def routes() -> list[BaseRoute]:
@@ -87,7 +88,7 @@ def routes() -> list[BaseRoute]:
 
 async def list_projects(request: Request[State]) -> Response:
     """`GET /projects?after=&limit=`: by id, with where to go on."""
-    _check_admin(request)
+    _check_admin(request, change=False)
     limit = min(_whole(request, "limit", PAGE_SIZE), MAX_PAGE_SIZE) or PAGE_SIZE
     after = min(_whole(request, "after", 0), MAX_PROJECT_ID)
     found = await request.state["store"].list(after, limit + 1)
@@ -106,9 +107,8 @@ async def create(request: Request[State]) -> Response:
 
 async def show(request: Request[State]) -> Response:
     """`GET /projects/{id}`: for owners, and for viewers of this project, whose page fills in the key."""
-    project_id = parse_project_id(request.path_params["id"])
-    _check_member(request, project_id, owner=False)
-    return _json(_shown(request, await _find(request, project_id)))
+    project, _ = await _member(request, Scope.AGENT, change=False)
+    return _json(_shown(request, project))
 
 
 async def put(request: Request[State]) -> Response:
@@ -127,9 +127,9 @@ async def put(request: Request[State]) -> Response:
 
 async def choose_platform(request: Request[State]) -> Response:
     """`PATCH /projects/{id}`: the platform that somebody chose on the page, so that words and code fit for all."""
-    project_id = parse_project_id(request.path_params["id"])
-    _check_member(request, project_id, owner=False)
-    project = replace(await _find(request, project_id), platform=(await _body(request, _Platform)).platform)
+    project, _ = await _member(request, Scope.VIEW)
+    wanted = await _body(request, _Platform)
+    project = replace(await _find(request, project.id), platform=wanted.platform)  # as it is now, not before the body
     return _json(_shown(request, await request.state["store"].put(project)))
 
 
@@ -143,7 +143,7 @@ async def delete(request: Request[State]) -> Response:
 
 async def add_key(request: Request[State]) -> Response:
     """`POST /projects/{id}/keys`: one more key, which the page shows from now on. Old disabled ones make room."""
-    project = await _own(request)
+    project, _ = await _own(request)
     kept = [key for key in project.keys if key.enabled]
     if len(kept) >= MAX_KEYS:
         raise BadRequest(f"A project may have {MAX_KEYS} active keys. Disable one first.")
@@ -154,7 +154,7 @@ async def add_key(request: Request[State]) -> Response:
 
 async def disable_key(request: Request[State]) -> Response:
     """`DELETE /projects/{id}/keys/{key}`: it is kept as disabled, so that the page can say why an SDK is refused."""
-    project = await _own(request)
+    project, _ = await _own(request)
     name = request.path_params["key"]
     if name not in {key.key for key in project.keys}:
         raise NotFound("The project has no such key.")
@@ -165,7 +165,7 @@ async def disable_key(request: Request[State]) -> Response:
 
 async def reset(request: Request[State]) -> Response:
     """`POST /projects/{id}/reset`: awaiting again, in a new epoch."""
-    project = await _own(request)
+    project, _ = await _own(request)
     await request.state["store"].reset(project.id, secrets.token_hex(8))
     hub = request.state["hub"]
     return Response(hub.encode(await hub.read(project.id)), media_type="application/json")
@@ -173,13 +173,11 @@ async def reset(request: Request[State]) -> Response:
 
 async def mint(request: Request[State]) -> Response:
     """`POST /projects/{id}/tokens`: a viewer token, and the link that carries it."""
-    project = await _own(request)
+    project, grant = await _own(request)
     wanted = await _body(request, _NewToken)
-    if wanted.scope not in (None, "owner"):
-        raise BadRequest('The field "scope" must be "owner", or left out.')
-    token = request.state["access"].mint(project.id, wanted.expires_in, wanted.scope == "owner")
-    link = f"{_base_url(request)}/onboarding/{project.id}#token={token}"
-    return _json({"token": token, "url": link, "expires_in": wanted.expires_in}, 201)
+    made = request.state["access"].mint(project.id, wanted.expires_in, wanted.scope or Scope.VIEW, grant)
+    link = f"{_base_url(request)}/onboarding/{project.id}#token={made.token}"
+    return _json({"token": made.token, "id": made.id, "url": link, "expires_in": made.expires_in}, 201)
 
 
 def new_key() -> str:
@@ -187,20 +185,23 @@ def new_key() -> str:
     return secrets.token_hex(16)
 
 
-def _check_admin(request: Request[State]) -> None:
-    request.state["access"].check_origin(request)
-    request.state["access"].check_admin(bearer(request))
+def _check_admin(request: Request[State], change: bool = True) -> None:
+    request.state["access"].check_origin(request, change)
+    request.state["access"].check_admin(bearer(request), request)
 
 
-def _check_member(request: Request[State], project_id: int, owner: bool) -> None:
-    request.state["access"].check_origin(request)
-    request.state["access"].check_project(token_of(request, project_id), project_id, owner)
+async def _member(request: Request[State], scope: Scope, change: bool = True) -> tuple[Project, Grant]:
+    """The project of the URL, and what the caller may do with it: at least `scope`."""
+    access, project_id = request.state["access"], parse_project_id(request.path_params["id"])
+    access.check_origin(request, change)
+    grant = access.check_project(access.token_of(request, project_id), project_id, scope, request)
+    project = await _find(request, project_id)
+    access.check_revoked(grant, project)
+    return project, grant
 
 
-async def _own(request: Request[State]) -> Project:
-    project_id = parse_project_id(request.path_params["id"])
-    _check_member(request, project_id, owner=True)
-    return await _find(request, project_id)
+async def _own(request: Request[State]) -> tuple[Project, Grant]:
+    return await _member(request, Scope.OWNER)
 
 
 async def _known(request: Request[State], project_id: int) -> Project | None:

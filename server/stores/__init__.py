@@ -83,7 +83,7 @@ class Store(Protocol):
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         """Raise the version beyond `version`, unless it is, or the epoch is another.
 
-        For what changes without a record: liveness with time, and a store that lost its last writes.
+        For what changes without an update: liveness with time, and a store that lost its last writes.
         """
 
     async def ping(self) -> None:

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..access import COOKIE_SECONDS, Access, bearer, cookie_name, token_of
+from ..access import Access, bearer
 from ..core.model.codes import Code
 from ..core.model.errors import (
     AccessDenied,
@@ -27,7 +27,9 @@ from ..core.model.errors import (
     Refusal,
     StoreUnavailable,
     TokenRejected,
+    TooManyGuesses,
 )
+from ..core.model.grant import Grant
 from ..core.model.keys import parse_project_id
 from ..engine.hub import Hub, Viewer
 
@@ -61,6 +63,7 @@ class Close(IntEnum):
 
 CLOSE_CODES: dict[type[FirstlightError], Close] = {
     TokenRejected: Close.TOKEN,
+    TooManyGuesses: Close.OVERLOADED,
     AccessDenied: Close.OTHER_PROJECT,
     NotFound: Close.NO_PROJECT,
     Refusal: Close.NO_PROJECT,  # a project id that can be none
@@ -81,9 +84,10 @@ def routes() -> list[BaseRoute]:
 
 async def read(request: Request[State]) -> Response:
     """`GET /live/{id}`: the snapshot."""
-    project_id = await _admit(request)
+    project_id, grant = await _admit(request)
     hub = request.state["hub"]
     view = await hub.read(project_id)
+    request.state["access"].check_revoked(grant, view.project)
     etag = hub.presenter.etag(view)
     headers = {"etag": etag, "cache-control": "no-store"}
     known = request.headers.get("if-none-match", "").split(",")  # a proxy that compresses makes it W/"…"
@@ -94,29 +98,21 @@ async def read(request: Request[State]) -> Response:
 
 async def trade(request: Request[State]) -> Response:
     """`POST /live/{id}/cookie`: trade a bearer token for a cookie that scripts cannot read."""
-    project_id, access, token = _project_id(request), request.state["access"], bearer(request)
+    access, project_id = request.state["access"], _project_id(request)
     access.check_origin(request)
-    grant = access.check_project(token, project_id)
+    grant = access.check_project(bearer(request), project_id, sender=request)
+    if not access.is_open:  # there it costs nothing, and the page asks before it knows whether there is a project
+        access.check_revoked(grant, (await request.state["hub"].read(project_id)).project)
     response = Response(status_code=204)
-    if not access.is_open:
-        seconds = int(min(COOKIE_SECONDS, access.seconds_left(grant)))
-        response.set_cookie(
-            cookie_name(project_id),
-            access.mint(project_id, seconds, grant.is_owner),  # anew: the admin token has no place in a browser
-            max_age=seconds,
-            httponly=True,
-            samesite="strict",
-            secure=access.is_https(request),
-        )
+    access.set_cookie(response, request, project_id, grant)
     return response
 
 
 async def events(request: Request[State]) -> Response:
     """`GET /live/{id}/events`: the messages as Server-Sent Events."""
-    project_id = await _admit(request)
+    project_id, grant = await _admit(request)
     access, hub = request.state["access"], request.state["hub"]
-    grant = access.check_project(token_of(request, project_id), project_id)
-    await hub.read(project_id)  # a 404 now is better than an empty stream
+    access.check_revoked(grant, (await hub.read(project_id)).project)  # a 404 now is better than an empty stream
     return _EventStream(hub, project_id, access.seconds_left(grant))
 
 
@@ -160,7 +156,10 @@ async def watch(websocket: WebSocket[State]) -> None:
     await websocket.accept()
     try:
         project_id = _project_id(websocket)
-        seconds = await _authenticate(websocket, access, project_id)
+        grant = await _authenticate(websocket, access, project_id)
+        with suppress(StoreUnavailable):  # nothing is shown until it is back
+            access.check_revoked(grant, (await hub.read(project_id)).project)
+        seconds = access.seconds_left(grant)
         with hub.attach(project_id) as viewer:
             gone = _disconnected(websocket.receive, "websocket.disconnect")
             if await _first_of(_send_frames(websocket, viewer), gone, seconds):
@@ -173,13 +172,13 @@ async def watch(websocket: WebSocket[State]) -> None:
             await websocket.close(code, str(error).encode()[:MAX_REASON].decode(errors="ignore"))
 
 
-async def _authenticate(websocket: WebSocket[State], access: Access, project_id: int) -> float:
-    """Return for how many seconds the viewer may stay. A header or cookie is enough; else the first message counts."""
+async def _authenticate(websocket: WebSocket[State], access: Access, project_id: int) -> Grant:
+    """What the viewer may do. A header or cookie is enough; else the first message counts."""
     try:
-        return access.seconds_left(access.check_project(token_of(websocket, project_id), project_id))
+        return access.check_project(access.token_of(websocket, project_id), project_id, sender=websocket)
     except TokenRejected:
         token = await _first_token(websocket)
-    return access.seconds_left(access.check_project(token, project_id))
+    return access.check_project(token, project_id, sender=websocket)
 
 
 async def _first_token(websocket: WebSocket[State]) -> str | None:
@@ -245,9 +244,8 @@ async def _check_origin(connection: Request[State] | WebSocket[State]) -> None:
         raise
 
 
-async def _admit(request: Request[State]) -> int:
-    """Check origin and token of a request; return the project's id."""
+async def _admit(request: Request[State]) -> tuple[int, Grant]:
+    """Check origin and token of a request; return the project's id, and what the caller may do with it."""
     access, project_id = request.state["access"], _project_id(request)
     await _check_origin(request)
-    access.check_project(token_of(request, project_id), project_id)
-    return project_id
+    return project_id, access.check_project(access.token_of(request, project_id), project_id, sender=request)

@@ -17,6 +17,8 @@ CLIENTS = ROOT / "clients"
 PROGRAMS = Path(__file__).parent / "programs"
 MODULES = ROOT / "tests" / "sdk" / "node_modules"
 CACHE = Path(sys.prefix) / "cache"
+OWN_CACHE = CACHE / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+"""Of this process of the tests: what is written again each time."""
 """For what takes long to make; it goes with the virtual environment."""
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -97,7 +99,11 @@ def python_packages(requirement: str) -> Path:
         uv = [str(Path(sys.prefix) / "bin" / "uv"), "pip", "install", "--quiet", "--python", sys.executable]
         partial = folder.with_name(f"{folder.name}.{os.getpid()}")
         subprocess.run([*uv, "--target", str(partial), requirement], check=True)
-        partial.rename(folder)
+        try:
+            partial.rename(folder)
+        except OSError:  # another process of the tests was faster
+            assert folder.exists()
+            shutil.rmtree(partial)
     return folder
 
 
@@ -128,7 +134,7 @@ def go(sdk: bool = False) -> App:
 
 @functools.cache
 def _go_binary() -> Path:
-    folder = CACHE / "go"
+    folder = OWN_CACHE / "go"
     (folder / "firstlight").mkdir(parents=True, exist_ok=True)
     shutil.copy(CLIENTS / "go" / "firstlight" / "heartbeat.go", folder / "firstlight")
     shutil.copy(PROGRAMS / "main.go", folder)
@@ -152,7 +158,7 @@ def shell(without: str | None = None) -> App:
 
 
 def _path_without(name: str) -> Path:
-    folder = CACHE / f"path-without-{name}"
+    folder = OWN_CACHE / f"path-without-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     for each in ("sh", "wget", "curl", "tr", "sed", "tail", "uname", "od", "sleep", "grep", "date"):
         if each != name and not (folder / each).exists():

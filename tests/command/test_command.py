@@ -24,7 +24,7 @@ from server.__main__ import cli
 from server.command.client import Client, request
 
 from ..support.redis_server import free_port
-from ..support.server import ServerProcess, clean_env, wait_for
+from ..support.server import ServerProcess, clean_env, interruptible, wait_for
 
 SECRET = "signing-secret-of-the-viewer-tokens"
 ADMIN = "admin-token-of-the-owner"
@@ -104,7 +104,7 @@ class Watching:
 
     def __init__(self, folder: Path, *arguments: str, **env: object) -> None:
         self._path = folder / "watch.out"
-        with self._path.open("w") as output:
+        with self._path.open("w") as output, interruptible():
             command = [sys.executable, "-m", "server", *arguments]
             self.process = subprocess.Popen(command, env=clean_env(**env), stdout=output, stderr=subprocess.STDOUT)
 

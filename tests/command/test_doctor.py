@@ -20,9 +20,9 @@ from server.core.wire.dsn import parse_dsn
 from server.settings import Settings
 
 from ..support.bad_server import BadServer, DownServer, UnreachableServer, answer
-from ..support.meddler import Asked, Meddler, Reply
 from ..support.server import ServerProcess
 from ..support.site import NOBODYS_KEY
+from ..support.tampering_proxy import Asked, Reply, TamperingProxy
 from ..support.warped import WarpedServer
 
 OWNED = {
@@ -157,7 +157,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_certificate_that_is_not_trusted(server: ServerProcess, dsn: str, certificate: Path) -> None:
-    with Meddler(server.url, certificate=certificate) as proxy:
+    with TamperingProxy(server.url, certificate=certificate) as proxy:
         ends_with(through(dsn, proxy.url), "TLS", "not trusted", "certificate authority")
 
 
@@ -165,7 +165,7 @@ def test_a_certificate_that_is_trusted(
     server: ServerProcess, dsn: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with Meddler(server.url, certificate=certificate) as proxy:
+    with TamperingProxy(server.url, certificate=certificate) as proxy:
         steps = steps_of(through(dsn, proxy.url))
     assert steps["TLS"].result is OK
     assert "TLSv1.3" in steps["TLS"].said
@@ -198,7 +198,7 @@ def test_a_project_that_is_not_there(server: ServerProcess, dsn: str) -> None:
     ids=["404", "welcome", "redirect", "500", "json", "other json"],
 )
 def test_another_server_answers(dsn: str, reply: Reply) -> None:
-    with Meddler("http://nowhere", lambda _: reply) as other:
+    with TamperingProxy("http://nowhere", lambda _: reply) as other:
         ends_with(through(dsn, other.url), "Path", "no Firstlight", "/api/")
 
 
@@ -207,7 +207,7 @@ def test_a_proxy_that_strips_the_path(server: ServerProcess, dsn: str) -> None:
         asked.path = asked.path.removeprefix("/api")
         return asked
 
-    with Meddler(server.url, strip) as proxy:
+    with TamperingProxy(server.url, strip) as proxy:
         ends_with(through(dsn, proxy.url), "Path", "Nothing listens at /", "/api/")
 
 
@@ -241,19 +241,19 @@ def small_only(reply: Reply | None) -> Callable[[Asked], Asked | Reply | None]:
 
 
 def test_a_proxy_that_takes_only_small_bodies(server: ServerProcess, dsn: str) -> None:
-    with Meddler(server.url, small_only(Reply(413, {}, b"<h1>413</h1>"))) as proxy:
+    with TamperingProxy(server.url, small_only(Reply(413, {}, b"<h1>413</h1>"))) as proxy:
         steps = warns(through(dsn, proxy.url), "Body size", f"{LARGE_BODY // 1024} KiB", "413", "client_max_body_size")
     assert steps["CORS"].result is OK
 
 
 def test_a_proxy_that_hangs_up_on_large_bodies(server: ServerProcess, dsn: str) -> None:
-    with Meddler(server.url, small_only(None)) as proxy:
+    with TamperingProxy(server.url, small_only(None)) as proxy:
         warns(through(dsn, proxy.url), "Body size", "proxy")
 
 
 @pytest.mark.parametrize("reply", [Reply(405), None], ids=["405", "hangs up"])
 def test_a_proxy_without_options(server: ServerProcess, dsn: str, reply: Reply | None) -> None:
-    with Meddler(server.url, lambda asked: reply if asked.method == "OPTIONS" else asked) as proxy:
+    with TamperingProxy(server.url, lambda asked: reply if asked.method == "OPTIONS" else asked) as proxy:
         steps = warns(through(dsn, proxy.url), "CORS", "OPTIONS")
     assert steps["Body size"].result is OK
 
@@ -263,7 +263,7 @@ def test_a_proxy_without_websockets(server: ServerProcess, dsn: str, status: int
     def refuse(asked: Asked) -> Asked | Reply:
         return Reply(status) if asked.path.startswith("/live/") else asked
 
-    with Meddler(server.url, refuse) as proxy:
+    with TamperingProxy(server.url, refuse) as proxy:
         warns(through(dsn, proxy.url), "Page", "WebSockets", "Upgrade")
 
 

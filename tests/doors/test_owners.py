@@ -6,16 +6,19 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
 from server.core.model.project import MAX_KEYS, MAX_NAME
+from server.limits import AccessLimits
 from server.owners.projects import MAX_BODY, MAX_PAGE_SIZE, MAX_TOKEN_SECONDS
 from server.settings import Settings
 
-from ..support.site import KEY, OTHER_KEY, Site, open_site
+from ..support.site import KEY, LIMITS, OTHER_KEY, Site, open_site
 
 SECRET = "a secret of at least thirty-two bytes"
 ADMIN = "an admin token that is long enough"
@@ -305,7 +308,8 @@ async def test_a_token_and_its_link(guarded: Site) -> None:
     answer = await guarded.http.post(f"/projects/{project}/tokens", headers=guarded.headers)
     assert answer.status_code == 201
     made = answer.json()
-    claims = jwt.decode(made["token"], SECRET, ["HS256"])
+    claims = jwt.decode(made["token"], SECRET, ["HS256"], audience="firstlight")
+    assert (claims["jti"], claims["iat"]) == (made["id"], pytest.approx(time.time(), abs=5))
     assert claims["project"] == str(project)
     assert "scope" not in claims
     assert claims["exp"] - time.time() == pytest.approx(made["expires_in"], abs=5)
@@ -321,6 +325,46 @@ async def test_a_token_for_an_owner(guarded: Site) -> None:
     answer = await guarded.http.post(f"/projects/{project}/tokens", json=body, headers=guarded.headers)
     owner = {"authorization": f"Bearer {answer.json()['token']}"}
     assert (await guarded.http.post(f"/projects/{project}/reset", headers=owner)).status_code == 200
+
+
+async def minted(site: Site, project: int, headers: dict[str, str], **body: Any) -> dict[str, Any]:
+    answer = await site.http.post(f"/projects/{project}/tokens", json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return {**made, "headers": {"authorization": f"Bearer {made['token']}"}}
+
+
+async def test_a_token_never_outlives_the_one_it_is_made_with(guarded: Site) -> None:
+    project = await guarded.project()
+    parent = await minted(guarded, project, guarded.headers, scope="owner", expires_in=60)
+    child = await minted(guarded, project, parent["headers"], scope="owner", expires_in=MAX_TOKEN_SECONDS)
+    grandchild = await minted(guarded, project, child["headers"], expires_in=MAX_TOKEN_SECONDS)
+    ends = [
+        jwt.decode(made["token"], options={"verify_signature": False})["exp"] for made in (parent, child, grandchild)
+    ]
+    assert ends == sorted(ends, reverse=True)
+    assert ends[0] - time.time() <= 60
+    assert child["expires_in"] <= 60  # what was given, and not what was asked for
+
+
+@pytest.mark.parametrize("scope", ["view", "agent", None, "admin"])
+async def test_a_token_never_exceeds_the_one_it_is_made_with(guarded: Site, scope: str | None) -> None:
+    project = await guarded.project()
+    headers = bearer(project, scope)
+    for wanted in ("owner", "view", "agent"):
+        body = {"scope": wanted}
+        answer = await guarded.http.post(f"/projects/{project}/tokens", json=body, headers=headers)
+        assert answer.status_code == 403
+
+
+async def test_an_agent_only_reads(guarded: Site) -> None:
+    project = await guarded.project()
+    agent = (await minted(guarded, project, guarded.headers, scope="agent"))["headers"]
+    assert (await guarded.http.get(f"/live/{project}", headers=agent)).status_code == 200
+    assert (await guarded.http.get(f"/projects/{project}", headers=agent)).status_code == 200
+    for method, path in (*OWNER, ("PATCH", "/projects/{}")):
+        answer = await guarded.http.request(method, path.format(project), json={"platform": "go"}, headers=agent)
+        assert answer.status_code == 403, path
 
 
 @pytest.mark.parametrize(
@@ -349,6 +393,31 @@ async def test_addresses_are_the_public_ones(guarded: Site) -> None:
     assert shown["dsn"] == f"https://{KEY}@firstlight.example.com/onboard/{project}"
     assert shown["url"] == f"{PUBLIC}/onboarding/{project}"
     assert shown["event_url"] == f"https://errors.example.com/{project}/{{event_id}}"
+
+
+# Guesses.
+
+
+async def test_who_guesses_has_to_wait(tmp_path: Path) -> None:
+    """Twice as long each time; and meanwhile not even the right one is compared."""
+    settings = Settings(data=tmp_path / "firstlight.db", secret=SECRET, admin_token=ADMIN)
+    async with open_site(settings, token=ADMIN, limits=replace(LIMITS, access=AccessLimits())) as site:
+        project = await site.project()
+        answers = [
+            await site.http.get("/projects", headers={"authorization": f"Bearer guess-{number}"})
+            for number in range(40)
+        ]
+        statuses = [answer.status_code for answer in answers]
+        assert statuses[0] == 401
+        assert statuses[-1] == 429
+        assert statuses.count(401) < 20
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert (await site.http.get("/projects", headers=site.headers)).status_code == 429
+        for path in (f"/live/{project}", f"/projects/{project}"):
+            refused = await site.http.get(path, headers={"authorization": "Bearer wrong"})
+            assert refused.status_code == 429, path
+        signed = await site.http.get(f"/live/{project}", headers=bearer(project))
+        assert signed.status_code == 200  # others behind the same address go on
 
 
 # Who may.
@@ -405,7 +474,7 @@ async def test_a_viewer_may_look(guarded: Site) -> None:
 
 async def test_a_page_of_another_site_has_no_use_of_the_cookie(guarded: Site) -> None:
     project = await guarded.project()
-    cookie = {"cookie": f"firstlight_{project}={bearer(project, 'owner')['authorization'][7:]}"}
+    cookie = {"cookie": f"__Host-firstlight_{project}={bearer(project, 'owner')['authorization'][7:]}"}
     before = (await guarded.snapshot(project))["epoch"]
     for origin in ("https://evil.example", "null", f"http://{guarded.host}.evil.example"):
         for method, path in OWNER:
@@ -414,6 +483,33 @@ async def test_a_page_of_another_site_has_no_use_of_the_cookie(guarded: Site) ->
     assert (await guarded.snapshot(project))["epoch"] == before
     own = {**cookie, "origin": "https://firstlight.example.com"}
     assert (await guarded.http.post(f"/projects/{project}/reset", headers=own)).status_code == 200
+
+
+async def test_who_may_watch_may_not_change(tmp_path: Path) -> None:
+    watching, changing = "https://docs.example.com", "https://app.example.com"
+    settings = Settings(
+        data=tmp_path / "firstlight.db",
+        secret=SECRET,
+        admin_token=ADMIN,
+        origins=frozenset({watching}),
+        owner_origins=frozenset({changing}),
+    )
+    async with open_site(settings, token=ADMIN) as site:
+        project = await site.project()
+        owner = bearer(project, "owner")["authorization"][7:]
+        for how in ({"authorization": f"Bearer {owner}"}, {"cookie": f"firstlight_{project}={owner}"}):
+            for origin, status in ((watching, 403), (changing, None), (site.url, None)):
+                headers = {**how, "origin": origin}
+                assert (await site.http.get(f"/live/{project}", headers=headers)).status_code == 200
+                assert (await site.http.get(f"/projects/{project}", headers=headers)).status_code == 200
+                for method, path in (*OWNER, ("PATCH", "/projects/{}")):
+                    body = {"platform": "go"} if method == "PATCH" else None
+                    answer = await site.http.request(method, path.format(project), json=body, headers=headers)
+                    assert answer.status_code == status if status else answer.is_success, (origin, path)
+        admin = {**site.headers, "origin": watching}
+        for method, path in ADMIN_ONLY:
+            answer = await site.http.request(method, path.format(project), json={"name": "x"}, headers=admin)
+            assert (answer.status_code == 403) == (method != "GET"), path
 
 
 async def test_a_page_of_another_site_has_no_use_of_an_open_server(both: Site) -> None:

@@ -343,8 +343,8 @@ async def test_unusual_packings(site: Site, encoding: str, body: bytes) -> None:
     ("encoding", "body"),
     [
         ("gzip", b"{}"),
-        ("gzip", gzip.compress(b"{}")[:-4]),
-        ("gzip", gzip.compress(b"{}") + b"junk"),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-4]),
+        ("gzip", gzip.compress(b"{}", mtime=0) + b"junk"),
         ("deflate", b"\x00\x00"),
         ("br", b"\xff\xff"),
         ("br", brotli.compress(BEAT)[:-1]),

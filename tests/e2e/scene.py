@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 from playwright.async_api import BrowserContext, Page
 
-from tests.support.meddler import Meddler
+from tests.support.tampering_proxy import TamperingProxy
 from tests.support.warped import WarpedServer
 
 from . import apps, signals
@@ -86,7 +86,7 @@ class Scene:
         self.stage.allow(allow)
         return await context.new_page(), context
 
-    def through(self, proxy: Meddler) -> str:
+    def through(self, proxy: TamperingProxy) -> str:
         """The DSN of an application behind a proxy."""
         return self.project.dsn.replace(self.project.server.removeprefix("http://"), proxy.url.removeprefix("http://"))
 

@@ -23,7 +23,7 @@ from server.core.diagnosis.rules import RULES, Severity
 from server.core.model.codes import Code
 from server.engine.limits import Limiter
 from server.settings import Settings
-from tests.support.meddler import Asked, Meddler
+from tests.support.tampering_proxy import Asked, TamperingProxy
 from tests.support.waiting import until_answer
 from tests.support.warped import WarpedServer
 
@@ -119,7 +119,7 @@ async def stripped_prefix(scene: Scene) -> None:
         asked.path = asked.path.removeprefix("/api")
         return asked
 
-    with Meddler(scene.project.server, strip) as proxy:
+    with TamperingProxy(scene.project.server, strip) as proxy:
         await scene.python("1 / 0", dsn=scene.through(proxy))
 
 
@@ -152,7 +152,7 @@ async def unpacking_proxy(scene: Scene) -> None:
         asked.body = brotli.decompress(asked.body)  # and leaves the header
         return asked
 
-    with Meddler(scene.project.server, unpack) as proxy:
+    with TamperingProxy(scene.project.server, unpack) as proxy:
         await scene.python("1 / 0", dsn=scene.through(proxy))
 
 

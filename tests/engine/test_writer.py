@@ -42,7 +42,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The recorder's monotonic clock."""
+    """The monotonic clock."""
     return Clock()
 
 

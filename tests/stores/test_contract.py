@@ -38,7 +38,7 @@ async def made(store: Store, **fields: object) -> Project:
 
 
 async def read(store: Store, project: Project) -> View:
-    """The project's reading, which must be there."""
+    """The project's view, which must be there."""
     view = await store.read(project.id)
     assert view is not None
     return view
@@ -201,7 +201,7 @@ async def test_what_says_nothing_new_changes_nothing(store: Store) -> None:
         named({"stage": 1, "connected_at": at, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "z")}),
         {},
         named({"stage": 2}),
-        named({"problem.too_large.count": 1}),  # a record without a time was received in no epoch
+        named({"problem.too_large.count": 1}),  # an update without a time was received in no epoch
     ]
     for update in old:
         await store.apply({project.id: update}, at)

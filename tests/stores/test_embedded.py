@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ from server.stores.embedded import EmbeddedStore
 
 from ..conftest import new_epoch
 from ..support.updates import KEY, beat, error, firsts, now
+from ..support.waiting import until
 
 HOLDER = """
 import asyncio, sys, time
@@ -120,3 +123,71 @@ async def test_a_disk_that_fails_makes_the_store_unavailable(path: Path) -> None
         other.execute("DROP TRIGGER full")
         other.close()
         assert firsts((await store.apply({project.id: error(now())}, now()))[project.id]) == {"first_error"}
+
+
+# What people wrote is private, and deleted is deleted.
+
+SECRET = "no-such-customer-4711"
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """The file with its log, its index and its lock, by name."""
+    return {found.name: found.read_bytes() for found in path.parent.iterdir()}
+
+
+async def test_only_its_owner_reads_the_files(path: Path) -> None:
+    old = os.umask(0)  # what the user's own mask would forgive does not count
+    try:
+        async with embedded(path) as store:
+            await store.create("Shop", None, KEY)
+            modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
+    finally:
+        os.umask(old)
+    assert set(modes) == {"firstlight.db", "firstlight.db-wal", "firstlight.db-shm", "firstlight.db.lock"}
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+async def test_a_file_that_others_could_read_is_closed_to_them(path: Path) -> None:
+    async with embedded(path) as store:
+        await store.create("Shop", None, KEY)
+    path.chmod(0o644)
+    async with embedded(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("act", ["delete", "reset"])
+async def test_nothing_of_what_was_deleted_is_left_on_disk(path: Path, act: str) -> None:
+    async with embedded(path) as store:
+        project = await store.create("Shop", None, KEY)
+        await store.apply({project.id: {**error(now()), FIRST_ERROR: (now(), SECRET)}}, now())
+        assert any(SECRET.encode() in content for content in files(path).values())
+        assert await (store.delete(project.id) if act == "delete" else store.reset(project.id, "next"))
+        assert [name for name, content in files(path).items() if SECRET.encode() in content] == []
+
+
+async def test_a_state_is_forgotten_after_the_time_that_it_is_kept(path: Path) -> None:
+    clock = [time.time()]
+
+    def opened() -> EmbeddedStore:
+        return EmbeddedStore(path, lambda: clock[0], new_epoch, keep_seconds=30 * 24 * 3600)
+
+    async with opened() as store:
+        old, fresh = await store.create("Old", None, KEY), await store.create("Fresh", None, KEY)
+        at = int(clock[0] * 1000)
+        await store.apply({old.id: {**error(at), FIRST_ERROR: (at, SECRET)}}, at)
+        clock[0] += 29 * 24 * 3600
+        at = int(clock[0] * 1000)
+        await store.apply({fresh.id: error(at)}, at)
+        before = await store.read(old.id)
+    clock[0] += 2 * 24 * 3600
+    async with opened() as store:
+        await until(lambda: not any(SECRET.encode() in content for content in files(path).values()))
+        after, kept = await store.read(old.id), await store.read(fresh.id)
+    assert before
+    assert after
+    assert kept
+    assert (after.project, dict(after.state)) == (before.project, {})
+    assert after.epoch != before.epoch
+    assert after.version > before.version
+    assert kept.text(FIRST_ERROR)

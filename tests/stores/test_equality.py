@@ -1,4 +1,4 @@
-"""The same records give the same state on both stores: the Lua script joins as the core does."""
+"""The same updates give the same state on both stores: the Lua script joins as the core does."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from server.core.model.errors import SettingsError, StoreUnavailable
-from server.core.state.fields import CONNECTED_AT, LAST_SEEN_AT, PROBLEMS
+from server.core.model.project import Key, Project
+from server.core.state.fields import CONNECTED_AT, FIRST_ERROR, LAST_SEEN_AT, PROBLEMS
 from server.stores.redis import CHANNELS, RedisStore
 
 from ..conftest import new_epoch, redis_store
@@ -22,6 +23,7 @@ from ..support.wire import Wire
 
 SECRET = "s3cret-pa55word"
 HOUR = 3_600_000
+OTHER_KEY = "f" * 32
 
 
 async def can_serve(store: RedisStore) -> bool:
@@ -303,3 +305,67 @@ async def test_the_password_is_in_no_log_of_a_whole_life(tmp_path: Path, caplog:
             assert not await can_serve(store)
     assert "lost" in caplog.text
     assert SECRET not in caplog.text
+
+
+# What is kept, and where.
+
+
+async def test_a_state_expires_and_starts_over(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url, keep_seconds=0.2) as store:
+        project = await store.create("Shop", None, KEY)
+        await store.apply({project.id: error(now())}, now())
+        before = await store.read(project.id)
+        assert before
+        assert before.text(FIRST_ERROR)
+
+        async def is_forgotten() -> bool:
+            view = await store.read(project.id)
+            assert view
+            return not view.state
+
+        assert await until_answer(is_forgotten)
+        after = await store.read(project.id)
+        assert after
+        assert (after.project, after.epoch != before.epoch) == (project, True)
+        assert after.version > before.version
+        assert firsts((await store.apply({project.id: error(now())}, now()))[project.id]) == {"first_error"}
+
+
+async def test_a_project_without_a_state_takes_updates(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        own_redis.command("DEL", f"firstlight:{{{project.id}}}:state")
+        assert firsts((await store.apply({project.id: error(now())}, now()))[project.id]) == {"first_error"}
+
+
+async def test_a_deleted_project_leaves_no_key(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        await store.apply({project.id: error(now())}, now())
+        await store.delete(project.id)
+        assert b"firstlight:{%d}" % project.id not in own_redis.command("KEYS", "*")
+        assert await store.list(0, 10) == []
+        assert await store.owner_of(KEY) is None
+
+
+@pytest.mark.parametrize("lost", ["put", "delete"])
+async def test_an_index_that_a_process_left_behind_is_mended_at_the_next_start(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    async def dies(*_: object) -> None:
+        raise StoreUnavailable("the process dies here")
+
+    async with redis_store(own_redis.url) as store:
+        known = await store.create("Known", None, OTHER_KEY)
+        shop = Project(77, "Shop", None, (Key(KEY),), 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisStore, "_index", dies)
+            with pytest.raises(StoreUnavailable):
+                await (store.put(shop) if lost == "put" else store.delete(known.id))
+        assert await store.owner_of(KEY) is None
+    async with redis_store(own_redis.url) as store:
+        names = ["Known", "Shop"] if lost == "put" else []
+        assert [project.name for project in await store.list(0, 10)] == names
+        assert await store.owner_of(KEY) == (77 if lost == "put" else None)
+        assert await store.owner_of(OTHER_KEY) == (known.id if lost == "put" else None)
+    assert own_redis.command("EXISTS", "firstlight:{index}:pending") == b":0\r\n"

@@ -1,4 +1,4 @@
-"""A worker process that records many first errors at once: `python -m tests.support.first_errors URL NAME`.
+"""A worker process that writes many first errors at once: `python -m tests.support.first_errors URL NAME`.
 
 It says "ready", waits for a line, and says for each answer: project, event id, and whether that error was the first.
 """

@@ -10,7 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Self
 
@@ -20,14 +21,30 @@ ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 20.0
 """How long anything may take before a test gives up; a start takes half a second."""
 
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
+"""The last is how coverage measures the processes, too."""
+
 _URL = re.compile(r"(http://[^\s/@]+:(\d+))")
 
 
 def clean_env(**settings: object) -> dict[str, str]:
     """An environment that holds these settings and none of the developer's own; None leaves one out."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     own = {name: str(value) for name, value in settings.items() if value is not None}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default", **own}
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Children that are started meanwhile can be interrupted.
+
+    They inherit a SIGINT that is ignored, as `nohup make test &` has it, and rightly let it pass.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
@@ -72,7 +89,7 @@ class ServerProcess:
 
     def start(self, wait: bool = True) -> Self:
         """Start it; return when it answers, or at once."""
-        with self._log.open("wb") as log:
+        with self._log.open("wb") as log, interruptible():
             self.process = subprocess.Popen(
                 self.command,
                 cwd=self.folder,

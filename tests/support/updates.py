@@ -40,7 +40,7 @@ def error(at: int, event_id: str = "e1") -> Update:
 
 
 def shifted(update: Update, by: int) -> Update:
-    """The same record as another clock would have it, that many milliseconds ahead."""
+    """The same update as another clock would have it, that many milliseconds ahead."""
     return {field: _shifted(field, value, by) for field, value in update.items()}
 
 

@@ -7,7 +7,8 @@
     ├── NotFound                      an owner or viewer names a project that does not exist
     ├── AccessDenied                  a viewer or owner may not do this
     │   ├── OriginBlocked             a page of another site asked
-    │   └── TokenRejected             no token, or a damaged, foreign or expired one
+    │   ├── TokenRejected             no token, or a damaged, foreign, expired or revoked one
+    │   └── TooManyGuesses            wrong tokens, one after another, from one address
     └── Refusal                       an SDK's request is refused; `code` names the problem on the page
         ├── BadRequest
         │   ├── MalformedEnvelope     with the byte offset and the start of the offending line
@@ -65,15 +66,28 @@ class OriginBlocked(AccessDenied):
 
     Args:
         origin: of that page, as its browser says.
+        setting: the one that would let it in.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, setting: str = "FIRSTLIGHT_ORIGINS") -> None:
         self.origin = parse_origin(origin) or "an origin that cannot be read"
-        super().__init__(f"Pages of {self.origin} may not use this server. Add it to FIRSTLIGHT_ORIGINS.")
+        super().__init__(f"Pages of {self.origin} may not use this server. Add it to {setting}.")
 
 
 class TokenRejected(AccessDenied):
-    """The caller's token is missing, damaged, expired, or signed by somebody else."""
+    """The caller's token is missing, damaged, expired, revoked, or signed by somebody else."""
+
+
+class TooManyGuesses(AccessDenied):
+    """One address showed wrong tokens, one after another.
+
+    Args:
+        retry_after: whole seconds.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many wrong tokens came from this address. Try again in {retry_after} s.")
+        self.retry_after = retry_after
 
 
 class Refusal(FirstlightError):

@@ -10,6 +10,8 @@ from .keys import is_key, mask
 MAX_NAME = 100
 MAX_KEYS = 20
 """Keys of one project: enough for one per environment and a rotation."""
+MAX_REVOKED = 100
+"""Tokens of one project that are revoked one by one; beyond that, all of them have to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +27,21 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One application that is being set up. `created_at` in milliseconds since the Unix epoch."""
+    """One application that is being set up.
+
+    Args:
+        created_at: in milliseconds since the Unix epoch.
+        tokens_valid_from: in the same; tokens that were issued until then are worth nothing. 0: none was taken back.
+        revoked: ids of tokens that were taken back one by one.
+    """
 
     id: int
     name: str
     platform: str | None
     keys: tuple[Key, ...]
     created_at: int
+    tokens_valid_from: int = 0
+    revoked: frozenset[str] = frozenset()
 
     @property
     def active_key(self) -> str | None:

@@ -169,17 +169,19 @@ class RedisStore:
         return channel_of(project_id), project_id, epoch, self._keep
 
     async def _announce(self, project_id: int) -> None:
-        """Note that the index of a project is about to be behind, so that the next start can mend it."""
-        await self._server.run("SADD", _PENDING, _member(project_id))
+        """Note that the index of a project is about to be behind, and of what, so that the next start can mend it."""
+        old = await self._server.run("HGET", _slot(project_id)[0], "project")
+        await self._server.run("HSET", _PENDING, _member(project_id), old or "")
 
     async def _index(self, project_id: int, new: str, old: str) -> None:
         await self._server.run(*_INDEX.call((_IDS, _KEYS, _PENDING), _member(project_id), new, old))
 
     async def _mend_index(self) -> None:
         """Write the index of projects whose last writer did not come so far."""
-        for member in await self._server.run("SMEMBERS", _PENDING):
+        left = await self._server.run("HGETALL", _PENDING)
+        for member, old in left.items():
             text = await self._server.run("HGET", _slot(int(member))[0], "project")
-            await self._index(int(member), text or "", text or "")
+            await self._index(int(member), text or "", old)
 
 
 def _slot(number: int) -> tuple[str, str]:

@@ -49,7 +49,7 @@ def test_received(name: str) -> None:
     assert (found.state, found.first_at) == (RECEIVED, AT + SECOND)
 
 
-@pytest.mark.parametrize("name", set(NAMES) - {"errors"})
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"errors"}))
 def test_a_signal_is_of_one_feature_only(name: str) -> None:
     others = features(CONNECTED, seen(SIGNALS[name]))
     assert [feature for feature in others if others[feature].state is RECEIVED] == [name]

@@ -36,7 +36,7 @@ def test_a_row(name: str, oldest: int) -> None:
     assert upgrade(name.upper(), "0.1") == ROWS[name].upgrade
 
 
-@pytest.mark.parametrize("name", ROWS.keys() - MADE.keys())
+@pytest.mark.parametrize("name", sorted(ROWS.keys() - MADE.keys()))
 def test_what_is_no_longer_made_is_always_old(name: str) -> None:
     assert old(name, "0.1.0")
     assert old(name, "99999999.0")

@@ -39,7 +39,7 @@ def unchanged(asked: Asked) -> Asked:
     return asked
 
 
-class Meddler:
+class TamperingProxy:
     """Forwards to a server, one request for each connection.
 
     Args:

@@ -1,0 +1,62 @@
+"""What somebody may do with a project, and until when: a token as it was read, or the admin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .project import Project
+
+
+class Scope(StrEnum):
+    """What a token is good for. A word that is none of these counts as the least."""
+
+    AGENT = "agent"
+    """A program that reads how far the project is."""
+    VIEW = "view"
+    """Somebody who watches the page, and chooses the platform there."""
+    OWNER = "owner"
+    """Somebody who may reset the project, change its keys, and give tokens to others."""
+
+    @property
+    def rank(self) -> int:
+        """What ranks higher may do all that the lower ones may."""
+        return list(Scope).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a caller may do.
+
+    Args:
+        project_id: with this project; None with all of them.
+        scope: what the token is good for.
+        expires_at: seconds since the Unix epoch; infinite for what does not expire.
+        id: the same for whatever was traded for one token, however it is written.
+        issued_at: seconds since the Unix epoch; None where the token does not say.
+        via: the ids of the tokens that this one was made with, oldest first.
+    """
+
+    project_id: int | None
+    scope: Scope
+    expires_at: float
+    id: str
+    issued_at: float | None = None
+    via: tuple[str, ...] = ()
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether it may change the project."""
+        return self.scope is Scope.OWNER
+
+    def is_revoked(self, project: Project) -> bool:
+        """Whether the project's owner took it back: this token, one that it was made with, or all of their time."""
+        if self.project_id is None:
+            return False
+        if not project.revoked.isdisjoint((self.id, *self.via)):
+            return True
+        return bool(project.tokens_valid_from) and (self.issued_at or 0) * 1000 <= project.tokens_valid_from
+
+
+EVERYTHING = Grant(None, Scope.OWNER, float("inf"), "admin")
+"""What the admin may do, and everybody on an open server."""
