@@ -88,6 +88,10 @@ class Access:
                 self._guesses.wrong(address)
             raise
 
+    def now(self) -> int:
+        """The clock that tokens are issued by, in milliseconds."""
+        return int(self._clock() * 1000)
+
     def seconds_left(self, grant: Grant) -> float:
         """How long a grant still holds; infinite for what does not expire."""
         return grant.expires_at - self._clock()

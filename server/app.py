@@ -28,6 +28,7 @@ from .engine.projects import Projects
 from .engine.writer import Writer
 from .limits import AccessLimits, Limits
 from .owners import projects as owners
+from .owners.request import State as OwnersState
 from .sdk.door import Ingest
 from .settings import Settings
 from .site import content, pages, reference
@@ -38,7 +39,7 @@ from .viewers import live
 log = logging.getLogger("firstlight.app")
 
 
-class State(live.State, owners.State):
+class State(live.State, OwnersState):
     """What the lifespan holds; each edge names what it needs of it."""
 
     projects: Projects
@@ -134,11 +135,12 @@ def create_app(
 
 def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> Store:
     """The store that the settings name; not yet entered."""
+    keep_seconds = settings.retention_days * 86_400 or None
     if settings.redis_url is None:
-        return EmbeddedStore(settings.data, clock, _new_epoch)
+        return EmbeddedStore(settings.data, clock, _new_epoch, keep_seconds=keep_seconds)
     from .stores.redis import RedisStore  # costs 100 ms to import, which the embedded store need not pay
 
-    return RedisStore(settings.redis_url, _new_epoch)
+    return RedisStore(settings.redis_url, _new_epoch, keep_seconds=keep_seconds)
 
 
 def _new_epoch() -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import jwt
 
 from .core.model.errors import AccessDenied, BadRequest, TokenRejected
-from .core.model.grant import Grant, Scope
+from .core.model.grant import Grant, Scope, is_token_id
 from .core.model.keys import parse_project_id
 
 ALGORITHM = "HS256"
@@ -24,8 +24,6 @@ AUDIENCE = "firstlight"
 """Whom a token is for. One that names somebody else is refused; a host application may leave it out."""
 MAX_VIA = 8
 """How many tokens one after another may be made with each other: more is a mistake, and the last would be long."""
-MAX_ID = 128
-"""Characters of a token's id; a longer one counts by its hash."""
 
 _OPTIONS: Any = {"require": ["exp", "project"], "verify_exp": False, "verify_iat": False, "verify_aud": False}
 
@@ -136,12 +134,16 @@ def _time(value: Any) -> float:
 
 def _id_of(jti: Any, token: str) -> str:
     """The `jti`, else what the signature protects: the signature itself can be written in many ways."""
-    if isinstance(jti, str) and 0 < len(jti) <= MAX_ID:
+    if isinstance(jti, str) and is_token_id(jti):
         return jti
-    return hashlib.sha256((jti or token.rpartition(".")[0]).encode()).hexdigest()
+    return hashlib.sha256((jti or token.rpartition(".")[0]).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _via_of(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > MAX_VIA or not all(isinstance(entry, str) for entry in value):
+    if (
+        not isinstance(value, list)
+        or len(value) > MAX_VIA
+        or not all(isinstance(entry, str) and is_token_id(entry) for entry in value)
+    ):
         raise ValueError
     return tuple(value)

@@ -11,7 +11,7 @@ TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 PROMISE = re.compile(r"^- .*?\. `(tests/[\w/]+\.py)::(test_\w+)`$")
 
 
-def tests_of(path: str) -> set[str]:
+def defined_in(path: str) -> set[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
@@ -22,11 +22,11 @@ def test_every_promise_names_a_test() -> None:
     for line in promises:
         found = PROMISE.match(line)
         assert found, f"a promise ends with the test that holds it: {line}"
-        assert found[2] in tests_of(found[1]), line
+        assert found[2] in defined_in(found[1]), line
 
 
 def test_every_test_that_is_named_exists() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", TEXT)
     assert named
     for path, name in named:
-        assert name in tests_of(path), f"{path}::{name}"
+        assert name in defined_in(path), f"{path}::{name}"

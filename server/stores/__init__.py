@@ -49,10 +49,24 @@ class Store(Protocol):
         """Make a project with the next free id."""
 
     async def put(self, project: Project) -> Project:
-        """Create or update a project under the id that it has. `created_at` and the state of a known one stay."""
+        """Create or update a project under the id that it has.
+
+        Of a known one the state stays, `created_at`, and what was revoked: only `revoke` changes that.
+        """
 
     async def delete(self, project_id: int) -> bool:
         """Forget a project and its state. Returns whether there was one."""
+
+    async def revoke(self, project_id: int, token_id: str | None, at: int) -> bool:
+        """Take tokens of a project back, for every process.
+
+        Args:
+            token_id: the one to take back; None for all that were issued until now, which forgets the single ones.
+            at: the caller's clock in milliseconds. Where the store's own is ahead, it counts.
+
+        Returns:
+            Whether there is such a project.
+        """
 
     async def list(self, after: int, limit: int) -> list[Project]:
         """Projects with a larger id than `after`, by id."""

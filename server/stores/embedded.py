@@ -112,7 +112,7 @@ class EmbeddedStore:
         with self._transaction():
             row = self._load(project.id)
             if row:
-                row.project = replace(project, created_at=row.project.created_at)
+                row.project = replace(row.project, name=project.name, platform=project.platform, keys=project.keys)
                 row.version = next_version(row.version, self._now())
             else:
                 now = self._now()
@@ -129,6 +129,17 @@ class EmbeddedStore:
         self._empty_log()
         self._edited(project_id)
         return found
+
+    async def revoke(self, project_id: int, token_id: str | None, at: int) -> bool:
+        with self._transaction():
+            row = self._load(project_id)
+            if row is None:
+                return False
+            row.project = row.project.without_token(token_id, max(at, self._now()))
+            row.version = next_version(row.version, self._now())
+            self._save(row)
+        self._edited(project_id)
+        return True
 
     async def list(self, after: int, limit: int) -> list[Project]:
         rows = self._query("SELECT project FROM projects WHERE id > ? ORDER BY id LIMIT ?", (after, limit))

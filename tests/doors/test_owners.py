@@ -13,9 +13,10 @@ from typing import Any
 import jwt
 import pytest
 
-from server.core.model.project import MAX_KEYS, MAX_NAME
+from server.core.model.project import MAX_KEYS, MAX_NAME, MAX_REVOKED
 from server.limits import AccessLimits
-from server.owners.projects import MAX_BODY, MAX_PAGE_SIZE, MAX_TOKEN_SECONDS
+from server.owners.projects import MAX_BODY, MAX_PAGE_SIZE
+from server.owners.tokens import MAX_TOKEN_SECONDS
 from server.settings import Settings
 
 from ..support.site import KEY, LIMITS, OTHER_KEY, Site, open_site
@@ -149,6 +150,9 @@ async def test_no_such_project(both: Site) -> None:
         ("DELETE", f"/keys/{KEY}"),
         ("POST", "/reset"),
         ("POST", "/tokens"),
+        ("GET", "/tokens"),
+        ("DELETE", "/tokens"),
+        ("DELETE", "/tokens/an-id"),
     ):
         answer = await both.http.request(method, f"/projects/999999{path}")
         assert answer.status_code == 404, (method, path)
@@ -347,6 +351,97 @@ async def test_a_token_never_outlives_the_one_it_is_made_with(guarded: Site) -> 
     assert child["expires_in"] <= 60  # what was given, and not what was asked for
 
 
+# Revocation.
+
+
+@pytest.fixture(params=["embedded", "redis"])
+async def revoking(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    url = None
+    if request.param == "redis":
+        server = request.getfixturevalue("redis_server")
+        server.command("FLUSHALL")
+        url = server.url
+    settings = Settings(data=tmp_path / "firstlight.db", redis_url=url, secret=SECRET, admin_token=ADMIN)
+    async with open_site(settings, token=ADMIN) as site:
+        yield site
+
+
+async def statuses(site: Site, project: int, headers: dict[str, str]) -> set[int]:
+    """What everything that a token is good for is answered."""
+    asked = [("GET", f"/live/{project}"), ("GET", f"/projects/{project}"), ("PATCH", f"/projects/{project}")]
+    asked += [("POST", f"/live/{project}/cookie"), ("POST", f"/projects/{project}/keys")]
+    answers = [await site.http.request(*ask, json={"platform": "go"}, headers=headers) for ask in asked]
+    return {answer.status_code for answer in answers if not answer.is_success}
+
+
+async def test_a_revoked_token_is_worth_nothing_nor_is_what_was_made_with_it(revoking: Site) -> None:
+    project = await revoking.project()
+    parent = await minted(revoking, project, revoking.headers, scope="owner")
+    child = await minted(revoking, project, parent["headers"], scope="owner")
+    other = await minted(revoking, project, revoking.headers, scope="owner")
+    traded = await revoking.http.post(f"/live/{project}/cookie", headers=parent["headers"])
+    cookie = {"cookie": traded.headers["set-cookie"].partition(";")[0]}
+    revoking.http.cookies.clear()
+    holders = (parent["headers"], child["headers"], cookie)
+    for headers in (*holders, other["headers"]):
+        assert await statuses(revoking, project, headers) <= ({401} if headers is cookie else set())  # needs a bearer
+    answer = await revoking.http.delete(f"/projects/{project}/tokens/{parent['id']}", headers=other["headers"])
+    assert answer.status_code == 204
+    for headers in holders:
+        assert await statuses(revoking, project, headers) == {401}
+        assert (await revoking.http.get(f"/projects/{project}", headers=headers)).status_code == 401
+    assert await statuses(revoking, project, other["headers"]) == set()
+    shown = (await revoking.http.get(f"/projects/{project}/tokens", headers=other["headers"])).json()
+    assert shown == {"valid_from": None, "revoked": [parent["id"]]}
+
+
+async def test_all_tokens_are_revoked_at_once(revoking: Site) -> None:
+    project, neighbour = await revoking.project(), await revoking.project()
+    before = await minted(revoking, project, revoking.headers, scope="owner")
+    await revoking.http.delete(f"/projects/{project}/tokens/{before['id']}x", headers=revoking.headers)
+    assert (await revoking.http.delete(f"/projects/{project}/tokens", headers=before["headers"])).status_code == 204
+    for headers in (before["headers"], bearer(project, "owner")):  # the second does not say when it was made
+        assert await statuses(revoking, project, headers) == {401}
+    assert await statuses(revoking, neighbour, bearer(neighbour, "owner")) == set()
+    shown = (await revoking.http.get(f"/projects/{project}/tokens", headers=revoking.headers)).json()
+    assert (shown["valid_from"] is None, shown["revoked"]) == (False, [])
+    later = {"project": str(project), "scope": "owner", "exp": time.time() + 60, "iat": time.time() + 5}
+    headers = {"authorization": f"Bearer {jwt.encode(later, SECRET)}"}
+    assert await statuses(revoking, project, headers) == set()
+
+
+async def test_an_edit_does_not_undo_a_revocation(revoking: Site) -> None:
+    """Not even one that began before it: a viewer may edit the platform."""
+    project = await revoking.project()
+    parent = await minted(revoking, project, revoking.headers)
+    async with asyncio.TaskGroup() as edits:
+        for number in range(20):
+            body = {"platform": f"go-{number}"}
+            edits.create_task(revoking.http.patch(f"/projects/{project}", json=body, headers=parent["headers"]))
+        edits.create_task(revoking.http.delete(f"/projects/{project}/tokens/{parent['id']}", headers=revoking.headers))
+    await revoking.http.put(f"/projects/{project}", json={"name": "renamed"}, headers=revoking.headers)
+    await revoking.http.post(f"/projects/{project}/reset", headers=revoking.headers)
+    assert (await revoking.http.get(f"/live/{project}", headers=parent["headers"])).status_code == 401
+
+
+async def test_revoked_tokens_are_bounded(guarded: Site) -> None:
+    project = await guarded.project()
+    path = f"/projects/{project}/tokens"
+    for number in range(MAX_REVOKED):
+        assert (await guarded.http.delete(f"{path}/{number}", headers=guarded.headers)).status_code == 204
+    assert (await guarded.http.delete(f"{path}/0", headers=guarded.headers)).status_code == 204
+    assert (await guarded.http.delete(f"{path}/one-more", headers=guarded.headers)).status_code == 400
+    assert (await guarded.http.delete(path, headers=guarded.headers)).status_code == 204
+    assert (await guarded.http.delete(f"{path}/one-more", headers=guarded.headers)).status_code == 204
+
+
+@pytest.mark.parametrize("token_id", ["%20", "a%0Ab", "x" * 129, "%C3%A9", "%00"])
+async def test_an_id_that_no_token_has(guarded: Site, token_id: str) -> None:
+    project = await guarded.project()
+    answer = await guarded.http.delete(f"/projects/{project}/tokens/{token_id}", headers=guarded.headers)
+    assert answer.status_code == 400
+
+
 @pytest.mark.parametrize("scope", ["view", "agent", None, "admin"])
 async def test_a_token_never_exceeds_the_one_it_is_made_with(guarded: Site, scope: str | None) -> None:
     project = await guarded.project()
@@ -428,6 +523,8 @@ OWNER = [
     ("POST", "/projects/{}/keys"),
     ("POST", "/projects/{}/tokens"),
     ("DELETE", "/projects/{}/keys/" + KEY),
+    ("GET", "/projects/{}/tokens"),
+    ("DELETE", "/projects/{}/tokens/an-id"),
 ]
 
 

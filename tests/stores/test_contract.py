@@ -99,6 +99,39 @@ async def test_put_keeps_what_is_known(store: Store) -> None:
     assert after.version > before.version
 
 
+async def test_tokens_are_revoked_and_stay_so(store: Store) -> None:
+    project = await made(store)
+    before = await read(store, project)
+    assert (before.project.tokens_valid_from, before.project.revoked) == (0, frozenset())
+    for token_id in ("abc", "bc", "abc", 'with:/~"\\', "bc"):
+        assert await store.revoke(project.id, token_id, now())
+    ids = frozenset({"abc", "bc", 'with:/~"\\'})
+    await store.put(replace(project, name="Other"))  # as it was read before
+    await store.reset(project.id, "f" * 32)
+    after = await read(store, project)
+    assert (after.project.name, after.project.revoked, after.version > before.version) == ("Other", ids, True)
+    assert (await store.list(project.id - 1, 1))[0].revoked == ids
+
+
+async def test_all_tokens_are_revoked_by_the_later_clock(store: Store) -> None:
+    project = await made(store)
+    await store.revoke(project.id, "abc", now())
+    assert await store.revoke(project.id, None, now() + MINUTE)
+    held = (await read(store, project)).project
+    assert abs(held.tokens_valid_from - now() - MINUTE) < MINUTE / 2
+    assert held.revoked == frozenset()
+    assert await store.revoke(project.id, None, 0)
+    assert (await read(store, project)).project.tokens_valid_from == held.tokens_valid_from  # never earlier again
+    assert await store.revoke((other := await made(store)).id, None, 0)
+    assert abs((await read(store, other)).project.tokens_valid_from - now()) < MINUTE / 2
+
+
+async def test_nothing_is_revoked_of_a_project_that_is_none(store: Store) -> None:
+    assert not await store.revoke(UNKNOWN, None, now())
+    assert not await store.revoke(UNKNOWN, "abc", now())
+    assert await store.read(UNKNOWN) is None
+
+
 async def test_a_deleted_project_is_gone(store: Store) -> None:
     project, other = await made(store), await made(store)
     await store.apply({project.id: beat(now())}, now())

@@ -77,6 +77,10 @@ class WatchedStore:
         await self._called("delete")
         return await self._store.delete(project_id)
 
+    async def revoke(self, project_id: int, token_id: str | None, at: int) -> bool:
+        await self._called("revoke")
+        return await self._store.revoke(project_id, token_id, at)
+
     async def list(self, after: int, limit: int) -> list[Project]:
         await self._called("list")
         return await self._store.list(after, limit)

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from .project import Project
 
+MAX_ID = 128
+"""Characters of a token's id."""
+
 
 class Scope(StrEnum):
     """What a token is good for. A word that is none of these counts as the least."""
@@ -56,6 +59,11 @@ class Grant:
         if not project.revoked.isdisjoint((self.id, *self.via)):
             return True
         return bool(project.tokens_valid_from) and (self.issued_at or 0) * 1000 <= project.tokens_valid_from
+
+
+def is_token_id(text: str) -> bool:
+    """Whether this can be the id of a token: short and printable, for URLs and logs."""
+    return 0 < len(text) <= MAX_ID and all("!" <= c <= "~" for c in text)
 
 
 EVERYTHING = Grant(None, Scope.OWNER, float("inf"), "admin")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import DisabledKey, UnknownKey
 from .keys import is_key, mask
@@ -42,6 +42,12 @@ class Project:
     created_at: int
     tokens_valid_from: int = 0
     revoked: frozenset[str] = frozenset()
+
+    def without_token(self, token_id: str | None, at: int) -> Project:
+        """The project after one token was revoked, or with None all that were issued until `at` (milliseconds)."""
+        if token_id is None:
+            return replace(self, tokens_valid_from=max(at, self.tokens_valid_from), revoked=frozenset())
+        return replace(self, revoked=self.revoked | {token_id})
 
     @property
     def active_key(self) -> str | None:

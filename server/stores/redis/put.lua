@@ -2,7 +2,7 @@
 --
 -- ARGV[5]  the project, as JSON.
 -- ARGV[6]  "new" if a known project shall stay as it is.
--- Returns  when the project was created, and the project as it was; nil if it was left alone.
+-- Returns  the project with what stands beside it, as read.lua, and the project as it was; nil if it was left alone.
 
 local old = redis.call('HGET', KEYS[1], 'project')
 if old and ARGV[6] == 'new' then return false end
@@ -10,4 +10,4 @@ redis.call('HSETNX', KEYS[1], 'created_at', digits(now))
 redis.call('HSET', KEYS[1], 'project', ARGV[5])
 if old then raise_version(meta()[3]) else start_epoch(FRESH) end
 wake('edited', NEWS)
-return { redis.call('HGET', KEYS[1], 'created_at'), old }
+return { redis.call('HMGET', KEYS[1], 'project', 'created_at', 'valid_from', 'revoked'), old }

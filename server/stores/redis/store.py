@@ -39,8 +39,12 @@ BACKOFF_SECONDS = 1.0
 _IDS, _KEYS, _PENDING = "firstlight:{index}:ids", "firstlight:{index}:keys", "firstlight:{index}:pending"
 _LAST_ID = "firstlight:{index}:last_id"
 
+_PROJECT = ("project", "created_at", "valid_from", "revoked")
+"""What stands in the hash of a project."""
+
 _APPLY, _READ, _TOUCH = Script("common", "apply"), Script("common", "read"), Script("common", "touch")
 _PUT, _DELETE, _RESET = Script("common", "put"), Script("common", "delete"), Script("common", "reset")
+_REVOKE = Script("common", "revoke")
 _INDEX, _FREE_ID = Script("index"), Script("free_id")
 
 
@@ -107,11 +111,14 @@ class RedisStore:
         await self._index(project_id, "", old or "")
         return old is not None
 
+    async def revoke(self, project_id: int, token_id: str | None, at: int) -> bool:
+        return bool(await self._do(_REVOKE, project_id, token_id or "", at))
+
     async def list(self, after: int, limit: int) -> list[Project]:
         members = await self._server.run("ZRANGEBYLEX", _IDS, f"({_member(after)}", "+", "LIMIT", 0, limit)
         keys = [_slot(int(member))[0] for member in members]
-        found = await self._server.send([("HMGET", key, "project", "created_at") for key in keys])
-        return [_decode_project(text, created_at) for text, created_at in found if text]
+        found = await self._server.send([("HMGET", key, *_PROJECT) for key in keys])
+        return [_decode_project(*held) for held in found if held[0]]
 
     async def owner_of(self, key: str) -> int | None:
         found = await self._server.run("ZRANGEBYLEX", _KEYS, f"[{key}:", f"[{key}:~", "LIMIT", 0, 1)
@@ -124,11 +131,11 @@ class RedisStore:
         found = await self._do(_READ, project_id)
         if found is None:
             return None
-        text, created_at, pairs, now = found
+        project, pairs, now = found
         held = dict(zip(pairs[::2], pairs[1::2], strict=True))
         epoch, version = held.pop("@epoch"), int(held.pop("@version"))
         state = known({name: _decode_value(value) for name, value in held.items() if name in FIELDS})
-        return View(_decode_project(text, created_at), epoch, version, state, int(now))
+        return View(_decode_project(*project), epoch, version, state, int(now))
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         numbers = list(project_ids)
@@ -156,9 +163,9 @@ class RedisStore:
         found = await self._do(_PUT, project.id, text, mode)
         if found is None:
             return None
-        created_at, old = found
+        held, old = found
         await self._index(project.id, text, old or "")
-        return replace(project, created_at=int(created_at))
+        return _decode_project(*held)
 
     async def _do(self, script: Script, project_id: int, *values: str | int) -> Any:
         head = self._head(project_id, self._new_epoch())
@@ -193,8 +200,13 @@ def _member(number: int) -> str:
     return f"{number:019d}"
 
 
-def _decode_project(text: str, created_at: str) -> Project:
-    return replace(msgspec.json.decode(text, type=Project), created_at=int(created_at))
+def _decode_project(text: str, created_at: str, valid_from: str | None, revoked: str | None) -> Project:
+    return replace(
+        msgspec.json.decode(text, type=Project),
+        created_at=int(created_at),
+        tokens_valid_from=int(valid_from or 0),
+        revoked=frozenset((revoked or "").split()),
+    )
 
 
 def _decode_change(answer: list[str]) -> Change:

@@ -1,0 +1,93 @@
+"""What every request of an owner is asked first: who it is, which project, what it says; and how it is answered."""
+
+from __future__ import annotations
+
+from typing import TypedDict, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..access import Access, bearer
+from ..answers import encode
+from ..core.model.errors import BadRequest, NotFound
+from ..core.model.grant import Grant, Scope
+from ..core.model.keys import parse_project_id
+from ..core.model.project import Project
+from ..engine.hub import Hub
+from ..settings import Settings
+from ..stores import Store
+
+T = TypeVar("T")
+
+
+class State(TypedDict):
+    """What this edge needs of the application."""
+
+    settings: Settings
+    access: Access
+    store: Store
+    hub: Hub
+
+
+def check_admin(request: Request[State], change: bool = True) -> None:
+    """Let the admin pass, and nobody else."""
+    request.state["access"].check_origin(request, change)
+    request.state["access"].check_admin(bearer(request), request)
+
+
+async def member(request: Request[State], scope: Scope, change: bool = True) -> tuple[Project, Grant]:
+    """The project of the URL, and what the caller may do with it: at least `scope`."""
+    access, project_id = request.state["access"], parse_project_id(request.path_params["id"])
+    access.check_origin(request, change)
+    grant = access.check_project(access.token_of(request, project_id), project_id, scope, request)
+    project = await find(request, project_id)
+    access.check_revoked(grant, project)
+    return project, grant
+
+
+async def own(request: Request[State]) -> tuple[Project, Grant]:
+    """As `member`, for those who may change the project."""
+    return await member(request, Scope.OWNER)
+
+
+async def known(request: Request[State], project_id: int) -> Project | None:
+    """The project, if there is one."""
+    view = await request.state["store"].read(project_id)
+    return view.project if view else None
+
+
+async def find(request: Request[State], project_id: int) -> Project:
+    """The project.
+
+    Raises:
+        NotFound: there is none.
+    """
+    project = await known(request, project_id)
+    if project is None:
+        raise NotFound("There is no such project.")
+    return project
+
+
+async def read_body(request: Request[State], kind: type[T]) -> T:
+    """The body as JSON of this form; an empty one counts as an object.
+
+    Raises:
+        BadRequest: it is another.
+    """
+    try:
+        return msgspec.json.decode(await request.body() or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"The body is wrong: {str(error).replace('`', '')}.") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from None
+
+
+def base_url(request: Request[State]) -> str:
+    """What browsers and SDKs call this server."""
+    return request.state["settings"].public_url or str(request.base_url).rstrip("/")
+
+
+def answer(value: object, status: int = 200) -> Response:
+    """JSON that nobody keeps."""
+    return Response(encode(value), status, {"cache-control": "no-store"}, "application/json")
