@@ -125,7 +125,7 @@ async def test_the_start_page_asks_for_the_admin_token(guarded: ServerProcess, p
     await page.goto(guarded.url)
     await page.get_by_label("Admin token").fill("not this one")
     await page.get_by_role("button", name="Unlock").click()
-    await expect(page.locator(".unlock-error")).to_have_text("That is not the token of this server.")
+    await expect(page.locator(".unlock-error")).to_have_text("That isn’t this server’s admin token.")
     await page.get_by_label("Admin token").fill(ADMIN)
     await page.get_by_role("button", name="Unlock").click()
     await page.locator(f'[data-project="{project.id}"] a').click()

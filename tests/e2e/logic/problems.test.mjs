@@ -91,10 +91,10 @@ test("evidence is labelled, and long texts come last", () => {
 
 test("a silence that is over is told as such", () => {
   const silence = { code: "silence", summary: "Nothing yet.", evidence: { waited: "20 s" } };
-  assert.equal(summaryOf({ ...silence, resolved: true }, english), "Nothing came for 20 s, then it did.");
+  assert.equal(summaryOf({ ...silence, resolved: true }, english), "Nothing arrived for 20 s, then something did.");
   assert.equal(
     summaryOf({ ...silence, resolved: true, evidence: null }, english),
-    "Nothing came for a while, then it did.",
+    "Nothing arrived for a while, then something did.",
   );
   assert.equal(summaryOf({ ...silence, resolved: false }, english), "Nothing yet.");
 });
