@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from server.core.diagnosis.words import SAYABLE
+
 STATIC = Path(__file__).parents[1] / "static"
 ROOMS = {"core": {"core"}, "elements": {"core", "elements"}, "page": {"core", "elements", "page"}}
 ROOMS["site"] = {"core", "elements", "site"}
@@ -168,6 +170,11 @@ def test_nothing_is_said_that_nobody_says() -> None:
         if not known and not by_code & set(place):
             unsaid.append(".".join(place))
     assert unsaid == []
+
+
+def test_the_page_and_the_server_fill_sentences_from_the_same() -> None:
+    (listed,) = re.findall(r"const OURS = \[([^\]]*)\]", code("core/problems.js"))
+    assert {*re.findall(r'"([^"]+)"', listed), "count"} == SAYABLE
 
 
 # Looks stand in the sheets, and colours in the tokens.

@@ -1,8 +1,8 @@
 /**
  * What is said of a problem: in the words of the page's language where it has them, else as the server says it.
  *
- * What a stranger sent stands in the evidence alone. A fix is made of a template of ours and of what the project's
- * own DSN holds, and of nothing else: somebody is about to paste it into a terminal.
+ * What a stranger sent stands in the evidence alone. The fix is the server's, made of a template of its own; the page
+ * puts the values of the project's own DSN into it, and nothing else: somebody is about to paste it into a terminal.
  */
 
 import { plainName, visible } from "./format.js";
@@ -19,18 +19,18 @@ const OURS = ["expected", "interval", "last signal", "reason", "sdk", "skew", "u
  *
  * @param {Problem} problem as the server sent it
  * @param {Words} words
- * @param {string} [family] of platforms: which fix fits
  * @returns {Problem}
  */
-export function worded(problem, words, family = "") {
+export function worded(problem, words) {
   const ours = words.messages.problems?.[problem.code];
   if (!ours) return problem;
   const gaps = gapsOf(problem);
+  const said = problem.checks?.map((text, i) => ours.checks?.[problem.check_names?.[i] ?? ""] ?? text);
   return {
     ...problem,
     summary: words.say(ours.summary, gaps),
     hint: words.say(ours.hint, gaps),
-    fix: ours.fixes ? fixOf(ours.fixes, family) : problem.fix,
+    checks: said?.map((text) => words.say(text, gaps)),
   };
 }
 
@@ -39,9 +39,6 @@ function gapsOf({ evidence, count }) {
   const known = Object.entries(evidence ?? {}).filter(([name]) => OURS.includes(name));
   return { ...Object.fromEntries(known.map(([name, value]) => [name, visible(plain(value))])), count };
 }
-
-/** @param {Record<string, string>} fixes @param {string} family */
-const fixOf = (fixes, family) => fixes[family] ?? fixes[""] ?? null;
 
 /**
  * What stands in the place of the summary of something that is over.

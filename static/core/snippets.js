@@ -66,13 +66,6 @@ function bySdk(platforms, sdk) {
 }
 
 /**
- * Those with the same SDK and the same way to write a fix.
- *
- * @param {Platform | null | undefined} platform
- */
-export const familyOf = (platform) => platform?.family ?? platform?.id.split("-")[0] ?? "";
-
-/**
  * Those where every word typed begins a word of the name or a keyword.
  *
  * @param {Platform[]} platforms

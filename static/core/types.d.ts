@@ -12,8 +12,8 @@ export interface ProblemWords {
   /** What happened. `{name}` is filled from what the server itself found out. */
   summary: Template;
   hint: Template;
-  /** What to copy, by family of platforms; "" for all others. Holds the project's own values, as `{{dsn}}`. */
-  fixes?: Record<string, string>;
+  /** What to look at, by the names that the server sends. */
+  checks?: Record<string, Template>;
 }
 
 export type Stage = "awaiting" | "connected" | "first_error_received";
@@ -55,6 +55,8 @@ export interface Problem {
   summary: string;
   hint: string;
   checks?: string[] | null;
+  /** Of the checks, in their order; null where the words are the platform's. */
+  check_names?: (string | null)[] | null;
   fix?: string | null;
   docs?: string | null;
   evidence?: Record<string, unknown> | null;
@@ -148,7 +150,6 @@ export interface Platform {
   id: string;
   name: string;
   language: string;
-  family?: string;
   keywords?: string[];
   match: string[];
 }

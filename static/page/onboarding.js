@@ -154,7 +154,7 @@ class OnboardingPage {
 
   /** @param {Problem[]} problems */
   #worded(problems) {
-    return problems.map((problem) => worded(problem, this.#words, this.#todo?.family));
+    return problems.map((problem) => worded(problem, this.#words));
   }
 
   async #loadProject() {

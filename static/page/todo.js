@@ -1,6 +1,6 @@
 /** "What to do": the DSN, the platform, its steps, and two buttons to try the way. Comes after what is seen is live. */
 
-import { familyOf, parseDsn } from "../core/snippets.js";
+import { parseDsn } from "../core/snippets.js";
 import { part, setText } from "../elements/dom.js";
 import { Dsn } from "../elements/dsn.js";
 import { Steps } from "../elements/steps.js";
@@ -69,11 +69,6 @@ export class Todo {
   show(stage, sdk) {
     this.steps.showStage(stage);
     if (sdk && this.#choice.wish({ sdk })) this.#drawSteps();
-  }
-
-  /** Those of one SDK, and of one way to write a fix. */
-  get family() {
-    return familyOf(this.#choice.platform);
   }
 
   get platform() {

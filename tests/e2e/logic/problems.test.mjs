@@ -29,16 +29,20 @@ test("without words of its own the page says what the server said", () => {
   assert.deepEqual(worded(problem, speaking({ silence: { summary: "S.", hint: "H." } })), problem);
 });
 
-test("the page's words come first, with the fix of the platform's family, else of all", () => {
-  const words = speaking({ wrong_path: { summary: "S.", hint: "H.", fixes: { "": "all", python: "p" } } });
-  const said = (family) => worded(sent(), words, family);
-  assert.deepEqual([said("").summary, said("").hint, said("").fix], ["S.", "H.", "all"]);
-  assert.deepEqual([said("python").fix, said("ruby").fix], ["p", "all"]);
-  assert.equal(worded(sent(), speaking({ wrong_path: { summary: "S.", hint: "H.", fixes: { go: "g" } } })).fix, null);
+test("the page's words come first, and the fix is the server's", () => {
+  const said = worded(sent(), speaking({ wrong_path: { summary: "S.", hint: "H." } }));
+  assert.deepEqual([said.summary, said.hint, said.fix], ["S.", "H.", "its fix"]);
 });
 
-test("words without fixes leave the server's fix", () => {
-  assert.equal(worded(sent(), speaking({ wrong_path: { summary: "S.", hint: "H." } })).fix, "its fix");
+test("checks are said by their names, and as the server says them where they have none here", () => {
+  const words = speaking({ silence: { summary: "S.", hint: "H.", checks: { exit: "Flush within {waited}." } } });
+  const problem = sent({ code: "silence", checks: ["a", "b", "c"], check_names: ["exit", "python", null] });
+  assert.deepEqual(worded({ ...problem, evidence: { waited: "20 s" } }, words).checks, [
+    "Flush within 20 s.",
+    "b",
+    "c",
+  ]);
+  assert.deepEqual(worded({ ...problem, check_names: undefined }, words).checks, ["a", "b", "c"]);
 });
 
 test("what the server measured fills a gap, and a count chooses the form", () => {
@@ -50,14 +54,9 @@ test("what the server measured fills a gap, and a count chooses the form", () =>
 });
 
 test("what a stranger sent is in no sentence and no fix, whatever the words ask for", () => {
-  const words = speaking({
-    wrong_path: {
-      summary: "It went to {path}.",
-      hint: "Not {origin}.",
-      fixes: { "": "ALLOW={origin} {path} {{dsn}}" },
-    },
-  });
-  const problem = sent({ evidence: { path: EVIL, origin: EVIL, count: EVIL, dsn: EVIL } });
+  const words = speaking({ wrong_path: { summary: "It went to {path}.", hint: "Not {origin}." } });
+  const evidence = { path: EVIL, origin: EVIL, count: EVIL, dsn: EVIL };
+  const problem = sent({ evidence, fix: "ALLOW={origin} {path} {{dsn}}" });
   const { summary, hint, fix } = worded(problem, words);
   const copied = fill(fix, parseDsn(`http://${KEY}@host:8000/1`));
   for (const text of [summary, hint, fix, copied]) assert.ok(!text.includes("evil"), text);
