@@ -37,6 +37,11 @@ CORS_HEADERS: dict[str, str] = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "x-sentry-error, x-sentry-rate-limits, retry-after",
 }
+SAFE_HEADERS: dict[str, str] = {
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "cross-origin",
+}
+"""No browser shall take an answer for anything but JSON. What SDKs get may be read by any page, as CORS says."""
 PREFLIGHT_HEADERS: dict[str, str] = {
     **CORS_HEADERS,
     "access-control-allow-methods": "GET, POST, PUT, OPTIONS",

@@ -23,13 +23,16 @@ from .answers import body_of, headers_of, status_of
 from .core.model.errors import FirstlightError, StoreUnavailable
 from .core.snapshot import Presenter
 from .engine.hub import Hub
-from .engine.limits import Guesses, Limiter, Places
+from .engine.limits import Guesses
 from .engine.projects import Projects
+from .engine.senders import Senders
 from .engine.writer import Writer
 from .limits import AccessLimits, Limits
 from .owners import projects as owners
 from .owners.request import State as OwnersState
-from .sdk.door import Ingest
+from .sdk.door import matches, sdk_door
+from .sdk.tools import State as SdkState
+from .sdk.tools import make_tools
 from .settings import Settings
 from .site import content, pages, reference
 from .stores import Store
@@ -39,18 +42,14 @@ from .viewers import live
 log = logging.getLogger("firstlight.app")
 
 
-class State(live.State, OwnersState):
+class State(live.State, OwnersState, SdkState):
     """What the lifespan holds; each edge names what it needs of it."""
 
-    projects: Projects
-    writer: Writer
-    limiter: Limiter[int]
-    places: Places[str]
-    presenter: Presenter
+    senders: Senders
 
 
 class Firstlight:
-    """The ASGI application: SDK paths go straight to the ingest, all others through the routes.
+    """The ASGI application: SDK paths go straight to their door, all others through the routes.
 
     Args:
         settings: checked settings.
@@ -65,7 +64,6 @@ class Firstlight:
         self.hub: Hub | None = None
         self._store = store
         self._clock = clock
-        self._ingest = Ingest(settings.max_body)
         catalogue = content.load_catalogue(pages.static_folder())
         self._presenter = Presenter(catalogue, settings.event_url)
         self._site = Starlette(
@@ -85,7 +83,7 @@ class Firstlight:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Choose the edge; see the class."""
-        app: ASGIApp = self._ingest if scope["type"] == "http" and Ingest.matches(scope["path"]) else self._site
+        app: ASGIApp = sdk_door if scope["type"] == "http" and matches(scope["path"]) else self._site
         await app(scope, receive, send)
 
     @asynccontextmanager
@@ -93,6 +91,7 @@ class Firstlight:
         async with self._store as store:
             projects = Projects(store, time.monotonic, self.limits.projects)
             writer = Writer(store, projects, self._clock, self.limits.writer)
+            senders = Senders(self.limits.sdk.senders)
             hub = self.hub = Hub(store, self._presenter, clock=self._clock)
             store.listen(projects)
             store.listen(hub)
@@ -103,11 +102,16 @@ class Firstlight:
                     access=Access(self.settings, self._clock, _guesses(self.limits.access)),
                     store=store,
                     hub=hub,
-                    projects=projects,
-                    writer=writer,
-                    limiter=Limiter(time.monotonic),
-                    places=Places(64, 64),
-                    presenter=self._presenter,
+                    senders=senders,
+                    sdk=make_tools(
+                        projects,
+                        writer,
+                        senders,
+                        self._presenter,
+                        time.monotonic,
+                        self.limits.sdk,
+                        self.settings.max_body,
+                    ),
                 )
             finally:
                 for task in tasks:

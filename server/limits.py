@@ -29,10 +29,44 @@ class SocketLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdkLimits:
-    """Of what SDKs send (`server.sdk`)."""
+    """Of what SDKs send (`server.sdk`). An address is one of IPv4, or a /64 of IPv6."""
 
+    address_rate: float = 2_000.0
+    """Requests per second of one address, heartbeats too: a tenth of what a process can do. A token is some 50 µs."""
+    address_burst: float = 20_000.0
+    """Requests of one address at once: a data centre behind one address that starts all its programs together."""
+    refusals_rate: float = 50.0
+    """Refused requests per second of one address that are answered in words and counted on a page."""
+    refusals_burst: float = 500.0
+    """As many at once: all processes of a deployment with a wrong key."""
+    process_refusals_rate: float = 5_000.0
+    """Refused requests per second of all addresses together."""
+    process_refusals_burst: float = 20_000.0
+    """As many at once."""
+    project_rate: float = 200.0
+    """Requests per second that a project may send for long: 50 busy back ends that report every error."""
+    project_burst: float = 2_000.0
+    """Requests at once: a deployment of a few hundred processes that all start together and fail."""
+    questions_rate: float = 1.0
+    """Preflights, and checks of the page and the doctor, that a project's viewers see at once, per second."""
     body_seconds: float = 30.0
     """How long a body may take to arrive; SDKs give up after that, too."""
+    body_grace_seconds: float = 5.0
+    """How long it may take whatever its size: the time to set up a slow link again."""
+    body_bytes_per_second: float = 1_000.0
+    """How fast it must arrive beyond that; the slowest mobile links have ten times as much."""
+    keyless_seconds: float = 5.0
+    """How long the header of an envelope may take that holds the only key: it is in the first packet."""
+    long_bodies: int = 64
+    """Bodies that arrive in several parts at the same time, in one process: with 20 MiB each, 1.3 GiB at the worst."""
+    long_bodies_each: int = 16
+    """Of those, for one address or one project."""
+    keyless_bodies: int = 64
+    """Bodies that arrive in parts and whose key is not known yet, with up to 64 KiB each. They take no place above."""
+    keyless_bodies_each: int = 4
+    """Of those, for one address."""
+    senders: int = 20_000
+    """Addresses and pages that are remembered as a project's own, some 200 bytes each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

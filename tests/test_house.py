@@ -96,6 +96,7 @@ ROOMS: dict[str, list[str]] = {
         "server.engine.projects",
         "server.engine.writer",
         "server.engine.limits",
+        "server.engine.senders",
         "server.answers",
         "server.limits",
     ],

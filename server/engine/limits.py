@@ -56,6 +56,14 @@ class Limiter(Generic[K]):
         self._full_at[key] = full_at
         return 0.0
 
+    def charge(self, key: K, cost: float) -> None:
+        """Take tokens in hindsight, for what was only known when it was done: up to one bucket into debt."""
+        now = self._monotonic()
+        full_at = max(now, self._full_at.get(key, now)) + cost / self._rate
+        if key not in self._full_at:
+            _make_room(self._full_at, self._size, now)
+        self._full_at[key] = min(full_at, now + 2 * self._burst / self._rate)
+
     def peek(self, key: K, cost: float = 1.0) -> float:
         """What `wait` would return, without taking anything."""
         return self._after(key, cost, self._monotonic())[1]

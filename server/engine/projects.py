@@ -43,6 +43,7 @@ class Projects:
         self._limits = limits
         self._memories: dict[int, _Memory] = {}
         self._missing: dict[int, float] = {}
+        self._refused: dict[int, float] = {}
         self._lookups: dict[int, asyncio.Task[Project | None]] = {}
         self._questions: Limiter[int] = Limiter(monotonic, limits.owner_questions, limits.owner_questions)
 
@@ -54,6 +55,7 @@ class Projects:
     def edited(self, project_id: int) -> None:
         """Ask again before the next use; what was received for a past epoch is dropped by the store."""
         self._missing.pop(project_id, None)
+        self._refused.pop(project_id, None)
         self._lookups.pop(project_id, None)  # its answer may be from before
         if project_id in self._memories:
             self._memories[project_id].checked_at = float("-inf")
@@ -61,6 +63,7 @@ class Projects:
     def resync(self) -> None:
         """Wake-ups may have been lost: ask again for every project."""
         self._missing.clear()
+        self._refused.clear()
         self._lookups.clear()
         for memory in self._memories.values():
             memory.checked_at = float("-inf")
@@ -70,35 +73,40 @@ class Projects:
 
     # What requests ask.
 
-    async def get(self, project_id: int, max_age: float | None = None) -> Project | None:
-        """The project, from memory where that is recent enough.
+    def remembered(self, project_id: int) -> Project | None:
+        """The project as it was when it was last read, however long ago; None where it was not."""
+        memory = self._memories.get(project_id)
+        return memory.project if memory else None
 
-        Args:
-            max_age: seconds, instead of the usual `recheck_seconds`.
+    async def get(self, project_id: int) -> Project | None:
+        """The project, from memory where that is recent enough.
 
         Raises:
             StoreUnavailable: the store is away and the project is not remembered.
         """
         memory = self._memories.get(project_id)
-        if memory and self._age(memory.checked_at) <= (self._limits.recheck_seconds if max_age is None else max_age):
+        if memory and self._age(memory.checked_at) <= self._limits.recheck_seconds:
             return memory.project
-        missed_at = self._missing.get(project_id)
-        if missed_at is not None and self._age(missed_at) <= self._limits.unknown_seconds:
-            return None
-        try:
-            return await self._look_up(project_id)
-        except StoreUnavailable:
-            if memory:
-                return memory.project
-            raise
+        return None if self._is_recent(self._missing.get(project_id)) else await self._ask(project_id)
 
     async def get_for_another_key(self, project_id: int) -> Project | None:
-        """As `get`, for a key that does not fit: what is remembered may be old, and a corrected key must work at once.
+        """For a key that does not fit what is remembered: that may be old, and a corrected key must work at once.
+
+        The store is asked unless a key was refused here within the last second (`refused`), and whatever is remembered
+        otherwise: how long a refusal takes must not tell which projects exist.
 
         Raises:
             StoreUnavailable: as `get`.
         """
-        return await self.get(project_id, self._limits.unknown_seconds)
+        is_good = self._is_recent(self._refused.get(project_id))
+        return self.remembered(project_id) if is_good else await self._ask(project_id)
+
+    def refused(self, project_id: int) -> None:
+        """Note that the answer of `get_for_another_key` led to a refusal: it is good for a second."""
+        if not self._is_recent(self._refused.get(project_id)):
+            self._refused.pop(project_id, None)  # so that the oldest stand first
+            self._bound(self._refused)
+            self._refused[project_id] = self._monotonic()
 
     async def owner_of(self, key: str) -> int | None:
         """The project that a refused key belongs to, if the store may be asked now: strangers can make up keys.
@@ -129,8 +137,20 @@ class Projects:
         if memory:
             join(memory.state, update)
 
+    def _is_recent(self, at: float | None) -> bool:
+        return at is not None and self._age(at) <= self._limits.unknown_seconds
+
     def _age(self, at: float) -> float:
         return self._monotonic() - at
+
+    async def _ask(self, project_id: int) -> Project | None:
+        try:
+            return await self._look_up(project_id)
+        except StoreUnavailable:
+            memory = self._memories.get(project_id)
+            if memory:
+                return memory.project
+            raise
 
     async def _look_up(self, project_id: int) -> Project | None:
         """One read in flight per project, however many requests ask."""

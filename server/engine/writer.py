@@ -69,6 +69,14 @@ class Writer:
         self._news.set()
         await asyncio.shield(self._commit)
 
+    def write_later(self, project_id: int, update: Update) -> None:
+        """Take an update that nobody waits for now, whatever it means.
+
+        Raises:
+            Overloaded: as `write`.
+        """
+        self._add(self._later, project_id, update)
+
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         """Raise the version of a project beyond `version`, for what changes without an update.
 

@@ -1,63 +1,129 @@
-"""The edge for SDKs: one plain ASGI application in front of all routes. A framework's routing would halve its speed.
+"""The door for SDKs: one plain ASGI application in front of all routes. A framework's routing would halve its speed.
 
 It takes every path with `/api/{project}/{endpoint}` in it, with or without a prefix, a trailing slash, doubled slashes,
-and the near misses. `server.sdk.request` does the work.
+and the near misses. The way of a request, one room after the other:
+
+    gate.admit ─▶ endpoints ─▶ authentication ─▶ body ─▶ core.wire ─▶ record ─▶ answer ─▶ refusals.note
+
+A refusal is answered before anything of it is written: how long it takes must not tell what exists.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from ..answers import CORS_HEADERS, PREFLIGHT_HEADERS, body_of, encode, headers_of, status_of
-from ..core.model.errors import FirstlightError
-from ..core.wire.address import address_of
-from .request import Intake
+from ..answers import CORS_HEADERS, PREFLIGHT_HEADERS, SAFE_HEADERS, body_of, encode, headers_of, status_of
+from ..core.model.errors import FirstlightError, RateLimited, Refusal, WrongMethod, WrongPath
+from ..core.model.keys import parse_project_id
+from ..core.state import fields
+from ..core.wire.address import address_of, nearest
+from .endpoints import ENDPOINTS, EXACT, Endpoint, Handler, show
+from .refusals import note
+from .request import SdkRequest
+from .tools import Tools
 
-log = logging.getLogger("firstlight.ingest")
+log = logging.getLogger("firstlight.sdk")
 
 
-class Ingest:
-    """The application. Finds the recorder and the limiter in the lifespan's state.
+def matches(path: str) -> bool:
+    """Whether a path is meant for this door."""
+    return address_of(path, EXACT) is not None
 
-    Args:
-        max_body: bytes of one request, as sent and decompressed.
+
+async def sdk_door(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request; see the module."""
+    address, tools = address_of(scope["path"], EXACT), scope["state"]["sdk"]
+    assert address is not None  # the caller asked `matches`
+    assert isinstance(tools, Tools)
+    request = SdkRequest(scope, receive, address, tools)
+    try:
+        tools.gate.admit(request.sender)
+        if request.method == "OPTIONS":
+            await _preflight(request, send)
+        else:
+            await _answer(send, 200, await _handler(request)(request))
+    except Refusal as refusal:
+        await _refuse(request, refusal, send)
+    except FirstlightError as error:
+        await _answer_error(error, send)
+    except ClientDisconnect:
+        log.debug("The client left before its body was whole: %s", scope["path"])
+    except Exception:  # a bug here; without CORS headers a browser's SDK could not even see the status
+        log.exception("A request to %s failed", scope["path"])
+        await _answer(send, 500, encode({"detail": "The server failed; its log says why.", "causes": []}))
+    finally:
+        request.close()
+        tools.gate.charge(request.sender, request.size, request.budget.spent)
+
+
+def _handler(request: SdkRequest) -> Handler:
+    """What the table says of address and method.
+
+    Raises:
+        BadRequest: the project id is none.
+        WrongPath, WrongMethod: they are almost right.
     """
+    address = request.address
+    request.project_id = parse_project_id(address.project)
+    if not address.is_exact:
+        expected = f"/api/{request.project_id}/{nearest(address.endpoint, EXACT)}/"
+        raise WrongPath(request.scope["path"], expected)
+    handlers = ENDPOINTS[address.endpoint].handlers
+    handler = handlers.get(request.method)
+    if handler is None:
+        raise WrongMethod(request.method, list(handlers))
+    return handler
 
-    def __init__(self, max_body: int) -> None:
-        self._max_body = max_body
 
-    @staticmethod
-    def matches(path: str) -> bool:
-        """Whether a path is meant for this edge."""
-        return address_of(path) is not None
+async def _preflight(request: SdkRequest, send: Send) -> None:
+    """A browser asks whether it may send; what it asks for must follow soon.
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; see the module."""
-        address = address_of(scope["path"])
-        assert address is not None  # the caller asked `matches`
-        intake = Intake(scope, receive, address, self._max_body)
+    The time is taken before the answer, since what follows may overtake this.
+    """
+    asked_at = request.tools.writer.now()
+    await _answer(send, 204, b"", PREFLIGHT_HEADERS)
+    asks = (b"access-control-request-method", b"POST") in request.scope["headers"]
+    if asks and request.address.endpoint != "check":
+        with suppress(FirstlightError):  # it is answered already
+            project = await request.tools.projects.get(parse_project_id(request.address.project))
+            if project:
+                await show(request, project.id, {fields.PREFLIGHT_AT: asked_at})
+
+
+async def _refuse(request: SdkRequest, refusal: Refusal, send: Send) -> None:
+    refusal.key_is_valid = request.project is not None
+    counted = _counted(request, refusal)
+    await _answer_error(counted, send)
+    endpoint = ENDPOINTS.get(request.address.endpoint, Endpoint({}))
+    is_told = counted is refusal or counted.key_is_valid
+    if request.project_id and is_told and request.method not in endpoint.questions:
+        await note(request, counted)
+
+
+def _counted(request: SdkRequest, refusal: Refusal) -> Refusal:
+    """What is answered, after the refusal is counted as its project's, or as its sender's."""
+    log.debug("Refused %s: %s", request.scope["path"], refusal)
+    if not refusal.key_is_valid:
+        return request.tools.gate.refuse(request.sender, refusal)
+    if not isinstance(refusal, RateLimited):
         try:
-            if scope["method"] == "OPTIONS":
-                asked_at = intake.now()
-                await _answer(send, 204, b"", PREFLIGHT_HEADERS)
-                await intake.note_preflight(asked_at)
-                return
-            await _answer(send, 200, await intake.take())
-        except FirstlightError as error:
-            log.debug("Refused %s: %s", scope["path"], error)
-            await _answer(send, status_of(error), encode(body_of(error)), headers_of(error))
-        except ClientDisconnect:
-            log.debug("The client left before its body was whole: %s", scope["path"])
-        except Exception:  # a bug here; without CORS headers a browser's SDK could not even see the status
-            log.exception("A request to %s failed", scope["path"])
-            await _answer(send, 500, encode({"detail": "The server failed; its log says why.", "causes": []}))
+            request.tools.gate.check_project(request.project_id)
+        except RateLimited as limited:
+            limited.key_is_valid = True
+            return limited
+    return refusal
 
 
-_HEADERS = [(name.encode(), value.encode()) for name, value in CORS_HEADERS.items()]
+async def _answer_error(error: FirstlightError, send: Send) -> None:
+    await _answer(send, status_of(error), encode(body_of(error)), headers_of(error))
+
+
+_HEADERS = [(name.encode(), value.encode()) for name, value in {**CORS_HEADERS, **SAFE_HEADERS}.items()]
 _HEADERS.append((b"content-type", b"application/json"))
 
 
@@ -67,5 +133,6 @@ async def _answer(send: Send, status: int, body: bytes, headers: Mapping[str, st
     lines = [line for line in _HEADERS if line[0] not in known] if extra else _HEADERS
     if status != 204:
         extra.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": lines + extra})
-    await send({"type": "http.response.body", "body": body})
+    with suppress(OSError):  # whoever has left does not want it (ASGI: "send after disconnect")
+        await send({"type": "http.response.start", "status": status, "headers": lines + extra})
+        await send({"type": "http.response.body", "body": body})

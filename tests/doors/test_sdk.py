@@ -18,7 +18,8 @@ import pytest
 
 from server.core.model.errors import StoreUnavailable
 from server.core.wire.zstd import zstd
-from server.sdk import request as sdk_request
+from server.limits import Limits, SdkLimits
+from server.sdk import endpoints
 from server.settings import Settings
 from server.stores import Store
 from server.stores.embedded import EmbeddedStore
@@ -165,7 +166,7 @@ async def test_two_keys(site: Site, headers: dict[str, str], query: str, body: b
     answer = await site.post(project, "envelope", body, headers, query)
     assert answer.status_code == 401, answer.text
     assert KEY not in answer.text
-    assert "conflicting_keys" in await site.problems(project)
+    assert await site.told(project, "conflicting_keys")
 
 
 @pytest.mark.parametrize("version", ["8", "x", "-1"])
@@ -432,9 +433,8 @@ async def test_a_bad_body(both: Site, endpoint: str, body: bytes, code: str, wor
     assert set(told) == {"detail", "causes"}
     assert words in told["detail"]
     assert told["detail"].endswith(".")
-    found = await both.snapshot(project)
-    assert found["stage"] == "connected"  # the key was right
-    problem = {problem["code"]: problem for problem in found["problems"]}[code]
+    problem = await both.told(project, code)
+    assert (await both.snapshot(project))["stage"] == "connected"  # the key was right
     assert words in problem["evidence"]["detail"]
     assert problem["resolved"] is False
 
@@ -475,7 +475,7 @@ async def test_a_problem_is_resolved_when_the_opposite_is_seen(both: Site, code:
         "sample_only": (event(b'{"tags":{"sample_event":"yes"}}'), AUTH),
     }
     await both.post(project, "envelope", *bad[code])
-    assert (await both.problems(project))[code]["resolved"] is False
+    assert (await both.told(project, code))["resolved"] is False
 
     await both.post(project, "envelope", event())
 
@@ -498,7 +498,7 @@ async def test_a_key_of_another_project(both: Site) -> None:
 async def test_a_corrected_key_works_at_once(both: Site) -> None:
     project = await both.project(enabled=False)
     assert (await both.post(project)).status_code == 403
-    assert "disabled_key" in await both.problems(project)
+    assert await both.told(project, "disabled_key")
     await both.project(project)
     await until_status(both, project, 200)
     answer = await both.http.delete(f"/projects/{project}/keys/{KEY}")
@@ -628,7 +628,7 @@ async def test_a_body_of_30_mib(site: Site) -> None:
         assert answer.startswith(b"HTTP/1.1 413 "), answer
         assert b"access-control-allow-origin: *" in answer
         writer.close()
-    assert (await site.problems(project))["too_large"]["evidence"]["limit"] == str(20 * MIB)
+    assert (await site.told(project, "too_large"))["evidence"]["limit"] == str(20 * MIB)
     assert (await site.post(project)).status_code == 200
 
 
@@ -646,7 +646,7 @@ async def test_a_bomb_does_not_go_off(small: Site, encoding: str, headers: dict[
         assert tracemalloc.get_traced_memory()[1] < 8 * MIB
     finally:
         tracemalloc.stop()
-    assert "too_large" in await small.problems(project)
+    assert await small.told(project, "too_large")
 
 
 async def test_a_packed_store_body_is_bounded_too(small: Site) -> None:
@@ -669,7 +669,7 @@ async def test_a_packed_store_body_is_bounded_too(small: Site) -> None:
 async def test_a_part_that_is_too_large(site: Site, endpoint: str, body: bytes) -> None:
     project = await site.project()
     assert (await site.post(project, endpoint, body)).status_code == 413
-    assert "too_large" in await site.problems(project)
+    assert await site.told(project, "too_large")
 
 
 async def test_a_session_of_many_objects_costs_no_memory(site: Site) -> None:
@@ -714,8 +714,7 @@ async def test_hostile_bytes(both: Site, body: bytes) -> None:
         for kind in ("application/json", "application/x-protobuf"):
             answer = await both.post(project, endpoint, body, {**AUTH, "content-type": kind})
             assert answer.status_code in (200, 400, 413), answer.text
-    found = await both.snapshot(project)
-    assert found["stage"] in ("connected", "first_error_received")
+    await both.until(project, lambda found: found["stage"] in ("connected", "first_error_received"))
     assert (await both.post(project)).status_code == 200
 
 
@@ -761,18 +760,20 @@ async def test_bytes_that_are_no_http(site: Site) -> None:
     assert (await site.post(project)).status_code == 200
 
 
-async def test_a_body_that_trickles(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdk_request, "BODY_SECONDS", 0.1)
-    project = await site.project()
-    head = f"POST /api/{project}/envelope/?sentry_key={KEY} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{{"
-    answer = await site.raw(head.encode())
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"did not arrive" in answer
-    assert (await site.post(project)).status_code == 200
+async def test_a_body_that_trickles(tmp_path: Path) -> None:
+    limits = Limits(sdk=SdkLimits(body_seconds=0.1, keyless_seconds=0.1))
+    async with open_site(Settings(data=tmp_path / "firstlight.db"), limits=limits) as site:
+        project = await site.project()
+        for query in (f"?sentry_key={KEY}", ""):
+            target = f"POST /api/{project}/envelope/{query} HTTP/1.1"
+            answer = await site.raw(f"{target}\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{{".encode())
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert b"did not arrive" in answer
+        assert (await site.post(project)).status_code == 200
 
 
 async def test_a_client_that_leaves(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "firstlight.ingest")
+    caplog.set_level(logging.DEBUG, "firstlight.sdk")
     project = await site.project()
     target = f"POST /api/{project}/envelope/?sentry_key={KEY} HTTP/1.1\r\nHost: x\r\n"
     chunk = "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
@@ -846,7 +847,7 @@ async def test_a_bug_is_answered_so_that_a_browser_can_read_it(
 
     async with open_site(Settings(data=tmp_path / "firstlight.db")) as site:
         project = await site.project()
-        monkeypatch.setattr(sdk_request, "parse_envelope", fail)
+        monkeypatch.setattr(endpoints, "parse_envelope", fail)
         answer = await site.post_any(project)
         assert answer.status_code == 500
         assert answer.headers["access-control-allow-origin"] == "*"

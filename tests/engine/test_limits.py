@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import app as application
 from server.answers import LIMITED_CATEGORIES
 from server.core.model.errors import Overloaded
 from server.engine.limits import Guesses, Limiter, Places, network_of
+from server.limits import Limits, SdkLimits, WriterLimits
 from server.settings import Settings
 
 from ..support.site import Site, open_site
@@ -263,10 +264,10 @@ def test_who_sends(host: str, network: str) -> None:
 
 
 @pytest.fixture
-async def strict(tmp_path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+async def strict(tmp_path: Path) -> AsyncIterator[Site]:
     """Takes three requests at once and one more every 2.5 seconds."""
-    monkeypatch.setattr(application, "Limiter", lambda monotonic: Limiter(monotonic, rate=0.4, burst=3))
-    async with open_site(Settings(data=tmp_path / "firstlight.db")) as site:
+    limits = Limits(sdk=SdkLimits(project_rate=0.4, project_burst=3), writer=WriterLimits(lazy_seconds=0.03))
+    async with open_site(Settings(data=tmp_path / "firstlight.db"), limits=limits) as site:
         yield site
 
 

@@ -113,6 +113,11 @@ class Site:
         found = await self.until(project_id, counted)
         return next(problem for problem in found["problems"] if problem["code"] == code)
 
+    async def told(self, project_id: int, code: str) -> dict[str, Any]:
+        """Wait until a problem stands on the page: a refusal is answered before it is written."""
+        found = await self.until(project_id, lambda found: any(one["code"] == code for one in found["problems"]))
+        return next(problem for problem in found["problems"] if problem["code"] == code)
+
     async def until(self, project_id: int, condition: Any) -> dict[str, Any]:
         """Wait until the snapshot fulfils a condition."""
 

@@ -97,9 +97,14 @@ class Refusal(FirstlightError):
         detail: one sentence that a developer can act on.
         causes: further facts, most general first.
         evidence: what the project's page may show of it; never a whole key.
+
+    Attributes:
+        key_is_valid: whether it came with a key of the project that it named. What comes without one is a stranger's,
+            and nothing of it may stand in a sentence or in something to copy.
     """
 
     code: ClassVar[str | None] = None
+    key_is_valid = False
 
     def __init__(self, detail: str, causes: tuple[str, ...] = (), evidence: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -236,14 +241,19 @@ class TooLarge(Refusal):
 
 
 class RateLimited(Refusal):
-    """More requests than this project may send now, none of them news.
+    """More requests than this project, or this address, may send now.
 
     Args:
         retry_after: whole seconds.
+        detail: instead of the words for a project, whose requests were no news.
     """
 
     code = "rate_limited"
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__("This project sends more than this server takes. Heartbeats and first signals still pass.")
+    def __init__(
+        self,
+        retry_after: int,
+        detail: str = "This project sends more than this server takes. Heartbeats and first signals still pass.",
+    ) -> None:
+        super().__init__(detail)
         self.retry_after = retry_after

@@ -7,6 +7,8 @@ import re
 from .errors import BadRequest
 
 MAX_PROJECT_ID = 2**63 - 1
+MAX_TYPOS = 6
+"""Characters of 32 in which a mistyped key may differ; two made-up ones differ in 30."""
 
 _PROJECT_ID = re.compile(r"[1-9][0-9]{0,18}")
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -31,3 +33,20 @@ def is_key(text: str) -> bool:
 def mask(key: str) -> str:
     """The last four characters: enough to tell two keys apart, too little to use one."""
     return f"…{key[-4:]}"
+
+
+def is_near(sent: str, known: str) -> bool:
+    """Whether a key is another one cut off, mistyped or written differently: by chance none of 2^100 is."""
+    text = "".join(c for c in sent[:64].lower() if c.isalnum())
+    if len(text) >= 12 and (text in known or known in text):
+        return True
+    if len(text) == len(known) and sum(map(str.__ne__, text, known)) <= MAX_TYPOS:
+        return True
+    return _alike(text, known) + _alike(text[::-1], known[::-1]) >= len(known) - MAX_TYPOS
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts have in common at their start."""
+    return next(
+        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
+    )

@@ -55,6 +55,11 @@ class Project:
         return next((key.key for key in self.keys if key.enabled), None)
 
 
+def has_key(project: Project | None, key: str) -> bool:
+    """Whether this key may write to this project."""
+    return project is not None and any(known.key == key and known.enabled for known in project.keys)
+
+
 def check_key(project: Project | None, key: str) -> Project:
     """Return the project, if this key may write to it.
 

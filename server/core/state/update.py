@@ -139,12 +139,21 @@ def update_of_problem(code: str, evidence: Mapping[str, str], at: int, count: in
 
 
 def update_of_refusal(refusal: Refusal, key_is_valid: bool, at: int) -> Update:
-    """The update of a refused request, for the page of the project that it named."""
+    """The update of a refused request, for the page of the project that it named.
+
+    The sentence that it was answered with may quote what it sent: it is shown only where a valid key came with it.
+    """
     update = update_of_key(at) if key_is_valid else {}
     if refusal.code:
+        detail = {"detail": _without_keys(refusal.detail)[:300]} if key_is_valid else {}
         evidence = {name: _without_keys(text)[:200] for name, text in refusal.evidence.items()}
-        update |= update_of_problem(refusal.code, {"detail": _without_keys(refusal.detail)[:300], **evidence}, at)
+        update |= update_of_problem(refusal.code, {**detail, **evidence}, at)
     return update
+
+
+def update_of_stranger(refusal: Refusal, at: int) -> Update:
+    """The update of a request without a valid key that nothing ties to this project: a count, and nothing of it."""
+    return update_of_problem(Code.KEYLESS_REQUESTS, {"last": refusal.code or "refused"}, at)
 
 
 def _without_keys(text: str) -> str:

@@ -62,6 +62,15 @@ class Body:
         except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:
             raise self._broken(str(error)) from None
 
+    @property
+    def size(self) -> int:
+        """Bytes so far, decompressed."""
+        return len(self._out)
+
+    def start(self, size: int) -> bytes:
+        """The first bytes, as far as they came, decompressed."""
+        return bytes(self._out[:size])
+
     def bytes(self) -> bytes:
         """The whole body.
 
@@ -76,11 +85,19 @@ class Body:
         return UnsupportedEncoding(f"The body is not valid {self._name}: {reason}.", evidence={"encoding": self._name})
 
     def _check(self, size: int) -> None:
-        if size > self._limit:
-            raise TooLarge(
-                f"The body is larger than the {self._limit} bytes that this server takes.",
-                evidence={"limit": str(self._limit)},
-            )
+        check_limit(size, self._limit)
+
+
+def check_limit(size: int, limit: int) -> None:
+    """Refuse a body that is too large.
+
+    Raises:
+        TooLarge: it is.
+    """
+    if size > limit:
+        raise TooLarge(
+            f"The body is larger than the {limit} bytes that this server takes.", evidence={"limit": str(limit)}
+        )
 
 
 def inflate_store_body(body: bytes, limit: int) -> bytes:

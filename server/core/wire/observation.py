@@ -271,21 +271,23 @@ def observe_minidump(body: bytes, new_id: str, client: Sdk | None = None) -> Obs
     return _with_event(Observation(client_sdk=client), NATIVE_CRASH, new_id)
 
 
-def observe_otlp(body: bytes, content_type: str, signal: Signal, client: Sdk | None = None) -> Observation:
+def observe_otlp(
+    body: bytes, content_type: str, signal: Signal, client: Sdk | None = None, budget: Budget | None = None
+) -> Observation:
     """Read an export of OpenTelemetry.
 
     Raises:
         BadRequest, InvalidJSON, TooLarge: as `parse_otlp`.
     """
-    sdk, app = parse_otlp(body, content_type, signal)
+    sdk, app = parse_otlp(body, content_type, signal, budget)
     is_sentry = client is not None and client.name.startswith("sentry.")  # its OTLP integration; else an exporter
     told = {"client_sdk": client} if is_sentry else {"payload_sdk": sdk}
     return Observation(signals=frozenset({signal}), app=app, **told)
 
 
-def envelope_dsn(envelope: Envelope) -> str | None:
-    """The DSN in the envelope header, for tunnels that have no other key."""
-    dsn = envelope.headers.get("dsn")
+def envelope_dsn(headers: Mapping[str, Any]) -> str | None:
+    """The DSN in an envelope's header, for tunnels that have no other key."""
+    dsn = headers.get("dsn")
     return dsn if isinstance(dsn, str) and dsn else None
 
 

@@ -215,9 +215,9 @@ def test_only_small_heartbeats_are_remembered() -> None:
 
 
 def test_the_dsn_of_an_envelope() -> None:
-    assert envelope_dsn(parse_envelope(b'{"dsn":"x"}')) == "x"
+    assert envelope_dsn(parse_envelope(b'{"dsn":"x"}').headers) == "x"
     for header in (b"{}", b'{"dsn":null}', b'{"dsn":""}', b'{"dsn":1}', b'{"dsn":["x"]}'):
-        assert envelope_dsn(parse_envelope(header)) is None
+        assert envelope_dsn(parse_envelope(header).headers) is None
 
 
 def test_a_refusal_without_a_valid_key_is_only_a_problem() -> None:

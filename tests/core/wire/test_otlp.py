@@ -205,4 +205,4 @@ async def test_a_damaged_export_stands_on_the_page(site: Site) -> None:
     project = await site.project()
     answer = await site.post(project, "integration/otlp/v1/traces", b"\xff\xff", {**AUTH, "content-type": PROTOBUF})
     assert answer.status_code == 400
-    assert "OTLP" in (await site.problems(project))["bad_request"]["evidence"]["detail"]
+    assert "OTLP" in (await site.told(project, "bad_request"))["evidence"]["detail"]

@@ -32,7 +32,7 @@ def run(data: bytes) -> None:
     budget = Budget()
     try:
         envelope = parse_envelope(data, budget)
-        envelope_dsn(envelope)
+        envelope_dsn(envelope.headers)
         update_of(observe_envelope(envelope, ID, None, budget), AT)
     except Refusal as refusal:
         update_of_refusal(refusal, True, AT)

@@ -1,0 +1,84 @@
+"""Who sends: where a request may hold its key, and whether the key is one of the project's."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from ..core.model.errors import BadRequest, KeyRefused
+from ..core.model.project import Project, check_key, has_key
+from ..core.wire.dsn import Credentials, check_length, credentials_of, one_of, parse_auth_header
+from .request import SdkRequest
+
+MAX_FIELDS = 50
+"""Fields of a query that are read."""
+MAX_CACHED = 512
+"""Characters of credentials that are remembered: real ones have under 300, and 4,096 of them stay under 4 MiB."""
+
+
+def credentials_around(request: SdkRequest) -> Credentials | None:
+    """The key that stands around the body, or None.
+
+    Raises:
+        BadRequest, ConflictingKeys: as `credentials_of`.
+    """
+    other = request.headers.get(b"authorization", "")  # often somebody else's, and long
+    authorization = other if other[:7].lower() == "sentry " else ""
+    return find_credentials(request.headers.get(b"x-sentry-auth", ""), authorization, request.query)
+
+
+def find_credentials(x_sentry_auth: str, authorization: str, query: bytes) -> Credentials | None:
+    """As `credentials_around`. Cached: an SDK repeats it with every request."""
+    is_short = len(x_sentry_auth) + len(authorization) + len(query) <= MAX_CACHED
+    return (_find if is_short else _find.__wrapped__)(x_sentry_auth, authorization, query)
+
+
+@lru_cache(maxsize=4096)
+def _find(x_sentry_auth: str, authorization: str, query: bytes) -> Credentials | None:
+    found = (parse_auth_header(x_sentry_auth), parse_auth_header(authorization), _in_query(query))
+    return one_of(*found) if any(found) else None
+
+
+def _in_query(query: bytes) -> Credentials | None:
+    text = query.decode("latin-1")
+    check_length("query", text)
+    try:
+        return credentials_of(parse_qsl(text, max_num_fields=MAX_FIELDS)) if text else None
+    except ValueError:
+        raise BadRequest("The query has too many fields.") from None
+
+
+async def authenticate(request: SdkRequest, credentials: Credentials | None) -> Credentials:
+    """Let a request in whose key is one of its project's.
+
+    Raises:
+        MissingKey: there is no key.
+        KeyRefused: it is not one of the project's. All kinds of it do the same work: see `_judged`.
+        StoreUnavailable: the store is away, and the project is not remembered.
+    """
+    found = request.credentials = credentials or one_of()
+    if request.project is None:
+        request.project = await _judged(request, found.key)
+    return found
+
+
+async def _judged(request: SdkRequest, key: str) -> Project:
+    """The project, if this is its key.
+
+    What is remembered decides for a key that fits it; whatever else comes asks the store, at most once a second for
+    each id. So a wrong key, a disabled one, and an id that does not exist make the same calls, and the time of an
+    answer tells nobody which projects exist.
+    """
+    projects, project_id = request.tools.projects, request.project_id
+    if has_key(projects.remembered(project_id), key):
+        try:
+            return check_key(await projects.get(project_id), key)
+        except KeyRefused:
+            pass  # it is just disabled, and what is remembered is too old to know
+    request.start_receiving()
+    project = await projects.get_for_another_key(project_id)
+    try:
+        return check_key(project, key)
+    except KeyRefused:
+        projects.refused(project_id)
+        raise

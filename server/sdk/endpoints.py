@@ -1,0 +1,229 @@
+"""What SDKs send to: one table of addresses, methods and handlers, and a function for each.
+
+A handler authenticates, reads the body, finds out what it proves, and records that; what a body proves is decided in
+`core.wire.observation`. To add an endpoint, add a function and a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode
+from uuid import uuid4
+
+from ..answers import encode
+from ..core.model.errors import BadRequest, MalformedEnvelope, ProjectMismatch
+from ..core.model.signals import Signal
+from ..core.snapshot import iso
+from ..core.state import fields
+from ..core.state.fields import Effect
+from ..core.state.update import update_of
+from ..core.wire.body import inflate_store_body
+from ..core.wire.dsn import Credentials, Dsn, one_of, parse_dsn
+from ..core.wire.envelope import parse_envelope
+from ..core.wire.observation import (
+    Observation,
+    envelope_dsn,
+    observe_envelope,
+    observe_heartbeat,
+    observe_minidump,
+    observe_otlp,
+    observe_security,
+    observe_store,
+)
+from .authentication import MAX_FIELDS, authenticate, credentials_around, find_credentials
+from .body import Arrival, read_body
+from .request import SdkRequest
+
+MAX_SENTRY_DATA = 16 * 1024
+"""Bytes of a query that carries a whole event: what old browsers could send."""
+_EMPTY_ANSWER = b"{}"
+
+
+async def heartbeat(request: SdkRequest) -> bytes:
+    """`POST heartbeat/`."""
+    credentials = await authenticate(request, credentials_around(request))
+    body = await read_body(request)
+    return await record(request, observe_heartbeat(body.decoded, request.client(credentials)))
+
+
+async def health_of(request: SdkRequest) -> bytes:
+    """`GET heartbeat/`: how far the project is, for whoever has its key."""
+    await authenticate(request, credentials_around(request))
+    view = await request.tools.projects.view(request.project_id)
+    return encode(request.tools.presenter.health(view) if view else {})
+
+
+async def check(request: SdkRequest) -> bytes:
+    """`POST check/`: nothing but the way; viewers see that it came, and it proves no SDK."""
+    await authenticate(request, credentials_around(request))
+    size, tools = len((await read_body(request)).decoded), request.tools
+    tools.gate.check_project(request.project_id)
+    now = tools.writer.now()
+    await show(request, request.project_id, {fields.CHECKED_AT: now})
+    return encode({"received": size, "now": iso(now)})
+
+
+async def envelope(request: SdkRequest) -> bytes:
+    """`POST envelope/`. Where the key is only in the envelope's header, as tunnels forward it, that is read first."""
+    around = credentials_around(request)
+    if around:
+        credentials = await authenticate(request, around)
+        body = (await read_body(request)).decoded
+    else:
+        arrival = Arrival(request)
+        dsn = _dsn_in(await arrival.header())
+        credentials = await authenticate(request, Credentials(dsn.key) if dsn else None)
+        body = (await arrival.whole()).decoded
+    parsed = parse_envelope(body, request.budget)
+    dsn = _dsn_in(parsed.headers)
+    if dsn:
+        credentials = one_of(credentials, Credentials(dsn.key))
+        _check_project(request, dsn)
+    return await record(request, observe_envelope(parsed, uuid4().hex, request.client(credentials), request.budget))
+
+
+async def store(request: SdkRequest) -> bytes:
+    """`POST store/`: one event, as old SDKs send it."""
+    credentials = await authenticate(request, credentials_around(request))
+    return await _record_event(request, (await read_body(request)).decoded, credentials)
+
+
+async def store_by_query(request: SdkRequest) -> bytes:
+    """`GET store/?sentry_data=`: as old browsers' SDKs sent it, with an image."""
+    query = request.query.decode("latin-1")[:MAX_SENTRY_DATA]
+    told = dict(_fields_of(query))
+    data = told.pop("sentry_data", "")
+    credentials = await authenticate(request, find_credentials("", "", urlencode(told).encode()))
+    return await _record_event(request, data.replace(" ", "+").encode("latin-1", "replace"), credentials)
+
+
+async def security(request: SdkRequest) -> bytes:
+    """`POST security/`, `csp-report/`: a browser's report."""
+    credentials = await authenticate(request, credentials_around(request))
+    return await record(request, observe_security((await read_body(request)).decoded, request.client(credentials)))
+
+
+async def minidump(request: SdkRequest) -> bytes:
+    """`POST minidump/`: a native crash, as an upload of a form or as it is."""
+    credentials = await authenticate(request, credentials_around(request))
+    body = (await read_body(request)).decoded
+    return await record(request, observe_minidump(body, uuid4().hex, request.client(credentials)))
+
+
+async def cron(request: SdkRequest) -> bytes:
+    """`cron/{slug}/{key}/`: a check-in without an SDK; the key may also stand where it always does."""
+    rest = request.address.rest
+    in_path = Credentials(rest[1]) if len(rest) > 1 else None
+    credentials = await authenticate(request, one_of(in_path, credentials_around(request)))
+    await read_body(request)
+    seen = Observation(signals=frozenset({Signal.CHECK_IN}), client_sdk=request.client(credentials))
+    return await record(request, seen)
+
+
+async def traces(request: SdkRequest) -> bytes:
+    """`POST integration/otlp/v1/traces`."""
+    return await _otlp(request, Signal.TRANSACTION)
+
+
+async def logs(request: SdkRequest) -> bytes:
+    """`POST integration/otlp/v1/logs`."""
+    return await _otlp(request, Signal.LOG)
+
+
+async def record(request: SdkRequest, observation: Observation) -> bytes:
+    """Write down what a request proves; gives the answer.
+
+    Raises:
+        RateLimited: it says nothing new, and its project sends too much. A heartbeat alone always passes.
+        Overloaded: the store is away, and too much waits for it.
+    """
+    tools, project_id = request.tools, request.project_id
+    update = update_of(observation, tools.writer.now())
+    if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:
+        tools.gate.check_project(project_id)
+    await tools.writer.write(project_id, update)
+    tools.senders.met(project_id, request.sender)
+    if b"origin" in request.headers:
+        tools.senders.met(project_id, request.headers[b"origin"])
+    return _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
+
+
+async def show(request: SdkRequest, project_id: int, update: fields.Update) -> None:
+    """Write down what only the page waits for: at once, but no more often than once a second for a project."""
+    tools = request.tools
+    if tools.gate.is_calm(project_id):
+        await tools.writer.write(project_id, update)
+    else:
+        tools.writer.write_later(project_id, update)
+
+
+async def _otlp(request: SdkRequest, signal: Signal) -> bytes:
+    credentials = await authenticate(request, credentials_around(request))
+    content_type, body = request.headers.get(b"content-type", ""), (await read_body(request)).decoded
+    seen = observe_otlp(body, content_type, signal, request.client(credentials), request.budget)
+    return await record(request, seen)
+
+
+async def _record_event(request: SdkRequest, body: bytes, credentials: Credentials) -> bytes:
+    event = inflate_store_body(body, request.tools.max_body)
+    return await record(request, observe_store(event, uuid4().hex, request.client(credentials), request.budget))
+
+
+def _dsn_in(headers: Mapping[str, Any]) -> Dsn | None:
+    text = envelope_dsn(headers)
+    try:
+        return parse_dsn(text) if text else None
+    except BadRequest as error:
+        raise MalformedEnvelope(f"its header's dsn is not a DSN ({error})", 0, (text or "")[:8] + "…") from None
+
+
+def _check_project(request: SdkRequest, dsn: Dsn) -> None:
+    if dsn.project_id != request.project_id:
+        raise ProjectMismatch(
+            f"The envelope's DSN names project {dsn.project_id}, the URL project {request.project_id}. "
+            "Send it to the project of its DSN.",
+            evidence={"dsn": str(dsn.project_id), "url": str(request.project_id)},
+        )
+
+
+def _fields_of(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise BadRequest("The query has too many fields.") from None
+
+
+Handler: TypeAlias = Callable[[SdkRequest], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One row: what each method does.
+
+    Args:
+        handlers: by method.
+        questions: methods by which the page and the doctor ask: whoever asks gets the answer, and if it is refused,
+            no SDK did anything wrong.
+    """
+
+    handlers: Mapping[str, Handler]
+    questions: frozenset[str] = frozenset()
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "envelope": Endpoint({"POST": envelope}),
+    "heartbeat": Endpoint({"POST": heartbeat, "GET": health_of}, questions=frozenset({"GET"})),
+    "store": Endpoint({"POST": store, "GET": store_by_query}),
+    "security": Endpoint({"POST": security}),
+    "csp-report": Endpoint({"POST": security}),
+    "minidump": Endpoint({"POST": minidump}),
+    "cron": Endpoint({"POST": cron, "PUT": cron, "GET": cron}),
+    "check": Endpoint({"POST": check}, questions=frozenset({"POST"})),
+    "integration/otlp/v1/traces": Endpoint({"POST": traces}),
+    "integration/otlp/v1/logs": Endpoint({"POST": logs}),
+}
+"""Every endpoint, below `/api/{project}/`."""
+EXACT = frozenset(ENDPOINTS)
+"""Their names."""

@@ -1,0 +1,78 @@
+"""How much may come: by address, by project, and in all, for requests, refusals and questions.
+
+A project's limit protects a host from one runaway application, and never turns away a heartbeat or anything that says
+something new. An address's limit holds for everything: it is far above what an application sends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ..core.model.errors import RateLimited, Refusal
+from ..engine.limits import Limiter
+from ..limits import SdkLimits
+
+BYTES_PER_TOKEN = 64 * 1024
+"""Of a body: reading so many costs as much as a request without one."""
+SLOW_BYTES_PER_TOKEN = 512
+"""Of what is read the slow way (`core.wire.budget`)."""
+_ALL = 0
+
+
+class Gate:
+    """See the module. One per process, used from its event loop only.
+
+    Args:
+        monotonic: seconds.
+        limits: rates and bursts.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], limits: SdkLimits) -> None:
+        self._requests: Limiter[str] = Limiter(monotonic, limits.address_rate, limits.address_burst)
+        self._refusals: Limiter[str] = Limiter(monotonic, limits.refusals_rate, limits.refusals_burst)
+        self._all: Limiter[int] = Limiter(monotonic, limits.process_refusals_rate, limits.process_refusals_burst)
+        self._projects: Limiter[int] = Limiter(monotonic, limits.project_rate, limits.project_burst)
+        self._questions: Limiter[int] = Limiter(monotonic, limits.questions_rate, 1)
+
+    def admit(self, sender: str) -> None:
+        """Count a request of an address, before anything is done for it.
+
+        Raises:
+            RateLimited: it sends too much.
+        """
+        wait = self._requests.wait(sender)
+        if wait:
+            raise RateLimited(math.ceil(wait), "This address sends more than this server takes.")
+
+    def charge(self, sender: str, size: int, slow: int) -> None:
+        """Count what a request cost beyond the usual: bytes that were read, and those that were read the slow way."""
+        cost = size // BYTES_PER_TOKEN + slow // SLOW_BYTES_PER_TOKEN
+        if cost:
+            self._requests.charge(sender, cost)
+
+    def check_project(self, project_id: int) -> None:
+        """Count a request of a project that says nothing new.
+
+        Raises:
+            RateLimited: it sends too much.
+        """
+        wait = self._projects.wait(project_id)
+        if wait:
+            raise RateLimited(math.ceil(wait))
+
+    def refuse(self, sender: str, refusal: Refusal) -> Refusal:
+        """Count a refusal; gives what is answered: after too many of one address, or in all, only that it is too much.
+
+        Who is refused with a valid key is counted as the project's, before.
+        """
+        if isinstance(refusal, RateLimited):
+            return refusal
+        wait = self._refusals.wait(sender) or self._all.wait(_ALL)
+        if not wait:
+            return refusal
+        return RateLimited(math.ceil(wait), "This address sends too many requests that are refused.")
+
+    def is_calm(self, project_id: int) -> bool:
+        """Whether a question about a project may be shown to its viewers at once: one a second."""
+        return not self._questions.wait(project_id)

@@ -1,0 +1,71 @@
+"""What the door works with: made once by the composition root, and found in the lifespan's state under `sdk`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from ..core.snapshot import Presenter
+from ..engine.limits import Places
+from ..engine.projects import Projects
+from ..engine.senders import Senders
+from ..engine.writer import Writer
+from ..limits import SdkLimits
+from .gate import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """See the module.
+
+    Args:
+        projects: what is known, and whose a key is.
+        writer: the one write door.
+        senders: which addresses and pages are a project's own.
+        presenter: what is told of a project.
+        gate: how much may come.
+        long_bodies: places for bodies of several parts with a valid key, by address and project.
+        keyless_bodies: places for those whose key is in their first line, by address.
+        limits: all other bounds.
+        max_body: bytes of one request, as sent and decompressed.
+    """
+
+    projects: Projects
+    writer: Writer
+    senders: Senders
+    presenter: Presenter
+    gate: Gate
+    long_bodies: Places[str]
+    keyless_bodies: Places[str]
+    limits: SdkLimits
+    max_body: int
+
+
+class State(TypedDict):
+    """What this door needs of the application."""
+
+    sdk: Tools
+
+
+def make_tools(
+    projects: Projects,
+    writer: Writer,
+    senders: Senders,
+    presenter: Presenter,
+    monotonic: Callable[[], float],
+    limits: SdkLimits,
+    max_body: int,
+) -> Tools:
+    """The tools of one process, for these bounds."""
+    return Tools(
+        projects,
+        writer,
+        senders,
+        presenter,
+        Gate(monotonic, limits),
+        Places(limits.long_bodies, limits.long_bodies_each),
+        Places(limits.keyless_bodies, limits.keyless_bodies_each),
+        limits,
+        max_body,
+    )
