@@ -126,13 +126,18 @@ export function problemsOf({ snapshot, own }) {
   return [...told.toSpliced(place < 0 ? told.length : place, 0, ...open), ...done];
 }
 
-/** What is to be fixed, what is good to know, and what is over. @param {Problem[]} problems */
+/** What anybody can send, and nothing ties to the project's own app. @param {Pick<Problem, "code">} problem */
+export const isByAnybody = ({ code }) => code === "keyless_requests";
+
+/** What is to be fixed, what strangers sent, what is good to know, and what is over. @param {Problem[]} problems */
 export function grouped(problems) {
+  const own = problems.filter((problem) => !isByAnybody(problem));
   const isNote = (/** @type {Problem} */ { severity }) => severity === "note";
   return {
-    open: problems.filter((problem) => !problem.resolved && !isNote(problem)),
-    notes: problems.filter(isNote),
-    resolved: problems.filter((problem) => problem.resolved && !isNote(problem)),
+    open: own.filter((problem) => !problem.resolved && !isNote(problem)),
+    strangers: problems.filter(isByAnybody),
+    notes: own.filter(isNote),
+    resolved: own.filter((problem) => problem.resolved && !isNote(problem)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The problems: calm, with what happened, why and what to do. What is only good to know, or over, is folded up. */
 
 import { evidenceOf, isLong, summaryOf } from "../core/problems.js";
-import { grouped } from "../core/state.js";
+import { grouped, isByAnybody } from "../core/state.js";
 import { codeBox } from "./code.js";
 import { el, fact, icon, keepFocus, once, part, setText, timeNode } from "./dom.js";
 
@@ -33,12 +33,11 @@ export class Problems {
    * @param {Target | null} values for the fixes
    */
   draw(problems, values) {
-    const { open, notes, resolved } = grouped(problems);
+    const { open, strangers, notes, resolved } = grouped(problems);
     this.#root.hidden = !problems.length;
     part(this.#root, "problems-title").hidden = open.every(({ code }) => code === "silence");
-    const rows = [...open, ...resolved].map((problem) => this.#row(problem, values));
-    if (notes.length) rows.splice(open.length, 0, this.#notes(notes, values));
-    arrange(this.#list, rows);
+    const [first, last] = [[...open, ...strangers], resolved].map((group) => group.map((it) => this.#row(it, values)));
+    arrange(this.#list, [...first, ...(notes.length ? [this.#notes(notes, values)] : []), ...last]);
   }
 
   /** @param {Problem} problem @param {Target | null} values */
@@ -73,17 +72,19 @@ export class Problems {
   }
 
   /** @param {Problem} problem */
-  #times({ resolved, count, last_at: last }) {
+  #times({ code, resolved, count, last_at: last }) {
+    const isCounted = count > 1 && !isByAnybody({ code }); // their sentence counts already
     return [
       resolved ? `${this.#said.resolved} · ` : null,
-      count > 1 ? `${this.#words.say(this.#said.times, { count })} ` : null,
+      isCounted ? `${this.#words.say(this.#said.times, { count })} ` : null,
       timeNode(this.#words, last),
     ];
   }
 
   /** @param {Problem} problem @param {Target | null} values @param {HTMLElement} row as it was */
   #parts(problem, values, row) {
-    if (problem.resolved) return this.#resolved(problem, row);
+    if (problem.resolved) return [icon("check"), this.#line(problem, row)];
+    if (isByAnybody(problem)) return [this.#line(problem, row)];
     if (problem.code === "silence") return [this.#silence(problem, values)];
     const wasFolded = row.querySelector("details.evidence:not([open])") !== null;
     return [
@@ -134,14 +135,19 @@ export class Problems {
     );
   }
 
-  /** @param {Problem} problem @param {HTMLElement} row as it was */
-  #resolved(problem, row) {
-    const wasOpen = row.dataset.resolved === "true" && row.querySelector("details[open]") !== null;
+  /**
+   * One calm line; the rest is folded up.
+   *
+   * @param {Problem} problem
+   * @param {HTMLElement} row as it was
+   */
+  #line(problem, row) {
     const title = el("summary", { dir: "auto", text: summaryOf(problem, this.#words) });
     const hint = el("p", { class: "hint", dir: "auto", text: problem.hint });
     const details = folded(title, hint, this.#rows(problem));
-    details.open = wasOpen;
-    return [icon("check"), el("div", {}, details, el("p", { class: "meta" }))];
+    details.className = "line-only";
+    details.open = row.querySelector(".line-only[open]") !== null;
+    return el("div", {}, details, el("p", { class: "meta" }));
   }
 
   /** @param {Problem} problem @param {boolean} wasFolded */

@@ -134,3 +134,17 @@ async def test_two_links(bench: Bench) -> None:
     await expect(right.locator(".link-text")).to_have_text("Reconnecting in 3 s")
     await expect(left.locator(".link-now")).to_be_hidden()
     await expect(right.locator(".link-now")).to_be_visible()
+
+
+async def test_what_strangers_sent_is_one_calm_line(bench: Bench) -> None:
+    left, _ = await bench.make("problems", "Problems")
+    sent = {"code": "keyless_requests", "severity": "note", "hint": "Anyone can.", "resolved": False}
+    await bench.run("left", "it.draw(data, null)", [{**sent, "summary": "3 requests.", "count": 3}])
+    row = left.locator("li")
+    await expect(row).to_have_text("3 requests.Anyone can.")
+    await expect(row.locator(".hint")).to_be_hidden()
+    await expect(left.locator("h3")).to_be_hidden()
+    await row.locator("summary").click()
+    await bench.run("left", "it.draw(data, null)", [{**sent, "summary": "4 requests.", "count": 4}])
+    await expect(row).to_have_text("4 requests.Anyone can.")
+    await expect(row.locator(".hint")).to_be_visible()

@@ -8,6 +8,8 @@ from urllib.parse import quote
 import httpx2
 from playwright.async_api import Page, expect
 
+from tests.support.waiting import until_answer
+
 from . import signals
 from .conftest import MakeProject, Project, Stage
 from .onboarding import Onboarding
@@ -91,6 +93,6 @@ async def copied(tab: Onboarding) -> list[str]:
     for button in await tab.page.locator(".copy:visible").all():
         await tab.page.evaluate("navigator.clipboard.writeText('')")
         await button.click()
-        await expect(button).to_have_text("Copied")
-        texts.append(str(await tab.page.evaluate("navigator.clipboard.readText()")))
+        # What it says of itself may be drawn over by what just came.
+        texts.append(await until_answer(lambda: tab.page.evaluate("navigator.clipboard.readText()")))
     return texts

@@ -150,7 +150,12 @@ test("notes are kept apart, resolved or not", () => {
     problem("n", "note"),
     problem("m", "note", true),
   ]);
-  assert.deepEqual(Object.values(groups).map(codes), [["a"], ["n", "m"], ["b"]]);
+  assert.deepEqual(Object.values(groups).map(codes), [["a"], [], ["n", "m"], ["b"]]);
+});
+
+test("what strangers sent is no problem of the project's, and none of its notes", () => {
+  const groups = s.grouped([problem("keyless_requests", "note"), problem("n", "note")]);
+  assert.deepEqual(Object.values(groups).map(codes), [[], ["keyless_requests"], ["n"], []]);
 });
 
 test("features: what is there first, else the server's order", () => {
