@@ -17,12 +17,12 @@ import click
 from . import __version__
 from .app import Firstlight, create_app, open_store
 from .command import client
-from .command.client import Client, Refused
+from .command.client import Refused
 from .command.demo import DemoServer
 from .command.doctor import Result, examine
-from .command.terminal import STAGES, Progress, Snapshot, plain, step_line
+from .command.owner import PROJECT_ID, client_of, on_server, project, token
+from .command.terminal import STAGES, Progress, Snapshot, step_line
 from .core.model.errors import BadRequest, SettingsError
-from .core.model.keys import parse_project_id
 from .core.wire.dsn import parse_dsn
 from .run import serving
 from .settings import Settings, is_loopback
@@ -36,19 +36,6 @@ NOT_IN_THE_DEMO = frozenset(
 """The demo is open, on loopback, and one process, whatever else is set."""
 
 TIMEOUT_HELP = "End with status 1 after so long. Until then, wait also for the server to come up."
-
-
-class _ProjectId(click.ParamType[str]):
-    name = "id"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return str(parse_project_id(value))
-        except BadRequest:
-            self.fail(f"{value!r} is no project id: a whole number from 1.", param, ctx)
-
-
-PROJECT_ID = _ProjectId()
 
 
 class _BadSetting(click.ClickException):
@@ -151,82 +138,11 @@ def demo(**flags: str | None) -> None:
     click.echo(f"\nStopped. What was seen is kept in {settings.data}.")
 
 
-def _on_server(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command that talks to a running server."""
-    return click.option("--server", metavar="URL", help="Where it runs; FIRSTLIGHT_PUBLIC_URL unless given.")(command)
-
-
-def _client(server: str | None, *tokens: str) -> Client:
-    url = server or os.environ.get("FIRSTLIGHT_PUBLIC_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
-    if not url.startswith(("http://", "https://")):
-        raise click.BadParameter(f"{url!r} must start with http:// or https://.", param_hint="--server")
-    return Client(url.rstrip("/"), next((os.environ[name] for name in tokens if os.environ.get(name)), None))
-
-
-def _owner(server: str | None) -> Client:
-    return _client(server, "FIRSTLIGHT_ADMIN_TOKEN")
-
-
-@cli.group()
-def project() -> None:
-    """Create, list and reset projects of a running server.
-
-    FIRSTLIGHT_ADMIN_TOKEN is shown to it where it is set.
-    """
-
-
-@project.command("create")
-@click.argument("name")
-@click.option("--platform", help="What the application is written in, such as python.")
-@_on_server
-def create_project(name: str, platform: str | None, server: str | None) -> None:
-    """Make a project, and print its DSN and its page."""
-    made = _owner(server).ask("POST", "/projects", name=name, **({"platform": platform} if platform else {}))
-    click.echo(f"{click.style('Project', dim=True)} {made['id']}  {plain(made['name'])}")
-    click.echo(f"{made['dsn']}\n{made['url']}")
-
-
-@project.command("list")
-@_on_server
-def list_projects(server: str | None) -> None:
-    """List all projects: id, name, platform, DSN."""
-    owner, following = _owner(server), "0"
-    while following:
-        page = owner.ask("GET", f"/projects?after={following}&limit=500")
-        for shown in page["projects"]:
-            fields = (shown["id"], shown["name"], shown["platform"] or "-", shown["dsn"] or "(no active key)")
-            click.echo("  ".join(plain(field) for field in fields))
-        following = page["next"]
-
-
-@project.command("reset")
-@click.argument("project_id", metavar="ID", type=PROJECT_ID)
-@_on_server
-def reset_project(project_id: str, server: str | None) -> None:
-    """Let a project start over: awaiting its SDK again."""
-    snapshot = _owner(server).ask("POST", f"/projects/{project_id}/reset")
-    click.echo(f"Project {snapshot['project']} is {snapshot['stage']} again.")
-
-
-@cli.command()
-@click.argument("project_id", metavar="PROJECT", type=PROJECT_ID)
-@click.option("--owner", is_flag=True, help="May also reset the project and change its keys.")
-@click.option("--days", type=click.IntRange(1, 30), help="How long it is good for.")
-@click.option("--hours", type=click.IntRange(1, 720), help="The same in hours; 12 unless given.")
-@_on_server
-def token(project_id: str, owner: bool, days: int | None, hours: int | None, server: str | None) -> None:
-    """Print a viewer's token, and on the next line the link that carries it."""
-    seconds = 3600 * (24 * days if days else hours or 12)
-    wanted = {"expires_in": seconds, **({"scope": "owner"} if owner else {})}
-    made = _owner(server).ask("POST", f"/projects/{project_id}/tokens", **wanted)
-    click.echo(f"{made['token']}\n{made['url']}")
-
-
 @cli.command()
 @click.argument("project_id", metavar="PROJECT", type=PROJECT_ID)
 @click.option("--until", type=click.Choice(STAGES[1:]), help="End with status 0 as soon as this stage is reached.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help=TIMEOUT_HELP)
-@_on_server
+@on_server
 def watch(project_id: str, until: str | None, timeout: float | None, server: str | None) -> None:
     """Follow a project live, here in the terminal.
 
@@ -243,7 +159,7 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
         async with asyncio.timeout(timeout):
             await viewer.watch(project_id, seen, patient=timeout is not None)
 
-    viewer = _client(server, "FIRSTLIGHT_TOKEN", "FIRSTLIGHT_ADMIN_TOKEN")
+    viewer = client_of(server, "FIRSTLIGHT_TOKEN", "FIRSTLIGHT_ADMIN_TOKEN")
     try:
         asyncio.run(follow())
     except TimeoutError:
@@ -284,6 +200,10 @@ def doctor(dsn: str) -> None:
         click.echo(step_line(step.name, step.result, step.said, step.fix))
     if failed:
         raise SystemExit(1)
+
+
+cli.add_command(project)
+cli.add_command(token)
 
 
 def main() -> None:

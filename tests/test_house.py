@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "server"
-COMMAND = {"server.__main__", "server.run.serving", "server.command.demo"}
+COMMAND = {"server.__main__", "server.run.serving", "server.command.demo", "server.command.owner"}
 """What starts the server may read the environment."""
 
 

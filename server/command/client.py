@@ -163,6 +163,8 @@ class Client:
             raise Unreachable(self.url, error.reason, START_IT) from None
         if answer.status >= 300:
             raise Refused(answer.detail)
+        if answer.status == 204:
+            return {}
         if not isinstance(answer.body, dict):
             raise Refused(f"{self.url} answers, but is no Firstlight server.")
         return answer.body

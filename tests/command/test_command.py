@@ -21,7 +21,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from server import __version__
 from server.__main__ import cli
-from server.command.client import Client, request
+from server.command.client import Client, Refused, request
 
 from ..support.redis_server import free_port
 from ..support.server import ServerProcess, clean_env, interruptible, wait_for
@@ -352,6 +352,24 @@ def test_a_token_and_its_link(owned: ServerProcess) -> None:
     assert "may watch the project, but not change it" in refused("project", "reset", first, **as_owner)
     as_owner["FIRSTLIGHT_ADMIN_TOKEN"] = done("token", first, "--owner", "--days", "30", **admin).splitlines()[0]
     done("project", "reset", first, **as_owner)
+
+
+def test_a_token_is_revoked(owned: ServerProcess) -> None:
+    admin = {"PORT": owned.port, "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}
+    project = Client(owned.url, ADMIN).ask("POST", "/projects", name="shop")["id"]
+    tokens = [done("token", project, flag, **admin).splitlines()[0] for flag in ("--owner", "--agent", "--owner")]
+    path = f"/projects/{project}"
+    assert done("token", project, "--revoke", tokens[0], **admin) == "Revoked.\n"
+    with pytest.raises(Refused, match="revoked"):
+        Client(owned.url, tokens[0]).ask("GET", path)
+    assert [Client(owned.url, other).ask("GET", path)["id"] for other in tokens[1:]] == [project] * 2
+    assert done("token", project, "--revoke-all", PORT=owned.port, FIRSTLIGHT_ADMIN_TOKEN=tokens[2]) == "Revoked.\n"
+    for other in tokens[1:]:
+        with pytest.raises(Refused, match="revoked"):
+            Client(owned.url, other).ask("GET", path)
+    assert done("token", project, "--revoke", "any-id", **admin) == "Revoked.\n"
+    undated = firstlight("token", project, "--revoke", "e30.e30.x", **admin)
+    assert (undated.exit_code, "has no id" in undated.stderr) == (2, True)
 
 
 def test_an_open_server_needs_no_token(server: ServerProcess, shop: dict[str, str]) -> None:

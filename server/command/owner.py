@@ -1,0 +1,131 @@
+"""The commands of owners: projects and tokens of a running server."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import os
+from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from ..core.model.errors import BadRequest
+from ..core.model.grant import Scope
+from ..core.model.keys import parse_project_id
+from .client import Client
+from .terminal import plain
+
+
+class _ProjectId(click.ParamType[str]):
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(parse_project_id(value))
+        except BadRequest:
+            self.fail(f"{value!r} is no project id: a whole number from 1.", param, ctx)
+
+
+PROJECT_ID = _ProjectId()
+
+
+def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that talks to a running server."""
+    return click.option("--server", metavar="URL", help="Where it runs; FIRSTLIGHT_PUBLIC_URL unless given.")(command)
+
+
+def client_of(server: str | None, *tokens: str) -> Client:
+    """A client of that server, with the first of these environment variables that is set as its token."""
+    url = server or os.environ.get("FIRSTLIGHT_PUBLIC_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(f"{url!r} must start with http:// or https://.", param_hint="--server")
+    return Client(url.rstrip("/"), next((os.environ[name] for name in tokens if os.environ.get(name)), None))
+
+
+def _owner(server: str | None) -> Client:
+    return client_of(server, "FIRSTLIGHT_ADMIN_TOKEN")
+
+
+@click.group()
+def project() -> None:
+    """Create, list and reset projects of a running server.
+
+    FIRSTLIGHT_ADMIN_TOKEN is shown to it where it is set.
+    """
+
+
+@project.command("create")
+@click.argument("name")
+@click.option("--platform", help="What the application is written in, such as python.")
+@on_server
+def create_project(name: str, platform: str | None, server: str | None) -> None:
+    """Make a project, and print its DSN and its page."""
+    made = _owner(server).ask("POST", "/projects", name=name, **({"platform": platform} if platform else {}))
+    click.echo(f"{click.style('Project', dim=True)} {made['id']}  {plain(made['name'])}")
+    click.echo(f"{made['dsn']}\n{made['url']}")
+
+
+@project.command("list")
+@on_server
+def list_projects(server: str | None) -> None:
+    """List all projects: id, name, platform, DSN."""
+    owner, following = _owner(server), "0"
+    while following:
+        page = owner.ask("GET", f"/projects?after={following}&limit=500")
+        for shown in page["projects"]:
+            fields = (shown["id"], shown["name"], shown["platform"] or "-", shown["dsn"] or "(no active key)")
+            click.echo("  ".join(plain(field) for field in fields))
+        following = page["next"]
+
+
+@project.command("reset")
+@click.argument("project_id", metavar="ID", type=PROJECT_ID)
+@on_server
+def reset_project(project_id: str, server: str | None) -> None:
+    """Let a project start over: awaiting its SDK again."""
+    snapshot = _owner(server).ask("POST", f"/projects/{project_id}/reset")
+    click.echo(f"Project {snapshot['project']} is {snapshot['stage']} again.")
+
+
+def _token_id(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The id of a token, also where the token itself is given: it should not travel, and end in a log."""
+    parts = (value or "").split(".")
+    if len(parts) != 3:
+        return value
+    try:
+        claims = json.loads(urlsafe_b64decode(parts[1] + "=="))
+        return str(claims["jti"])
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        raise click.BadParameter("this token has no id (jti); it can only be revoked with all others.") from None
+
+
+@click.command()
+@click.argument("project_id", metavar="PROJECT", type=PROJECT_ID)
+@click.option("--owner", "scope", flag_value=Scope.OWNER.value, help="May also reset the project and change its keys.")
+@click.option("--agent", "scope", flag_value=Scope.AGENT.value, help="For a program that only reads.")
+@click.option("--days", type=click.IntRange(1, 30), help="How long it is good for.")
+@click.option("--hours", type=click.IntRange(1, 720), help="The same in hours; 12 unless given.")
+@click.option("--revoke", metavar="TOKEN|ID", callback=_token_id, help="Take one back, and all made with it, instead.")
+@click.option("--revoke-all", is_flag=True, help="Take all back that were issued until now, instead.")
+@on_server
+def token(
+    project_id: str,
+    scope: str | None,
+    days: int | None,
+    hours: int | None,
+    revoke: str | None,
+    revoke_all: bool,
+    server: str | None,
+) -> None:
+    """Print a viewer's token, and on the next line the link that carries it; or take tokens back."""
+    owner, path = _owner(server), f"/projects/{project_id}/tokens"
+    if revoke_all or revoke is not None:
+        owner.ask("DELETE", path if revoke_all else f"{path}/{quote(revoke or '', safe='')}")
+        click.echo("Revoked.")
+        return
+    seconds = 3600 * (24 * days if days else hours or 12)
+    made = owner.ask("POST", path, expires_in=seconds, **({"scope": scope} if scope else {}))
+    click.echo(f"{made['token']}\n{made['url']}")
