@@ -14,11 +14,15 @@ const KEYWORDS = [
 const SLASHES = grammar("(?<![:\\w])\\/\\/.*|\\/\\*.*?\\*\\/", KEYWORDS);
 const HASHES = grammar('(?<=^|\\s)#(?![\\w"]).*', KEYWORDS);
 
-/** @type {Record<string, RegExp>} */
+/**
+ * Languages of platforms go by what starts a comment in them, as their families' files say; those that many platforms
+ * use go by their names.
+ *
+ * @type {Record<string, RegExp>}
+ */
 const GRAMMARS = {
-  ...{ python: HASHES, ruby: HASHES, elixir: HASHES },
-  ...{ javascript: SLASHES, go: SLASHES, php: SLASHES, java: SLASHES, kotlin: SLASHES },
-  ...{ swift: SLASHES, csharp: SLASHES, rust: SLASHES, dart: SLASHES },
+  "#": HASHES,
+  "//": SLASHES,
   shell: grammar("(?<=^|\\s)#.*", "curl|pip|npm|npx|export|go|bundle|composer|cargo|dotnet|flutter|mkdir"),
   properties: grammar("^#.*", "$^"),
   html: grammar("<!--.*?-->", "script|template|button"),
@@ -38,7 +42,7 @@ function grammar(comment, keywords) {
  * `[kind, text]` pairs that join to the code. What was filled in is of the kind `filled`.
  *
  * @param {string} code
- * @param {string | undefined} language
+ * @param {string | undefined} language as `Platforms` names it
  * @param {Target | null} [values]
  * @returns {[string, string][]}
  */

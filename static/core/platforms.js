@@ -1,6 +1,8 @@
 /** The platforms' files: one small index, and what one platform needs, fetched when it is chosen. */
 
-/** @import { Platform, PlatformFile, Snippet } from "./types.js" */
+import { STEPS } from "./snippets.js";
+
+/** @import { Platform, PlatformFile, Snippet, Step } from "./types.js" */
 
 export class Platforms {
   #folder;
@@ -16,7 +18,8 @@ export class Platforms {
 
   /** All platforms, for the picker and for guessing. @returns {Promise<Platform[]>} */
   async index() {
-    return (await this.#json("index")).platforms;
+    const { platforms } = await this.#json("index");
+    return Promise.all(platforms.map((/** @type {Platform} */ platform) => this.#grammar(platform)));
   }
 
   /**
@@ -25,8 +28,10 @@ export class Platforms {
    * @param {string} id
    * @returns {Promise<PlatformFile>}
    */
-  file(id) {
-    return this.#json(id);
+  async file(id) {
+    const { steps, features } = await this.#json(id);
+    const [install, configure, error] = await Promise.all(STEPS.map((name) => this.#step(steps[name])));
+    return { steps: { install, configure, error }, features };
   }
 
   /**
@@ -34,12 +39,30 @@ export class Platforms {
    *
    * @param {string} id
    * @param {string} name
+   * @returns {Promise<Snippet | null>}
    */
   async feature(id, name) {
-    const { features } = await this.file(id);
-    /** @type {Record<string, Snippet> | undefined} */
-    const all = typeof features === "string" ? await this.#json(`features-${features}`) : features;
-    return all?.[name] ?? null;
+    const { features } = await this.#json(id);
+    const all = await this.#json(`features-${features}`);
+    return all[name] ? this.#grammar(all[name]) : null;
+  }
+
+  /** @param {Step} step @returns {Promise<Step>} */
+  async #step({ also = [], ...first }) {
+    return { ...(await this.#grammar(first)), also: await Promise.all(also.map((part) => this.#grammar(part))) };
+  }
+
+  /**
+   * The same with the language as the highlighter knows it: a new one needs a line in its family's file and no other.
+   *
+   * @template {{ language?: string }} T
+   * @param {T} written
+   * @returns {Promise<T>}
+   */
+  async #grammar(written) {
+    const { languages } = await this.#json("index");
+    const language = languages[written.language ?? ""];
+    return language ? { ...written, language } : written;
   }
 
   /** Asked for once; what failed is asked for again the next time. @param {string} name */

@@ -164,9 +164,13 @@ export interface Snippet {
 
 export type StepName = "install" | "configure" | "error";
 
+/** Some platforms want a second file. */
+export type Step = Snippet & { also?: Snippet[] };
+
 export interface PlatformFile {
-  steps: Record<StepName, Snippet & { also?: Snippet[] }>;
-  features?: string | Record<string, Snippet>;
+  steps: Record<StepName, Step>;
+  /** The file of what turns features on. */
+  features: string;
 }
 
 /** What a probe saw: an answer, or why there was none. Never both. */
