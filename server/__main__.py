@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import logging
+import logging.config
 import os
 import socket
 import sys
@@ -25,6 +25,8 @@ from .command.terminal import STAGES, Progress, Snapshot, step_line
 from .core.model.errors import BadRequest, SettingsError
 from .core.wire.dsn import parse_dsn
 from .run import serving
+from .run.logs import log_config
+from .run.workers import Supervisor
 from .settings import Settings, is_loopback
 
 log = logging.getLogger("firstlight.command")
@@ -101,11 +103,12 @@ def serve(**flags: str | None) -> None:
         if settings.workers > 1:
             _serve_by_workers(settings, listener)
         else:
-            serving.Server(serving.config(create_app(settings), settings)).run([listener])
+            serving.Server(serving.Config(create_app(settings), settings)).run([listener])
 
 
 def _serve_by_workers(settings: Settings, listener: socket.socket) -> None:
-    supervisor = serving.Supervisor(serving.config(WORKERS_APP, settings), [listener])
+    supervisor = Supervisor(WORKERS_APP, settings, listener)
+    logging.config.dictConfig(log_config("INFO"))
     asyncio.run(_try_store(settings))  # so that a bad REDIS_URL is said once, and not by every worker
     if settings.is_open:
         log.info(serving.OPEN)
@@ -134,7 +137,7 @@ def demo(**flags: str | None) -> None:
         env["HOST"] = "127.0.0.1"
     settings = Settings.from_env(_settings_with(flags, env))
     with serving.bind(settings, "make demo") as listener:
-        DemoServer(serving.config(create_app(settings), settings, level="WARNING")).run([listener])
+        DemoServer(serving.Config(create_app(settings), settings, level="WARNING")).run([listener])
     click.echo(f"\nStopped. What was seen is kept in {settings.data}.")
 
 

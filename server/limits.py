@@ -10,21 +10,71 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """Of all connections of a process (`server.run.connections`)."""
+
+    descriptors: int | None = None
+    """File descriptors of the process; what the system allows it, unless set."""
+    kept_descriptors: int = 256
+    """Not for connections: the store's file or sockets, the log, static files, and what the reserve below takes."""
+    reserved: int = 64
+    """Of those, for `/healthz`, `/readyz`, `/metrics` and owners, when all other places are taken."""
+    sweep_seconds: float = 1.0
+    """How often deadlines are looked at: one pass over 10,000 connections takes 2 ms."""
+    stall_seconds: float = 25.0
+    """How long a peer may read nothing while something waits for it, and what is closed may take to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """Of one HTTP connection (`server.run`)."""
+    """Of one HTTP connection (`server.run.http_protocol`)."""
 
     head_bytes: int = 64 * 1024
     """A request line with its headers; SDKs send under 2 KiB, and an event in the query 16 KiB."""
+    head_fields: int = 128
+    """Header fields, and as many trailers: proxies and browsers together send under 40."""
+    framing_bytes: int = 64 * 1024
+    """What may stand around a chunked body: sizes, extensions, trailers."""
+    chunks: int = 4096
+    """Chunks of any size; a Node SDK sends 20 MiB in 320."""
+    chunk_bytes: int = 64
+    """What the chunks beyond these must hold on average."""
+    pipelined: int = 32
+    """Requests that are sent ahead of their answers; no SDK and no proxy sends any."""
     arrival_seconds: float = 35.0
     """How long a whole request may take to arrive: longer than `SdkLimits.body_seconds`, which answers with words."""
+    answer_seconds: float = 60.0
+    """How long an answer may take to begin; the store's own limits are far below."""
+    idle_seconds: float = 75.0
+    """How long nothing may be said between requests: longer than the 60 s of nginx, or it would meet a closed door."""
+    linger_bytes: int = 256 * 1024
+    """What is still read, and dropped, after the last word of a connection, so that it is not lost (RFC 9112, 9.6)."""
+    linger_seconds: float = 2.0
+    """For how long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketLimits:
-    """Of one WebSocket (`server.run`)."""
+    """Of one WebSocket (`server.run.websocket_protocol`)."""
 
     message_bytes: int = 4096
     """The only message of a viewer that means something carries a token."""
+    messages: int = 1
+    """It is the first one, and nothing is to follow."""
+    frames: int = 64
+    """Frames at once: fragments, pings and pongs all count."""
+    frames_per_second: float = 4.0
+    """Frames for long; a client that pings does so every 20 s."""
+    burst_bytes: int = 32 * 1024
+    """Bytes at once."""
+    bytes_per_second: float = 4096.0
+    """Bytes for long."""
+    handshake_seconds: float = 10.0
+    """How long the answer to a handshake may take."""
+    keyless: int = 1000
+    """WebSockets without a token, in one process; the one that waits longest makes room for the next."""
+    closing_seconds: float = 5.0
+    """How long the other side may take to answer a close frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +174,42 @@ class WriterLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndLimits:
+    """Of the end of a process (`server.run.serving`). Platforms kill after 30 s."""
+
+    few_viewers: int = 50
+    """So many viewers are dismissed at once, and as many a second where there are more."""
+    drain_seconds: float = 10.0
+    """Over how long many viewers are dismissed, at least; at most twice."""
+    goodbye_seconds: float = 2.0
+    """How long the last viewers may take to read their goodbye."""
+    abort_seconds: float = 3.0
+    """After that, how long other connections may take to end."""
+    graceful_seconds: int = 5
+    """Uvicorn's own limit for the same, which cancels instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLimits:
+    """Of several processes (`server.run.workers`)."""
+
+    silent_seconds: float = 30.0
+    """A worker whose loop says nothing for so long stands still, and is replaced."""
+    start_seconds: float = 60.0
+    """How long a worker may take to start."""
+    steady_seconds: float = 10.0
+    """A worker that lived for so long died by chance: the next one starts at once."""
+    first_delay: float = 0.5
+    """What did not live so long makes the next one wait; twice as long each time."""
+    last_delay: float = 30.0
+    """But no longer than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """All bounds of one process."""
 
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     http: HttpLimits = field(default_factory=HttpLimits)
     socket: SocketLimits = field(default_factory=SocketLimits)
     sdk: SdkLimits = field(default_factory=SdkLimits)
@@ -134,3 +217,5 @@ class Limits:
     projects: ProjectLimits = field(default_factory=ProjectLimits)
     access: AccessLimits = field(default_factory=AccessLimits)
     writer: WriterLimits = field(default_factory=WriterLimits)
+    end: EndLimits = field(default_factory=EndLimits)
+    workers: WorkerLimits = field(default_factory=WorkerLimits)

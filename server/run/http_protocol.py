@@ -1,96 +1,245 @@
-"""Uvicorn's HTTP protocol with two bounds that it lacks: the bytes of a head, and the time of an arrival.
+"""HTTP/1.1: uvicorn's protocol on httptools, where each connection has an owner and each request a budget.
 
-Without them a client without a key could make the server hold a head of any size, or a connection for ever.
+What differs from uvicorn's, beside what `server.run.http_reader` counts:
+
+- A request that is whole is judged, though its sender has closed or half-closed the connection meanwhile.
+- A refusal is said after the answers to the requests before it, and the connection lingers until it was read.
+- A WebSocket begins after the answers to the requests before it, and with the bytes that came after its handshake.
+- What the application sees does not depend on where the network cut the bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
+import logging
+from collections.abc import Iterator
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
-MAX_HEAD = 64 * 1024
-"""Bytes of a request line with its headers; SDKs send under 2 KiB, and an event in the query 16 KiB."""
-ARRIVAL_SECONDS = 35.0
-"""How long a whole request may take to arrive: longer than `intake.BODY_SECONDS`, which answers with words."""
+from .connections import FOREVER, Connections, State, is_reserved
+from .exchange import Exchange
+from .http_reader import HttpReader
+from .refused import CROWDED, Refused, head_of
+from .websocket_protocol import WebSocketProtocol
+
+log = logging.getLogger("firstlight.http")
 
 
-_H2C = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n|$)", re.IGNORECASE)
+class HttpProtocol(HttpReader):
+    """One connection. See the module; `server.run.connections` has the table of its states.
 
+    Args:
+        owner: watches over all connections.
+    """
 
-class BoundedHttp(HttpToolsProtocol):
-    """See the module; everything else is uvicorn's."""
+    state = State.IDLE
+    since = 0.0
+    stalled_at = FOREVER
 
-    _head = 0
-    _is_arriving = True
-    _is_head = True
-    _deadline: asyncio.TimerHandle | None = None
+    def __init__(
+        self,
+        owner: Connections,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(owner.limits.http, config, server_state, app_state, _loop)
+        owner.watch(server_state.connections)
+        self._owner = owner
+        self._answering: Exchange | None = None
+        self._is_half_closed = False
+        self._refused: Refused | None = None
+        self._handshake: bytes | None = None
+        """What came after a handshake that waits for the answers before it."""
+        self._dropped = 0
+
+    # What the event loop calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected, and should say something."""
         super().connection_made(transport)
-        self._start_clock()
+        self._enter(State.ARRIVING)
+        self._is_admitted = self._owner.admit(self, self.loop)
+        if not self._is_admitted and self._owner.is_full:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has left."""
-        self._stop_clock()
-        super().connection_lost(exc)
+        """It has left. What it sent as a whole is judged all the same, also what it sent ahead."""
+        self.connections.discard(self)
+        self.stalled_at = FOREVER
+        for exchange in self._due():
+            exchange.break_off()
+        while self.pipeline:
+            exchange, app = cast("tuple[Exchange, ASGI3Application]", self.pipeline.pop())
+            if not exchange.more_body:
+                self._start_asgi_task(exchange, app)
+        self.flow.resume_writing()
+        self.parser = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; close where the head goes on and on."""
-        was_head = self._is_arriving and self._is_head
-        if b"h2c" in data and (self._is_head or not self._is_arriving):
-            data = _without_h2c(data)
-        super().data_received(data)
-        if not self._is_arriving:
+        """Take what came."""
+        if self._is_done:
+            self._drop(len(data))
             return
-        self._start_clock()
-        if was_head and self._is_head:
-            self._head += len(data)
-            if self._head > MAX_HEAD:
-                self.send_400_response("The head of this request is too large.")
+        self._feed(data)
+        if self._is_arriving and self.state is State.IDLE:
+            self._enter(State.ARRIVING)
 
-    def on_message_begin(self) -> None:
-        """A request begins; pipelined ones come in the same data."""
-        self._is_arriving = self._is_head = True
-        self._head = 0
-        super().on_message_begin()
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client has said its last word. Answers to what it sent as a whole are still written."""
+        if self._is_arriving:
+            self._break_off()
+        due = list(self._due())
+        if not due or self.state is State.LINGERING:
+            return False
+        self._is_half_closed = True
+        for exchange in due:
+            exchange.half_close()
+        return True
 
-    def on_headers_complete(self) -> None:
-        """Its head is whole."""
-        self._is_head = False
-        super().on_headers_complete()
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        self.stalled_at = self.loop.time()
+        self.flow.pause_writing()
 
-    def on_message_complete(self) -> None:
-        """All of it is there."""
+    def resume_writing(self) -> None:
+        """It has read."""
+        self.stalled_at = FOREVER
+        self.flow.resume_writing()
+
+    def expire(self) -> None:
+        """As `Connection.expire`."""
+        if self.state in (State.IDLE, State.ARRIVING):
+            self.transport.close()
+        elif self.state is not State.ANSWERING:
+            self.transport.abort()
+        elif self._answering is not None and self._answering.response_started:
+            self._enter(State.STREAMING)
+        else:
+            log.warning("An answer did not begin within %g s; the connection is cut", self._limits.answer_seconds)
+            self.transport.abort()
+
+    # From a head to its answer.
+
+    def _start(self, exchange: Exchange) -> None:
+        if not self._is_admitted and not is_reserved(self.scope):
+            raise Refused(CROWDED, 503)
+        if self._answering is None or self._answering.response_complete:
+            self._start_asgi_task(exchange, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def _whole(self) -> None:
+        if any(True for _ in self._due()):
+            self._enter(State.ANSWERING)
+        else:
+            self._enter(State.IDLE)  # the answer did not wait for the end of the body
+
+    def _start_asgi_task(self, cycle: Any, app: ASGI3Application) -> None:
+        self._answering = cycle
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def on_response_complete(self) -> None:
+        """An answer is written: now the next request, or what had to wait for it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            exchange, app = self.pipeline.pop()
+            self._enter(State.ARRIVING if exchange.more_body else State.ANSWERING)
+            self._start_asgi_task(exchange, app)
+        elif self._refused is not None:
+            self._say(self._refused)
+        elif self._is_half_closed:
+            self.transport.close()
+        elif self._handshake is not None:
+            self._become_websocket(self._handshake)
+        else:
+            self._enter(State.ARRIVING if self._is_arriving else State.IDLE)
+            self._resume()
+
+    def _due(self) -> Iterator[Exchange]:
+        """The requests that are still to be answered, in their order."""
+        first = self._answering
+        if first is not None and not first.response_complete and not first.disconnected:
+            yield first
+        for exchange, _ in reversed(self.pipeline):
+            yield cast(Exchange, exchange)
+
+    def _resume(self) -> None:
+        if not self.pipeline and self._refused is None and self._handshake is None:
+            self.flow.resume_reading()
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self.since = self.loop.time()
+
+    # To a WebSocket.
+
+    def _change(self, rest: bytes) -> None:
         self._is_arriving = False
-        self._stop_clock()
-        super().on_message_complete()
+        self._is_done = True
+        if any(True for _ in self._due()):
+            self._handshake = rest
+            self.flow.pause_reading()
+        else:
+            self._become_websocket(rest)
 
-    def handle_websocket_upgrade(self) -> None:
-        """The connection is somebody else's from now on."""
-        self._stop_clock()
-        super().handle_websocket_upgrade()
+    def _become_websocket(self, rest: bytes) -> None:
+        self.connections.discard(self)
+        self.flow.resume_reading()
+        head = head_of(str(self.scope["method"]), self.url, "1.1", self.headers, without=b"content-length")
+        protocol = WebSocketProtocol(self._owner, self.config, self.server_state, self.app_state)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        protocol.shake_hands(head, rest)
 
-    def _start_clock(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(ARRIVAL_SECONDS, self._give_up)
+    # Refusals.
 
-    def _stop_clock(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _refuse(self, refused: Refused) -> None:
+        """Give up on what comes, and say why after the answers that are still due."""
+        self._is_done = True
+        self._break_off()
+        if not refused.status:
+            return
+        log.debug("Refused a request: %s", refused)
+        last = self._answering
+        if last is None or last.response_complete or (last.disconnected and not last.response_started):
+            self._say(refused)
+        elif last.disconnected:
+            self.transport.close()  # half of its answer is on the way
+        else:
+            self._refused = refused
+            self.flow.pause_reading()
 
-    def _give_up(self) -> None:
-        cast(Any, self.transport).close()
+    def _break_off(self) -> None:
+        """The request that is arriving can never be whole."""
+        if self._is_arriving and self._is_begun:
+            cast(Exchange, self.cycle).break_off()
+            if self.pipeline and self.pipeline[0][0] is self.cycle:
+                self.pipeline.popleft()
+        self._is_arriving = False
 
+    def _say(self, refused: Refused) -> None:
+        """Write it, and wait until it was read: to close while something unread comes in would take it back."""
+        self.transport.write(refused.answer(self.server_state.default_headers))
+        self._refused = None
+        self._enter(State.LINGERING)
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
-def _without_h2c(data: bytes) -> bytes:
-    """Drop an offer to change to HTTP/2, which a server may ignore (RFC 9110, 7.8): the parser would drop the body.
-
-    Java's HttpClient makes it in every request without TLS.
-    """
-    head, end, body = data.partition(b"\r\n\r\n")
-    return _H2C.sub(b"", head) + end + body
+    def _drop(self, count: int) -> None:
+        self._dropped += count
+        if self._dropped > self._limits.linger_bytes:
+            if self.state is State.LINGERING:
+                self.transport.abort()
+            else:
+                self.flow.pause_reading()

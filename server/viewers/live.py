@@ -160,6 +160,7 @@ async def watch(websocket: WebSocket[State]) -> None:
         with suppress(StoreUnavailable):  # nothing is shown until it is back
             access.check_revoked(grant, (await hub.read(project_id)).project)
         seconds = access.seconds_left(grant)
+        _trust(websocket)
         with hub.attach(project_id) as viewer:
             gone = _disconnected(websocket.receive, "websocket.disconnect")
             if await _first_of(_send_frames(websocket, viewer), gone, seconds):
@@ -170,6 +171,13 @@ async def watch(websocket: WebSocket[State]) -> None:
         code = next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
         with suppress(WebSocketDisconnect):  # it may have left meanwhile
             await websocket.close(code, str(error).encode()[:MAX_REASON].decode(errors="ignore"))
+
+
+def _trust(websocket: WebSocket[State]) -> None:
+    """Tell the transport that this one may stay when it is crowded (`server.run.websocket_protocol`)."""
+    told = websocket.scope.get("extensions", {}).get("firstlight")
+    if told:
+        told["trust"]()
 
 
 async def _authenticate(websocket: WebSocket[State], access: Access, project_id: int) -> Grant:

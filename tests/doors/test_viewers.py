@@ -320,14 +320,18 @@ async def test_a_planned_end(tmp_path_factory: pytest.TempPathFactory) -> None:
                 assert await close_code(late) == 1013
 
 
-async def test_what_a_viewer_says_is_not_listened_to(site: Site) -> None:
+@pytest.mark.parametrize("hello", ["{}", "x" * 4000, b"\x00", '{"type":"auth","token":"x"}', "[" * 2000])
+async def test_a_viewer_says_one_thing_at_most_and_it_is_not_listened_to_where_no_token_is_needed(
+    site: Site, hello: str | bytes
+) -> None:
     project = await site.project()
     async with watch(site, project) as socket:
-        for message in ("{}", "x" * 4000, b"\x00", '{"type":"auth","token":"x"}', "[" * 2000):
-            await socket.send(message)
+        await socket.send(hello)
         await next_message(socket)
         await site.post(project, body=ERROR)
         await snapshot_with(socket, stage="first_error_received")
+        await socket.send("{}")
+        assert await close_code(socket) == 1008
 
 
 async def test_a_message_that_is_too_large(site: Site) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from server.app import create_app
-from server.run import http_protocol
+from server.limits import ConnectionLimits, HttpLimits, Limits
 from server.settings import Settings
 
 from ..support.app import running
@@ -19,11 +20,17 @@ from ..support.app import running
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-@pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[tuple[str, int]]:
-    async with running(create_app(Settings(data=tmp_path / "firstlight.db"))) as url:
+@asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[tuple[str, int]]:
+    async with running(app) as url:
         parts = urlsplit(url)
         yield parts.hostname or "", parts.port or 0
+
+
+@pytest.fixture
+async def address(tmp_path: Path) -> AsyncIterator[tuple[str, int]]:
+    async with serving(create_app(Settings(data=tmp_path / "firstlight.db"))) as address:
+        yield address
 
 
 async def test_a_head_that_goes_on_and_on_is_cut_off(address: tuple[str, int]) -> None:
@@ -43,7 +50,7 @@ async def test_a_head_that_goes_on_and_on_is_cut_off(address: tuple[str, int]) -
 
 async def test_a_large_body_is_no_head(address: tuple[str, int]) -> None:
     reader, writer = await asyncio.open_connection(*address)
-    body = b"x" * 3 * http_protocol.MAX_HEAD
+    body = b"x" * 3 * HttpLimits().head_bytes
     for _ in range(2):  # on one connection
         writer.write(b"POST /api/1/heartbeat/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         assert (await reader.readline()).startswith(b"HTTP/1.1 401")
@@ -61,17 +68,18 @@ async def test_a_large_body_is_no_head(address: tuple[str, int]) -> None:
     ],
     ids=["nothing", "half a line", "no body", "half a second request"],
 )
-async def test_a_request_that_never_arrives_is_given_up(
-    address: tuple[str, int], start: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_protocol, "ARRIVAL_SECONDS", 0.05)
-    reader, writer = await asyncio.open_connection(*address)
-    writer.write(start)
-    async with asyncio.timeout(4):  # uvicorn's own limit for an idle connection is 5 s
-        await reader.read()
-        while not reader.at_eof():
+async def test_a_request_that_never_arrives_is_given_up(tmp_path: Path, start: bytes) -> None:
+    limits = Limits(
+        connections=ConnectionLimits(sweep_seconds=0.02), http=HttpLimits(arrival_seconds=0.05, idle_seconds=3600)
+    )
+    async with serving(create_app(Settings(data=tmp_path / "firstlight.db"), limits=limits)) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(start)
+        async with asyncio.timeout(4):
             await reader.read()
-    writer.close()
+            while not reader.at_eof():
+                await reader.read()
+        writer.close()
 
 
 async def test_an_offer_of_http2_does_not_cost_the_body(address: tuple[str, int]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import re
@@ -27,7 +26,8 @@ from websockets.exceptions import ConnectionClosed
 from server.command.client import Client, send
 from server.core.model.errors import SettingsError
 from server.core.wire.dsn import parse_dsn
-from server.run import serving
+from server.limits import EndLimits, SocketLimits
+from server.run import listening, serving
 from server.settings import Settings
 
 from ..support.redis_server import RedisServer, free_port
@@ -170,7 +170,7 @@ def test_a_port_in_use_is_told_with_what_to_do(start: Start, command: str, advic
 
 
 def test_a_port_for_the_privileged_is_told() -> None:
-    message = serving._bind_failure("127.0.0.1", 80, PermissionError(13, "Permission denied"), "firstlight serve")
+    message = listening._bind_failure("127.0.0.1", 80, PermissionError(13, "Permission denied"), "firstlight serve")
     assert message == "PORT=80 is for privileged users only. Take one above 1023: PORT=8000 firstlight serve"
 
 
@@ -201,14 +201,14 @@ async def test_what_an_application_raises_at_its_start_is_raised_and_not_logged(
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         raise ZeroDivisionError("no start")
 
-    server = serving.Server(serving.config(application, Settings()))
-    with serving.bind(Settings(port=0), "") as listener, pytest.raises(ZeroDivisionError, match="no start"):
+    server = serving.Server(serving.Config(application, Settings()))
+    with listening.bind(Settings(port=0), "") as listener, pytest.raises(ZeroDivisionError, match="no start"):
         await server._serve([listener])
     assert caplog.text == ""
 
 
 def test_connections_to_stalled_readers_time_out() -> None:
-    with serving.bind(Settings(port=0), "") as listener, socket.create_connection(listener.getsockname()):
+    with listening.bind(Settings(port=0), "") as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_000
@@ -250,7 +250,7 @@ async def test_websockets_are_lean(start: Start) -> None:
         assert "server" not in answer.headers
     async with connect(f"{server.url.replace('http', 'ws')}/live/1/ws", proxy=None) as viewer:
         assert viewer.protocol.extensions == []
-        await viewer.send("x" * (serving.MAX_MESSAGE + 1))
+        await viewer.send("x" * (SocketLimits().message_bytes + 1))
         _, code = await last_messages(viewer)
     assert code == 1009
 
@@ -311,7 +311,7 @@ async def crowd(start: Start) -> AsyncIterator[tuple[ServerProcess, list[ClientC
     server = start()
     new_project(server)
     async with AsyncExitStack() as stack:
-        viewers = [await stack.enter_async_context(watching(server)) for _ in range(serving.FEW_VIEWERS + 10)]
+        viewers = [await stack.enter_async_context(watching(server)) for _ in range(EndLimits().few_viewers + 10)]
         for viewer in viewers:
             await viewer.recv()
         yield server, viewers
@@ -346,25 +346,28 @@ async def test_new_viewers_are_sent_elsewhere_while_the_others_leave(
 
 def test_a_reader_that_reads_nothing_does_not_block_the_end(start: Start) -> None:
     server = start()
-    new_project(server)
-    with socket.create_connection(("127.0.0.1", server.port)) as stalled:
-        handshake = (
-            "GET /live/1/ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-            f"sec-websocket-version: 13\r\nsec-websocket-key: {base64.b64encode(os.urandom(16)).decode()}\r\n\r\n"
-        )
-        stalled.sendall(handshake.encode())
-        assert b"101 Switching Protocols" in stalled.recv(1024)
-        stalled.settimeout(0.5)
-        ping = b"\x89\xfd" + bytes(4) + bytes(125)  # masked with zeros; each is answered
-        try:
-            for _ in range(100):
-                stalled.sendall(ping * 1000)
-        except TimeoutError:
-            pass  # nobody takes any more
+    client = Client(server.url)
+    for _ in range(500):
+        client.ask("POST", "/projects", name="shop" * 25)
+    size = 25 * len(json.dumps(client.ask("GET", "/projects?limit=500"), separators=(",", ":")))
+    with socket.socket() as stalled:
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.connect(("127.0.0.1", server.port))
+        stalled.sendall(b"GET /projects?limit=500 HTTP/1.1\r\nhost: localhost\r\n\r\n" * 25)
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < serving.GOODBYE_SECONDS + serving.ABORT_SECONDS + 2
+        assert time.monotonic() - began < EndLimits().goodbye_seconds + EndLimits().abort_seconds + 2
+        assert len(all_of(stalled)) < size  # or nothing had waited for it
     assert "Traceback" not in server.output
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """What still comes until the connection ends, in order or not."""
+    data = b""
+    with suppress(ConnectionError):
+        while part := connection.recv(1 << 20):
+            data += part
+    return data
 
 
 # Several workers.
@@ -428,13 +431,12 @@ def no_application() -> None:
 
 def test_workers_that_cannot_start_end_their_parent(tmp_path: Path) -> None:
     code = """
-from server.run import serving
+from server.run.listening import bind
+from server.run.workers import Supervisor
 from server.settings import Settings
 settings = Settings(port=0, workers=2)
 if __name__ == "__main__":
-    config = serving.config("tests.run.test_serving:no_application", settings)
-    config.timeout_worker_healthcheck = 1
-    supervisor = serving.Supervisor(config, [serving.bind(settings, "")])
+    supervisor = Supervisor("tests.run.test_serving:no_application", settings, bind(settings, ""))
     supervisor.run()
     print(f"failed: {supervisor.failed}")
 """

@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
 import uvicorn
 
-from server.run.http_protocol import BoundedHttp
+from server.limits import Limits
+from server.run.connections import Connections
+from server.run.http_protocol import HttpProtocol
 
 HOST = "127.0.0.1"
 
@@ -26,11 +29,12 @@ async def running(app: Any, **options: Any) -> AsyncIterator[str]:
         listener.bind((HOST, 0))
         config = uvicorn.Config(
             app,
-            http=BoundedHttp,
+            http=partial(HttpProtocol, Connections(getattr(app, "limits", None) or Limits())),
+            ws="none",
+            ws_per_message_deflate=False,
             lifespan="on",
             log_config=None,
             access_log=False,
-            ws_max_size=4096,
             timeout_graceful_shutdown=1,
             **options,
         )

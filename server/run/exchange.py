@@ -1,0 +1,66 @@
+"""One request and its answer: uvicorn's cycle, with another idea of what a sender's end means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn._types import ASGIReceiveEvent, HTTPRequestEvent
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+
+class Exchange(RequestResponseCycle):
+    """A body that has arrived is given to the application, whatever its sender does afterwards.
+
+    Uvicorn's own gives `http.disconnect` in its place as soon as the connection is lost. A program that reports its
+    error and ends at once closes before the answer: what it sent is whole all the same.
+
+    Args:
+        resume: reads on, where the connection may.
+        options: uvicorn's.
+    """
+
+    def __init__(self, resume: Callable[[], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._resume = resume
+        self._is_half_closed = False
+        self._gave_all = False
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """The next part of the body; after the last one, the end of the connection."""
+        self._invite()
+        while not self._is_over():
+            if self.body or (not self.more_body and not self._gave_all):
+                return self._take()
+            self._resume()
+            self.message_event.clear()
+            await self.message_event.wait()
+        return {"type": "http.disconnect"}
+
+    def _is_over(self) -> bool:
+        if self.response_complete or self._gave_all:
+            return self.response_complete or self.disconnected or self._is_half_closed
+        return self.disconnected and self.more_body
+
+    def _take(self) -> HTTPRequestEvent:
+        message: HTTPRequestEvent = {"type": "http.request", "body": bytes(self.body), "more_body": self.more_body}
+        self.body = bytearray()
+        self._gave_all = not self.more_body
+        self._resume()
+        return message
+
+    def _invite(self) -> None:
+        """100 Continue, unless the body comes already (RFC 9110, 10.1.1): writing to who has left loses the rest."""
+        if self.waiting_for_100_continue and self.more_body and not self.body and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.waiting_for_100_continue = False
+
+    def break_off(self) -> None:
+        """The connection is lost, or its request can never be whole."""
+        self.disconnected = True
+        self.message_event.set()
+
+    def half_close(self) -> None:
+        """The sender has closed its side; and may still read the answer."""
+        self._is_half_closed = True
+        self.message_event.set()

@@ -1,0 +1,44 @@
+"""The log: one line for each event, on stderr, whatever strangers put into what is logged."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""C0 and C1 (with U+0085, which is a line end to many readers), the other line ends, and what turns the direction."""
+
+
+class LineFormatter(logging.Formatter):
+    """One line for each event; a traceback follows it. Nothing that is logged can begin a line, or move a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 as the library calls it
+        """The line itself."""
+        return escaped(super().formatMessage(record)).replace("\n", "\\n")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and what was raised."""
+        return escaped(super().format(record))
+
+
+def escaped(text: str) -> str:
+    """A text without control characters; tabs and line feeds stay."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def log_config(level: str) -> dict[str, Any]:
+    """What uvicorn hands to `logging.config`. Its own lines start at warnings: its others hold query strings.
+
+    Args:
+        level: of this product's own log.
+    """
+    line = {"()": f"{__name__}.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": line},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "loggers": {"firstlight": {"level": level}, "uvicorn": {"level": "WARNING"}},
+    }

@@ -1,0 +1,196 @@
+"""Every connection has an owner and a deadline, and makes room for others in time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from server.limits import ConnectionLimits, HttpLimits, Limits, SocketLimits
+from server.run.connections import SHED, State, capacity_of, seconds_of
+
+from ..support.app import running
+from ..support.server import ServerProcess
+from ..support.waiting import until
+from .corpus import HANDSHAKE, masked
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+QUICK = ConnectionLimits(sweep_seconds=0.02)
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n"
+
+
+class Doors:
+    """Answers at once, never, or with a stream that goes on: as the path says."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.waiting = 0
+        self.ended = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            while (message := await receive())["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            await send({"type": f"{message['type']}.complete"})
+        elif scope["type"] == "websocket":
+            await self._watch(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/never":
+            await self._wait(receive, "http.disconnect")
+            return
+        length = 1 << 30 if scope["path"] == "/much" else 2
+        headers = [(b"content-length", b"%d" % length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while length > 2:
+            length -= 1 << 16
+            await send({"type": "http.response.body", "body": b"x" * (1 << 16), "more_body": True})
+        await send({"type": "http.response.body", "body": b"ok"})
+        self.ended += 1
+
+    async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != "/never":
+            await send({"type": "websocket.accept"})
+            scope["extensions"]["firstlight"]["trust"]()
+        await self._wait(receive, "websocket.disconnect")
+
+    async def _wait(self, receive: Receive, kind: str) -> None:
+        self.waiting += 1
+        while (await receive())["type"] != kind:
+            pass
+        self.ended += 1
+
+
+@asynccontextmanager
+async def opened(limits: Limits) -> AsyncIterator[tuple[Doors, str, int]]:
+    app = Doors(limits)
+    async with running(app) as url:
+        parts = urlsplit(url)
+        yield app, parts.hostname or "", parts.port or 0
+
+
+async def connect(stack: AsyncExitStack, host: str, port: int, data: bytes = b"") -> Streams:
+    reader, writer = await asyncio.open_connection(host, port)
+    stack.callback(writer.close)
+    writer.write(data)
+    return reader, writer
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """All that still comes, however it ends."""
+    async with asyncio.timeout(10):
+        try:
+            return await reader.read()
+        except ConnectionError:
+            return b""
+
+
+SHORT = {
+    State.IDLE: Limits(connections=QUICK, http=HttpLimits(idle_seconds=0.05)),
+    State.ARRIVING: Limits(connections=QUICK, http=HttpLimits(arrival_seconds=0.05)),
+    State.ANSWERING: Limits(connections=QUICK, http=HttpLimits(answer_seconds=0.05)),
+    State.HANDSHAKE: Limits(connections=QUICK, socket=SocketLimits(handshake_seconds=0.05)),
+    State.LINGERING: Limits(connections=QUICK, http=HttpLimits(linger_seconds=0.05)),
+}
+BEGINNINGS = {
+    State.IDLE: HEALTH,
+    State.ARRIVING: HEALTH + HEALTH[:-2],
+    State.ANSWERING: HEALTH.replace(b"healthz", b"never"),
+    State.HANDSHAKE: HANDSHAKE.replace(b"live/1/ws", b"never"),
+    State.LINGERING: b"no request\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("state", SHORT)
+async def test_each_state_ends_at_its_deadline(state: State) -> None:
+    async with opened(SHORT[state]) as (app, host, port), AsyncExitStack() as stack:
+        reader, _ = await connect(stack, host, port, BEGINNINGS[state])
+        await rest(reader)
+        await until(lambda: app.ended >= app.waiting)
+
+
+def test_every_state_has_a_deadline_or_an_owner_that_ends_it() -> None:
+    seconds = seconds_of(Limits())
+    assert set(seconds) == set(State)
+    endless = {state for state, limit in seconds.items() if limit == float("inf")}
+    assert endless == {State.STREAMING, State.KEYLESS, State.WATCHING}
+    assert set(SHORT) == set(State) - endless - {State.CLOSING}
+
+
+async def test_who_reads_nothing_is_cut_while_something_waits_for_it() -> None:
+    limits = Limits(connections=replace(QUICK, stall_seconds=0.1), http=HttpLimits(answer_seconds=0.01))
+    async with opened(limits) as (app, host, port):
+        with socket.socket() as stalled:
+            stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stalled.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(stalled, (host, port))
+            stalled.send(HEALTH.replace(b"healthz", b"much"))
+            await until(lambda: app.ended)  # it can write no more
+
+
+async def test_a_crowd_of_idle_connections_makes_room_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    limits = Limits(connections=replace(QUICK, descriptors=20, kept_descriptors=0, reserved=2))
+    async with opened(limits) as (_, host, port), AsyncExitStack() as stack:
+        with caplog.at_level(logging.INFO, "firstlight"):
+            crowd = [await connect(stack, host, port, HEALTH if n % 2 else b"GET /") for n in range(60)]
+            for _ in range(3):
+                reader, _ = await connect(stack, host, port, HEALTH)
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            for _, writer in crowd:
+                writer.close()
+            await until(lambda: "room for connections again" in caplog.text)
+        assert caplog.text.count("connections are open") == 1
+
+
+async def test_the_reserve_is_for_health_and_owners() -> None:
+    limits = Limits(connections=replace(QUICK, descriptors=4, kept_descriptors=0, reserved=3))
+    async with opened(limits) as (app, host, port), AsyncExitStack() as stack:
+        for _ in range(3):
+            await connect(stack, host, port, BEGINNINGS[State.ANSWERING])
+        await connect(stack, host, port, HANDSHAKE + masked(1, b"hello"))
+        await until(lambda: app.waiting == 4)
+        admin = b"GET /projects HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer x\r\n\r\n"
+        for request, status in ((HEALTH, b"200"), (admin, b"200"), (HEALTH.replace(b"z", b""), b"503")):
+            reader, _ = await connect(stack, host, port, request)
+            answer = await rest(reader)
+            assert answer[9:12] == status
+            assert b"connection: close" in answer
+            if status == b"503":
+                assert b"retry-after: " in answer
+
+
+def test_the_order_in_which_room_is_made() -> None:
+    assert SHED == (State.LINGERING, State.IDLE, State.ARRIVING, State.KEYLESS)
+    assert capacity_of(ConnectionLimits(descriptors=20_000)) == 19_744
+    assert capacity_of(ConnectionLimits(descriptors=256)) == 128
+
+
+def test_no_connection_keeps_the_server_from_its_end(tmp_path: Any) -> None:
+    """A handshake that cannot be read was neither answered nor closed, and its end ended with an AssertionError."""
+    starts = [
+        HANDSHAKE.replace(b"\r\n\r\n", b"\r\nContent-Length: 3\r\n\r\n"),
+        HANDSHAKE.replace(b"\r\n\r\n", b"\r\n" + b"X: y\r\n" * 124 + b"\r\n"),
+        HANDSHAKE.replace(b"\r\n\r\n", b"\r\nX: " + b"y" * 9000 + b"\r\n\r\n"),
+        HANDSHAKE,
+        HEALTH[:-2],
+        b"",
+    ]
+    with ServerProcess(tmp_path) as server:
+        connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in starts]
+        for connection, start in zip(connections, starts, strict=True):
+            connection.sendall(start)
+        assert server.stop() == 0
+        for connection in connections:
+            connection.close()
+    assert "Traceback" not in server.output
+    assert "Error" not in server.output
