@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from ..answers import encode
 from ..core.model.errors import BadRequest, MalformedEnvelope, ProjectMismatch
+from ..core.model.origin import parse_origin
 from ..core.model.signals import Signal
 from ..core.snapshot import iso
 from ..core.state import fields
@@ -145,8 +146,9 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
         tools.gate.check_project(project_id)
     await tools.writer.write(project_id, update)
     tools.senders.met(project_id, request.sender)
-    if b"origin" in request.headers:
-        tools.senders.met(project_id, request.headers[b"origin"])
+    origin = parse_origin(request.headers[b"origin"]) if b"origin" in request.headers else None
+    if origin:
+        tools.senders.met(project_id, origin)
     return _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
 
 
