@@ -107,10 +107,10 @@ class Firstlight:
                         projects,
                         writer,
                         senders,
-                        self._presenter,
                         time.monotonic,
                         self.limits.sdk,
                         self.settings.max_body,
+                        self.settings.keep,
                     ),
                 )
             finally:
