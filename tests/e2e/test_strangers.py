@@ -51,7 +51,7 @@ async def test_what_a_stranger_sends_is_in_no_sentence_and_no_command(
     context = await stage.context(embedded_server.url, permissions=["clipboard-read", "clipboard-write"])
     tab = await stage.open(project, context)
     await lure(http, project)
-    await expect(tab.page.locator(".problem").first).to_be_attached()
+    await expect(tab.problem("keyless_requests")).to_contain_text("requests arrived without a valid key.")
     version = (await http.get(project.live)).json()["version"]
     await tab.is_at(version)
 
