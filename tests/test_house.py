@@ -121,7 +121,7 @@ LIBRARIES: dict[str, set[str]] = {
     "server.engine": set(),
     "server.access": {"starlette"},
     "server.tokens": {"jwt"},
-    "server.answers": {"msgspec", "starlette"},
+    "server.answers": {"msgspec"},
     "server.sdk": {"starlette"},
     "server.viewers": {"msgspec", "starlette"},
     "server.owners": {"msgspec", "starlette"},

@@ -15,6 +15,7 @@
 const VERSION = "0.1.0";
 const TIMEOUT_MS = 5_000;
 const EXIT_WAIT_MS = 50; // A program that ends at once waits so long, at most, for its first heartbeat to be written.
+const EXIT_TURNS = 5; // Counted in turns of the event loop, so that on a busy machine what is ready has its turn, too.
 const MAX_BACKOFF_S = 300;
 const RATE_LIMITED_S = 60; // What SDKs wait after a 429 without Retry-After.
 const FINAL = [400, 401, 403, 404]; // Answers that will not change until somebody changes the DSN.
@@ -36,6 +37,7 @@ const FLAGS = {
 
 const started = new Set();
 const isNode = Boolean(globalThis.process?.versions?.node) && typeof document === "undefined";
+const isOther = Boolean(globalThis.process?.versions?.bun || globalThis.process?.versions?.deno); // their sockets hold on
 
 /**
  * Sends one heartbeat, and goes on every `interval` seconds if there is one. Returns at once.
@@ -67,7 +69,8 @@ export function start(dsn, options) {
       runtime: runtime(),
       config: config(sdkOptions),
     });
-    beat({ ...target, body, interval, debug, failures: 0, isFirst: true });
+    const isSdks = target.dsn === parse(sdkOptions.dsn)?.dsn && sdkOptions.transport && !isOther;
+    beat({ ...target, body, interval, debug, isSdks, sdkOptions, failures: 0, isFirst: true });
   } catch (error) {
     say(debug, `no heartbeat: ${error}`);
   }
@@ -76,7 +79,8 @@ export function start(dsn, options) {
 async function beat(state) {
   try {
     await null; // Whatever comes now, the caller has gone on.
-    const { status, retryAfter } = await (isNode ? postFromNode(state) : postFromBrowser(state));
+    const post = state.isSdks ? postThroughSdk : isNode ? postFromNode : postFromBrowser;
+    const { status, retryAfter } = await post(state);
     state.isFirst = false;
     const delay = delayAfter(state, status, retryAfter);
     if (delay === undefined) return;
@@ -100,6 +104,93 @@ function delayAfter(state, status, retryAfter) {
   if (status === 429) return RATE_LIMITED_S;
   state.failures += 1;
   return Math.min(2 ** state.failures, MAX_BACKOFF_S) * (0.5 + Math.random() / 2);
+}
+
+/**
+ * An envelope by a transport like the SDK's: made by the same function of the same options, so that its certificates,
+ * proxy and tunnel hold. The SDK's own would report a heartbeat that nobody answers as a lost event, and at the end of
+ * the program wait for somebody to take that report.
+ */
+async function postThroughSdk(state) {
+  state.sender ??= await senderOf(state);
+  const { transport, hold } = state.sender;
+  const header = { sent_at: new Date().toISOString(), dsn: state.dsn, sdk: state.sdkOptions._metadata?.sdk };
+  const letGo = hold(state.isFirst);
+  let timer;
+  try {
+    const late = new Promise((_, reject) => (timer = setTimeout(reject, TIMEOUT_MS, new Error("timeout"))));
+    timer.unref?.();
+    const sent = transport.send([header, [[{ type: "heartbeat" }, state.body]]]);
+    const { statusCode, headers } = (await Promise.race([sent, late])) ?? {};
+    return { status: statusCode ?? 0, retryAfter: headers?.["retry-after"] };
+  } catch (error) {
+    say(state.debug, `not sent: ${error}`);
+    return { status: 0 };
+  } finally {
+    clearTimeout(timer);
+    letGo();
+  }
+}
+
+async function senderOf({ url, key, sdkOptions }) {
+  const { tunnel, transportOptions } = sdkOptions;
+  const address = tunnel || `${url.replace(/heartbeat\/$/, "envelope/")}?sentry_version=7&sentry_key=${key}`;
+  const { hold, ...ours } = isNode ? await sockets(address, transportOptions?.httpModule) : { hold: () => () => {} };
+  const transport = sdkOptions.transport({ tunnel, recordDroppedEvent() {}, ...transportOptions, url: address, ...ours });
+  return { transport, hold };
+}
+
+/**
+ * What makes the requests of a Node.js transport, and knows their sockets: so they hold the process no longer than our
+ * own would. `hold` is called before each request, and what it returns after it.
+ */
+async function sockets(address, httpModule) {
+  const http = httpModule ?? (await builtin(new URL(address).protocol === "https:" ? "node:https" : "node:http"));
+  const made = (await builtin("node:diagnostics_channel")).channel("net.client.socket");
+  const open = new Set();
+  let isHeld = false;
+  let exit;
+  const add = (socket) => {
+    open.add(socket.once("close", () => open.delete(socket)));
+    if (!isHeld) socket.unref();
+  };
+  const release = () => {
+    clearInterval(exit);
+    isHeld = false;
+    for (const socket of open) socket.unref();
+  };
+  const request = (options, ...rest) => {
+    watchProxy(options.agent, (connect) => {
+      const seen = ({ socket }) => add(socket);
+      made.subscribe(seen);
+      try {
+        return connect();
+      } finally {
+        made.unsubscribe(seen);
+      }
+    });
+    const asked = http.request(options, ...rest);
+    asked.on("socket", add);
+    asked.on("finish", release); // written
+    return asked;
+  };
+  const hold = (isFirst) => {
+    isHeld = isFirst;
+    if (isFirst) exit = patiently(() => letGo(open));
+    return () => {
+      release();
+      for (const socket of open) if (!socket.destroyed && socket.connecting) socket.destroy();
+    };
+  };
+  return { httpModule: { request }, hold };
+}
+
+/** Runs `watch` around each connection that an agent makes to a proxy: no request knows of it before it stands. */
+function watchProxy(agent, watch) {
+  const connect = agent?.connect;
+  if (typeof connect !== "function" || agent.isWatched) return;
+  agent.isWatched = true;
+  agent.connect = (...args) => watch(() => connect.apply(agent, args));
 }
 
 /** The key goes into the query and the body is plain text: so no browser asks for permission first. */
@@ -145,7 +236,7 @@ async function postFromNode({ url, key, body, debug, isFirst }) {
   ];
   return new Promise((resolve) => {
     const socket = connect({ host: bare, port: Number(port) || (isSecure ? 443 : 80), servername });
-    const exit = setInterval(() => letGo(socket), EXIT_WAIT_MS).unref();
+    const exit = patiently(() => letGo([socket]));
     const timer = setTimeout(() => socket.destroy(new Error("timeout")), TIMEOUT_MS).unref();
     let answer = "";
     if (!isFirst) socket.unref();
@@ -170,13 +261,20 @@ async function postFromNode({ url, key, body, debug, isFirst }) {
   });
 }
 
+/** Does something when the process has waited long enough for its end, and from then on; returns the timer. */
+function patiently(act) {
+  let turns = 0;
+  return setInterval(() => ++turns >= EXIT_TURNS && act(), EXIT_WAIT_MS / EXIT_TURNS).unref();
+}
+
 /** Lets the process end, if it wants to. A connection that is still being made holds it, whatever its socket says. */
-function letGo(socket) {
-  socket.unref();
+function letGo(sockets) {
+  for (const socket of sockets) socket.unref();
   const kinds = process.getActiveResourcesInfo?.() ?? ["unknown"];
   const handles = process._getActiveHandles?.() ?? [];
   const isIdle = kinds.every((kind) => /^(ConnectWrap|GetAddrInfoReqWrap|PipeWrap|TTYWrap)$/.test(kind));
-  if (isIdle && handles.every(({ fd }) => fd === 1 || fd === 2)) socket.destroy(); // stdout and stderr hold nothing
+  if (!isIdle || !handles.every(({ fd }) => fd === 1 || fd === 2)) return; // stdout and stderr hold nothing
+  for (const socket of sockets) socket.destroy();
 }
 
 async function builtin(name) {
@@ -225,7 +323,8 @@ function parse(dsn) {
   const match = pattern.exec(typeof dsn === "string" ? dsn.trim() : "");
   if (!match) return undefined;
   const [, scheme, key, host, port = "", prefix, project] = match;
-  return { url: `${scheme.toLowerCase()}://${host}${port}${prefix}/api/${project}/heartbeat/`, key };
+  const [start, rest] = [`${scheme.toLowerCase()}://`, `${host}${port}${prefix}`];
+  return { url: `${start}${rest}/api/${project}/heartbeat/`, key, dsn: `${start}${key}@${rest}/${project}` };
 }
 
 function clamp(seconds) {

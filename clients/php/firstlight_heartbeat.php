@@ -61,7 +61,9 @@ function start(?string $dsn = null, array $options = []): void
         if ($stamp && !$stamp->isDue()) {
             return;
         }
-        $beat = new Beat($parts, $body, $debug);
+        $isSdks = $sdk['dsn'] !== '' && trim($sdk['dsn']) === $parts[0];
+        $beat = $isSdks ? throughSdk($sdk['options'], $parts, $body, $debug) : null;
+        $beat = $beat ?? new Direct($parts, $body, $debug);
         if (!$onWeb) {
             $beat->work((float) ($options['wait'] ?? START_WAIT), isset($options['wait']));
         }
@@ -95,11 +97,144 @@ function finish(Beat $beat, ?Stamp $stamp): void
     }
 }
 
-/** One request on a stream that never blocks. */
-final class Beat
+/** As the SDK would send it: by the application's HTTP client, or by cURL with the SDK's options. */
+function throughSdk(object $options, array $parts, array $body, bool $debug): ?Beat
+{
+    $client = method_exists($options, 'getHttpClient') ? $options->getHttpClient() : null;
+    if ($client) {
+        return new ByClient($client, $options, $parts, $body, $debug);
+    }
+    return extension_loaded('curl') ? new ByCurl($options, $parts, $body, $debug) : null;
+}
+
+function json(array $value): string
+{
+    return json_encode($value, JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES);
+}
+
+/** One request, and what it was answered. */
+abstract class Beat
 {
     public int $status = 0;
     public string $retryAfter = '';
+
+    /** Goes on for some seconds at most, until the request is written; or answered, if wanted. */
+    abstract public function work(float $seconds, bool $wantsAnswer): void;
+}
+
+/** An envelope by the application's own client for the SDK, which can only do it at once: so it is asked at the end. */
+final class ByClient extends Beat
+{
+    private object $client;
+    private object $options;
+    private string $envelope;
+    private bool $debug;
+    private bool $isDone = false;
+
+    public function __construct(object $client, object $options, array $parts, array $body, bool $debug)
+    {
+        $this->client = $client;
+        $this->options = clone $options;
+        $lines = [['dsn' => $parts[0], 'sdk' => $body['sdk']], ['type' => 'heartbeat'], $body];
+        $this->envelope = implode("\n", array_map(__NAMESPACE__ . '\json', $lines));
+        $this->debug = $debug;
+    }
+
+    public function work(float $seconds, bool $wantsAnswer): void
+    {
+        if ($this->isDone || $seconds < EXIT_WAIT) {
+            return;
+        }
+        $this->isDone = true;
+        $this->options->setHttpConnectTimeout(min($seconds, $this->options->getHttpConnectTimeout()));
+        $this->options->setHttpTimeout(min($seconds, $this->options->getHttpTimeout()));
+        $request = new \Sentry\HttpClient\Request();
+        $request->setStringBody($this->envelope);
+        $response = $this->client->sendRequest($request, $this->options);
+        $this->status = $response->getStatusCode();
+        $this->retryAfter = $response->getHeaderLine('Retry-After');
+        say($this->debug, "answered {$this->status}");
+    }
+}
+
+/** One request by cURL, set up as the SDK does it, but without its waiting. */
+final class ByCurl extends Beat
+{
+    /** @var resource|\CurlHandle */
+    private $curl;
+    /** @var resource|\CurlMultiHandle */
+    private $multi;
+    private int $size;
+    private bool $debug;
+    private bool $isDone = false;
+
+    public function __construct(object $options, array $parts, array $body, bool $debug)
+    {
+        [, $scheme, $key, $host, $port, $prefix, $project] = $parts;
+        $read = static fn (string $getter) => method_exists($options, $getter) ? $options->$getter() : null;
+        $data = json($body);
+        $this->size = strlen($data);
+        $this->debug = $debug;
+        $this->curl = curl_init("$scheme://$host$port$prefix/api/$project/heartbeat/");
+        $auth = "X-Sentry-Auth: Sentry sentry_version=7, sentry_key=$key";
+        curl_setopt_array($this->curl, [
+            CURLOPT_POSTFIELDS => $data,
+            CURLOPT_HTTPHEADER => ['Content-Type: application/json', $auth, 'Expect:'],
+            CURLOPT_USERAGENT => 'firstlight.php/' . VERSION,
+            CURLOPT_HTTP_VERSION => CURL_HTTP_VERSION_1_1,
+            CURLOPT_RETURNTRANSFER => true,
+            CURLOPT_HEADERFUNCTION => function ($curl, string $line): int {
+                if (preg_match('~^retry-after:\s*(\d+)\s*$~i', $line, $found)) {
+                    $this->retryAfter = $found[1];
+                }
+                return strlen($line);
+            },
+            CURLOPT_SSL_VERIFYPEER => $read('getHttpSslVerifyPeer') ?? true,
+        ]);
+        $hasNativeCa = $read('getHttpSslNativeCa') && defined('CURLSSLOPT_NATIVE_CA');
+        $given = [
+            CURLOPT_SSL_OPTIONS => $hasNativeCa ? CURLSSLOPT_NATIVE_CA : null,
+            CURLOPT_PROXY => $read('getHttpProxy'),
+            CURLOPT_HEADEROPT => $read('getHttpProxy') ? CURLHEADER_SEPARATE : null,
+            CURLOPT_PROXYUSERPWD => $read('getHttpProxyAuthentication'),
+        ];
+        curl_setopt_array($this->curl, array_filter($given, static fn ($value) => $value !== null));
+        $this->multi = curl_multi_init();
+        curl_multi_add_handle($this->multi, $this->curl);
+    }
+
+    public function work(float $seconds, bool $wantsAnswer): void
+    {
+        $deadline = microtime(true) + $seconds;
+        while (!$this->isDone && ($wantsAnswer || !$this->isWritten())) {
+            curl_multi_exec($this->multi, $running);
+            $left = $deadline - microtime(true);
+            if (!$running) {
+                $this->end();
+            } elseif ($left <= 0) {
+                return;
+            } elseif (curl_multi_select($this->multi, $left) <= 0) {
+                usleep(500); // a name is being looked up, and there is nothing to wait for
+            }
+        }
+    }
+
+    private function isWritten(): bool
+    {
+        return curl_getinfo($this->curl, CURLINFO_SIZE_UPLOAD) >= $this->size;
+    }
+
+    private function end(): void
+    {
+        $this->isDone = true;
+        $this->status = (int) curl_getinfo($this->curl, CURLINFO_HTTP_CODE);
+        say($this->debug, "answered {$this->status} " . curl_error($this->curl));
+    }
+}
+
+/** One request on a stream that never blocks. */
+final class Direct extends Beat
+{
     private string $host;
     private string $address;
     private bool $isSecure;
@@ -116,7 +251,7 @@ final class Beat
         $this->isSecure = $scheme === 'https';
         $this->debug = $debug;
         $this->address = 'tcp://' . $this->host . ($port ?: ($this->isSecure ? ':443' : ':80'));
-        $data = json_encode($body, JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES);
+        $data = json($body);
         $this->unsent = implode("\r\n", [
             "POST $prefix/api/$project/heartbeat/ HTTP/1.1",
             "Host: {$this->host}$port",
@@ -130,7 +265,6 @@ final class Beat
         ]);
     }
 
-    /** Goes on for some seconds at most, until the request is written; or answered, if wanted. */
     public function work(float $seconds, bool $wantsAnswer): void
     {
         $deadline = microtime(true) + $seconds;
@@ -274,7 +408,7 @@ function sdk(): array
     if (!$client) {
         return $found;
     }
-    $options = $client->getOptions();
+    $options = $found['options'] = $client->getOptions();
     $read = static fn (string $getter) => method_exists($options, $getter) ? $options->$getter() : null;
     $found['sdk'] = ['name' => \Sentry\Client::SDK_IDENTIFIER, 'version' => \Sentry\Client::SDK_VERSION];
     $found['dsn'] = (string) $read('getDsn');

@@ -17,8 +17,11 @@ import time
 
 VERSION = "0.1.0"
 TIMEOUT_SECONDS = 5
-EXIT_WAIT_SECONDS = 0.05
-"""A program that ends at once waits so long, at most, for its first heartbeat to be written."""
+EXIT_NAPS = 50
+"""Of a millisecond each: so long, at most, a program that ends at once waits for its first heartbeat to be written.
+Counted and not timed, so that on a busy machine the thread has its turns, too."""
+LOADING_NAPS = 500
+"""And so long, at most, until what sending needs is loaded: about 10 ms, on a machine that has time for it."""
 MAX_BACKOFF_SECONDS = 300
 RATE_LIMITED_SECONDS = 60
 """What SDKs wait after a 429 without Retry-After."""
@@ -51,7 +54,7 @@ def start(dsn=None, *, interval=None, release=None, environment=None, debug=None
         debug: whether to tell on stderr what happens. Default: that of the SDK.
     """
     try:
-        name, version, options = _sdk()
+        name, version, options, transport = _sdk()
         debug = bool(options.get("debug") if debug is None else debug)
         url, key = _parse(dsn or options.get("dsn") or os.environ.get("SENTRY_DSN"))
         if not url:
@@ -67,10 +70,13 @@ def start(dsn=None, *, interval=None, release=None, environment=None, debug=None
             runtime=_runtime(),
             config=_config(options),
         )
-        auth = f"Sentry sentry_version=7, sentry_key={key}"
+        if transport is not None and _parse(options.get("dsn")) == (url, key):
+            way = _ThroughSdk(transport, options["dsn"], body)
+        else:
+            way = _Direct(url, key, body, debug)
         with _lock:
             if url + key not in _beats:
-                _beats[url + key] = _Beat(url, auth, body, interval, debug)
+                _beats[url + key] = _Beat(way, interval, debug)
                 _beats[url + key].launch()
     except Exception as error:
         _say(debug, f"no heartbeat: {error!r}")
@@ -79,17 +85,19 @@ def start(dsn=None, *, interval=None, release=None, environment=None, debug=None
 class _Beat:
     """The heartbeats to one project, and the thread that sends them."""
 
-    def __init__(self, url, auth, body, interval, debug):
-        self.url, self.auth, self.body, self.interval, self.debug = url, auth, body, interval, debug
+    def __init__(self, way, interval, debug):
+        self.way, self.interval, self.debug = way, interval, debug
         self.failures = 0
         self.due = time.monotonic()
 
     def launch(self):
         """Start the thread; again in a child, whose parent's threads are gone."""
-        self.written = threading.Event()  # the first one left
+        self.loaded, self.written = threading.Event(), threading.Event()  # written: the first one left
+        self.way.reset()
         try:
             threading.Thread(target=self.run, name="firstlight-heartbeat", daemon=True).start()
         except RuntimeError as error:  # no more threads, or the interpreter is at its end
+            self.loaded.set()
             self.written.set()
             _say(self.debug, f"no heartbeat: {error!r}")
 
@@ -97,63 +105,23 @@ class _Beat:
         """Beat until there is no reason to."""
         try:
             time.sleep(0.001)  # the caller goes first
+            with _loading:
+                self.way.load()
+            self.loaded.set()
             while self.due is not None:
                 time.sleep(max(0, self.due - time.monotonic()))
-                delay = self.delay_after(*self.post())
+                status, retry_after = self.way.post(self.written)
+                self.written.set()
+                delay = self.delay_after(status, retry_after)
                 self.due = None if delay is None else time.monotonic() + delay
         except Exception as error:  # also what an interpreter at its end throws
+            self.loaded.set()
             self.written.set()
             _say(self.debug, f"no more heartbeats: {error!r}")
 
-    def post(self):
-        """Send one heartbeat. Return the status, 0 without one, and Retry-After."""
-        with _loading:
-            import encodings.idna  # noqa: F401 - for every look-up of a host
-            import http.client
-            import json
-            import urllib.error
-            import urllib.request
-
-        written = self.written
-
-        class Noting:  # urllib hands the body to the socket piece by piece; the last piece is asked for when all left
-            def __init__(self, data):
-                self.data = data
-
-            def read(self, size=-1):
-                data, self.data = self.data, b""
-                if not data:
-                    written.set()
-                return data
-
-        class NoRedirect(urllib.request.HTTPRedirectHandler):  # the key is for this server alone
-            def redirect_request(self, *args):
-                return None
-
-        data = json.dumps(self.body).encode()
-        headers = {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(data)),
-            "User-Agent": "firstlight.python/" + VERSION,
-            "X-Sentry-Auth": self.auth,
-        }
-        proxies = urllib.request.ProxyHandler(urllib.request.getproxies_environment())
-        request = urllib.request.Request(self.url, Noting(data), headers, method="POST")  # noqa: S310 - http(s) only
-        try:
-            with urllib.request.build_opener(proxies, NoRedirect).open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return answer.status, None
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.headers.get("Retry-After")
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            _say(self.debug, f"not sent: {error!r}")
-            return 0, None
-        finally:
-            written.set()
-
     def delay_after(self, status, retry_after):
         """Seconds until the next heartbeat; None: there is none."""
-        _say(self.debug, f"{self.url} answered {status}")
+        _say(self.debug, f"answered {status}")
         if 200 <= status < 300:
             self.failures = 0
             return self.interval
@@ -168,18 +136,205 @@ class _Beat:
         return min(2 ** min(self.failures, 10), MAX_BACKOFF_SECONDS) * (0.5 + os.urandom(1)[0] / 510)
 
 
+class _ThroughSdk:
+    """An envelope by a transport like the SDK's, so that its certificates and proxies hold.
+
+    It is one of ours, made of the same class and options. In the SDK's, a heartbeat that nobody answers would be one of
+    the "pending events" that the end of the program waits for, and be reported as a lost event.
+    """
+
+    def __init__(self, transport, dsn, body):
+        self.transport, self.dsn, self.body = transport, dsn, body
+        self.own = None
+
+    def reset(self):
+        """Forget a thread that a fork did not copy."""
+        self.own = None
+
+    def load(self):
+        """There is nothing to load: the SDK is there."""
+
+    def post(self, written):
+        """Send one heartbeat. Return the status, 0 without one. The transport minds Retry-After by itself."""
+        from sentry_sdk.envelope import Envelope, Item, PayloadRef
+
+        item = Item(payload=PayloadRef(json=self.body), type="heartbeat")
+        envelope = Envelope(headers={"dsn": self.dsn, "sdk": self.body["sdk"]}, items=[item])
+        self.own = self.own or self.like_the_sdks()
+        if self.own is None:
+            self.transport.capture_envelope(envelope)
+            return 200, None
+        self.own.lost = None
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        self.own.capture_envelope(envelope)
+        self.own.flush(TIMEOUT_SECONDS)
+        if self.own.lost is None:
+            return (200 if time.monotonic() < deadline else 0), None
+        status = self.own.lost.rpartition("status_")[2]  # "status_403", "network", "self_rate_limits"
+        return int(status) if status.isdigit() else 429 if "rate_limits" in status else 0, None
+
+    def like_the_sdks(self):
+        """A transport as the SDK's; None where it is no HTTP transport that works in a thread."""
+        from sentry_sdk import transport
+
+        kind = self.transport.__class__
+        if not issubclass(kind, getattr(transport, "BaseHttpTransport", transport.HttpTransport)):
+            return None
+
+        class Own(kind):
+            TIMEOUT = TIMEOUT_SECONDS
+
+            def on_dropped_event(self, reason):
+                self.lost = reason
+
+            def record_lost_event(self, *args, **kwargs):
+                pass
+
+        try:
+            return Own(self.transport.options)
+        except Exception:  # a class of the application's own may want more than options
+            return None
+
+
+class _Direct:
+    """A request of our own on a plain socket, where no SDK is: the standard library's clients take long to load."""
+
+    def __init__(self, url, key, body, debug):
+        self.key, self.body, self.debug = key, body, debug
+        self.scheme, _, rest = url.partition("://")
+        self.netloc, _, path = rest.partition("/")
+        self.path = "/" + path
+        self.host, self.port = _host_and_port(self.netloc, 443 if self.scheme == "https" else 80)
+
+    def reset(self):
+        """There is nothing to forget."""
+
+    def load(self):
+        """Import what it needs."""
+        import json  # noqa: F401
+        import socket  # noqa: F401
+
+        if self.scheme == "https":
+            import encodings.idna  # noqa: F401 - which ssl imports for every name of a host
+            import ssl  # noqa: F401
+
+    def post(self, written):
+        """Send one heartbeat. Return the status, 0 without one, and Retry-After. Set `written` as soon as it is."""
+        self.deadline = time.monotonic() + TIMEOUT_SECONDS
+        try:
+            proxy = _proxy(self.scheme, self.host, self.port)
+            connection = self.connected(*(proxy[:2] if proxy else (self.host, self.port)))
+            try:
+                if self.scheme == "https":
+                    connection = self.secured(connection, proxy)
+                connection.sendall(self.request(proxy))
+                written.set()
+                return self.answer(connection)
+            finally:
+                connection.close()
+        except (OSError, ValueError) as error:
+            _say(self.debug, f"not sent: {error!r}")
+            return 0, None
+
+    def connected(self, host, port):
+        """A connection."""
+        from socket import create_connection
+
+        return create_connection((host.encode(), port), TIMEOUT_SECONDS)  # as bytes, it needs no codec
+
+    def secured(self, connection, proxy):
+        """TLS on a connection, behind the proxy if there is one."""
+        import ssl
+
+        if proxy:
+            address = f"{self.bracketed()}:{self.port}"
+            lines = [f"CONNECT {address} HTTP/1.1", f"Host: {address}", *_authorization(proxy), "", ""]
+            connection.sendall("\r\n".join(lines).encode())
+            status, _ = self.answer(connection)
+            if status != 200:
+                raise OSError(f"the proxy answered {status}")
+        return ssl.create_default_context().wrap_socket(connection, server_hostname=self.host)
+
+    def bracketed(self):
+        """The host, as URLs have it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    def request(self, proxy):
+        """All bytes of the request."""
+        import json
+
+        data = json.dumps(self.body).encode()
+        is_forwarded = proxy and self.scheme == "http"
+        lines = [
+            f"POST {f'http://{self.netloc}' if is_forwarded else ''}{self.path} HTTP/1.1",
+            f"Host: {self.netloc}",
+            "Connection: close",
+            "Content-Type: application/json",
+            f"Content-Length: {len(data)}",
+            f"User-Agent: firstlight.python/{VERSION}",
+            f"X-Sentry-Auth: Sentry sentry_version=7, sentry_key={self.key}",
+            *(_authorization(proxy) if is_forwarded else ()),
+        ]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
+
+    def answer(self, connection):
+        """Read the head of an answer. Return the status, 0 without one, and Retry-After."""
+        data = b""
+        while b"\r\n\r\n" not in data and len(data) <= 16_384:
+            connection.settimeout(max(0.001, self.deadline - time.monotonic()))
+            more = connection.recv(4096)
+            if not more:
+                break
+            data += more
+        first, *lines = data.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        status = first[9:12] if first.startswith("HTTP/1.") else ""
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return int(status) if status.isdecimal() and status.isascii() else 0, headers.get("retry-after")
+
+
+def _host_and_port(netloc, default):
+    host, separator, port = netloc.rpartition(":")
+    if not separator or "]" in port:
+        host, port = netloc, default
+    return host.strip("[]"), int(port or default)
+
+
+def _proxy(scheme, host, port):
+    """Host, port, and user and password of the environment's proxy for a host; None without one."""
+    is_cgi = "REQUEST_METHOD" in os.environ  # then HTTP_PROXY may be a header of the request
+
+    def environment(name):
+        return os.environ.get(name) or ("" if is_cgi else os.environ.get(name.upper())) or ""
+
+    for name in environment("no_proxy").replace(",", " ").split():
+        suffix = "." + name.lstrip(".").lower()
+        if name == "*" or f".{host}".lower().endswith(suffix) or f".{host}:{port}".lower().endswith(suffix):
+            return None
+    user, _, netloc = environment(f"{scheme}_proxy").rpartition("://")[2].partition("/")[0].rpartition("@")
+    return (*_host_and_port(netloc, 80), user) if netloc else None
+
+
+def _authorization(proxy):
+    if not proxy[2]:
+        return []
+    from base64 import b64encode
+    from urllib.parse import unquote_to_bytes
+
+    return ["Proxy-Authorization: Basic " + b64encode(unquote_to_bytes(proxy[2])).decode()]
+
+
 def _sdk():
-    """Name, version and options of the Sentry SDK, 1.x or 2.x, if the application uses it."""
+    """Name, version, options and transport of the Sentry SDK, 1.x or 2.x, if the application uses it."""
     sdk = sys.modules.get("sentry_sdk")
     if sdk is None:
-        return "firstlight.python", VERSION, {}
+        return "firstlight.python", VERSION, {}, None
     client = sdk.get_client() if hasattr(sdk, "get_client") else sdk.Hub.current.client
     options = dict(getattr(client, "options", None) or {})
     experiments = options.get("_experiments") or {}
     for flag in FLAGS:  # where they were before they were options of their own
         if options.get(flag) is None and flag in experiments:
             options[flag] = experiments[flag]
-    return "sentry.python", str(getattr(sdk, "VERSION", "")) or None, options
+    return "sentry.python", str(getattr(sdk, "VERSION", "")) or None, options, getattr(client, "transport", None)
 
 
 def _config(options):
@@ -227,9 +382,15 @@ def _say(debug, text):
 
 
 def _wait_at_exit():
-    deadline = time.monotonic() + EXIT_WAIT_SECONDS
-    for beat in list(_beats.values()):
-        beat.written.wait(max(0, deadline - time.monotonic()))
+    beats = list(_beats.values())
+    _nap(LOADING_NAPS, [beat.loaded for beat in beats])
+    _nap(EXIT_NAPS, [beat.written for beat in beats])
+
+
+def _nap(naps, events):
+    for event in events:
+        while naps > 0 and not event.wait(0.001):
+            naps -= 1
 
 
 def _before_fork():

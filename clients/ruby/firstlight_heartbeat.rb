@@ -11,19 +11,24 @@
 #
 # It works in a thread of its own, never raises, prints nothing unless `debug` is set, and survives a fork (Ruby 3.1 or
 # newer; before that, call `start` in the workers' boot hook).
+#
+# That thread loads nothing: a library that one thread is loading stands half finished before all others, and another's
+# first use of it fails ("uninitialized constant OpenSSL::SSL"). So `start` loads what is needed, before the thread.
 module FirstlightHeartbeat
   VERSION = "0.1.0"
   TIMEOUT = 5
-  EXIT_WAIT = 0.05 # A program that ends at once waits so long, at most, for its first heartbeat to be written.
+  # A program that ends at once waits for 50 ms, at most, for its first heartbeat to be written. Counted in naps and not
+  # by the clock: on a busy machine the thread has its turns, too.
+  EXIT_NAPS = 50
   MAX_BACKOFF = 300
   RATE_LIMITED = 60 # What SDKs wait after a 429 without Retry-After.
   FINAL = [400, 401, 403, 404].freeze # Answers that will not change until somebody changes the DSN.
   DSN = %r{\A(https?)://(\w+)(?::\w*)?@([\w.-]+|\[[\h:.]+\])(:\d{1,5})?((?:/[\w.~%-]+)*)/([1-9]\d{0,18})/?\z}.freeze
+  PROXY = %r{\A(?:http://)?(?:([^/@]*)@)?([\w.-]+|\[[\h:.]+\])(?::(\d{1,5}))?/?\z}.freeze
   RATES = %i[sample_rate traces_sample_rate profiles_sample_rate].freeze
   FLAGS = %i[enable_logs enable_metrics debug send_default_pii].freeze
 
   @lock = Mutex.new
-  @loading = Mutex.new # Held while a thread requires: a fork then would leave the file half loaded in the child.
   @beats = {}
 
   class << self
@@ -35,8 +40,8 @@ module FirstlightHeartbeat
     def start(dsn = nil, interval: nil, release: nil, environment: nil, debug: nil)
       options = sdk_options
       debug = options[:debug] == true if debug.nil?
-      url, key = parse(dsn || options[:dsn] || ENV["SENTRY_DSN"])
-      return say(debug, "no heartbeat: there is no valid DSN") unless url
+      target = parse(dsn || options[:dsn] || ENV["SENTRY_DSN"])
+      return say(debug, "no heartbeat: there is no valid DSN") unless target
 
       sdk = sdk_meta
       body = {
@@ -48,14 +53,16 @@ module FirstlightHeartbeat
         runtime: { name: RUBY_ENGINE, version: RUBY_ENGINE == "ruby" ? RUBY_VERSION : RUBY_ENGINE_VERSION },
         config: config(options)
       }.compact
+      transport = sdk_transport if target == parse(options[:dsn])
+      load_libraries(transport || target[0] == "https")
       @lock.synchronize do
-        known = @beats[url + key]
+        known = @beats[target]
         break if known && known.pid == Process.pid
 
-        @beats[url + key] = Beat.new(url, key, body, debug).tap(&:launch)
+        @beats[target] = Beat.new(target, body, transport, debug).tap(&:launch)
       end
       nil
-    rescue StandardError => e
+    rescue StandardError, LoadError => e
       say(debug, "no heartbeat: #{e.inspect}")
     end
 
@@ -64,29 +71,20 @@ module FirstlightHeartbeat
       nil
     end
 
-    # Requires what sending needs, in the sending thread; to its end: one that is killed meanwhile leaves Ruby hanging.
-    def load_libraries
-      Thread.handle_interrupt(Object => :never) do
-        @loading.synchronize do
-          require "json"
-          require "net/http"
-          require "openssl" # which net/http loads at the first error otherwise
-        end
-      end
-    end
-
-    # A fork waits until nothing is half loaded; the child starts the threads again, which a fork does not copy.
-    def forking
-      held = wait_for_loading
-      pid = yield
-    ensure
-      @loading.unlock if held
-      after_fork if pid&.zero?
+    # In the child the threads start again, which a fork does not copy.
+    def after_fork
+      @lock = Mutex.new
+      @beats.each_value { |beat| beat.launch if beat.due && beat.pid != Process.pid }
+    rescue StandardError
+      nil
     end
 
     def wait_at_exit
-      deadline = now + EXIT_WAIT
-      sleep(0.001) until @beats.each_value.all? { |beat| beat.written || beat.pid != Process.pid } || now > deadline
+      EXIT_NAPS.times do
+        return if @beats.each_value.all? { |beat| beat.written || beat.pid != Process.pid }
+
+        sleep(0.001)
+      end
     end
 
     def now
@@ -95,20 +93,16 @@ module FirstlightHeartbeat
 
     private
 
-    def wait_for_loading
-      deadline = now + 1
-      sleep(0.001) until (held = @loading.try_lock) || now > deadline
-      held
-    rescue StandardError
-      false
+    # The SDK needs OpenSSL for its first event, whatever the DSN.
+    def load_libraries(needs_openssl)
+      require "socket"
+      require "openssl" if needs_openssl
     end
 
-    def after_fork
-      @lock = Mutex.new
-      @loading = Mutex.new
-      @beats.each_value { |beat| beat.launch if beat.due }
-    rescue StandardError
-      nil
+    # With the SDK's own transport its proxy, certificates and time-outs hold.
+    def sdk_transport
+      transport = ::Sentry.get_current_client.transport
+      transport if transport.respond_to?(:send_data)
     end
 
     def sdk_options
@@ -133,13 +127,9 @@ module FirstlightHeartbeat
       found.empty? ? nil : found
     end
 
-    # The URL to post to and the key, or nil.
+    # Scheme, key, host, port, prefix and project; or nil.
     def parse(dsn)
-      match = DSN.match(dsn.to_s.strip)
-      return nil unless match
-
-      scheme, key, host, port, prefix, project = match.captures
-      ["#{scheme}://#{host}#{port}#{prefix}/api/#{project}/heartbeat/", key]
+      DSN.match(dsn.to_s.strip)&.captures
     end
 
     def text(value)
@@ -151,13 +141,12 @@ module FirstlightHeartbeat
   class Beat
     attr_reader :pid, :written, :due
 
-    def initialize(url, key, body, debug)
-      @url = url
-      @key = key
-      @body = body
+    def initialize(target, body, transport, debug)
+      @interval = body[:interval]
       @debug = debug
       @failures = 0
       @due = FirstlightHeartbeat.now
+      @way = transport ? ThroughSdk.new(transport, target, body) : Direct.new(target, body)
     end
 
     def launch
@@ -183,40 +172,22 @@ module FirstlightHeartbeat
       @written = true
     end
 
-    # Sends one heartbeat. Returns the status, 0 without one, and Retry-After. Obeys http_proxy, as Net::HTTP does.
+    # Sends one heartbeat. Returns the status, 0 without one, and Retry-After.
     def post
-      FirstlightHeartbeat.load_libraries
-      uri = URI(@url)
-      http = Net::HTTP.new(uri.hostname, uri.port)
-      http.use_ssl = uri.scheme == "https"
-      http.open_timeout = http.read_timeout = http.write_timeout = TIMEOUT
-      http.start { return ask(http, uri.request_uri) }
-    rescue StandardError => e
+      @way.post { @written = true }
+    rescue StandardError, NotImplementedError => e # a transport of the application's own may do anything
       FirstlightHeartbeat.say(@debug, "not sent: #{e.inspect}")
       [0, nil]
     ensure
       @written = true
     end
 
-    def ask(http, path)
-      data = JSON.generate(@body)
-      request = Net::HTTP::Post.new(
-        path,
-        "Content-Type" => "application/json",
-        "Content-Length" => data.bytesize.to_s,
-        "User-Agent" => "firstlight.ruby/#{VERSION}",
-        "X-Sentry-Auth" => "Sentry sentry_version=7, sentry_key=#{@key}"
-      )
-      request.body_stream = Noting.new(data) { @written = true }
-      http.request(request) { |answer| return [answer.code.to_i, answer["Retry-After"]] }
-    end
-
     # Seconds until the next heartbeat; nil: there is none.
     def delay_after(status, retry_after)
-      FirstlightHeartbeat.say(@debug, "#{@url} answered #{status}")
+      FirstlightHeartbeat.say(@debug, "answered #{status}")
       if (200..299).cover?(status)
         @failures = 0
-        return @body[:interval]
+        return @interval
       end
       return FirstlightHeartbeat.say(@debug, "the DSN is refused; no more heartbeats") if FINAL.include?(status)
       return retry_after.to_i.clamp(1, 3600) if [429, 503].include?(status) && /\A\s*\d+\s*\z/.match?(retry_after.to_s)
@@ -227,29 +198,160 @@ module FirstlightHeartbeat
     end
   end
 
-  # A body that tells when all of it is with the socket: when more is asked for.
-  class Noting
-    def initialize(data, &when_empty)
-      @data = data
-      @when_empty = when_empty
+  # An envelope by the SDK's transport, past its queue and its log.
+  class ThroughSdk
+    def initialize(transport, target, body)
+      @transport = transport
+      scheme, key, host, port, prefix, project = target
+      dsn = "#{scheme}://#{key}@#{host}#{port}#{prefix}/#{project}"
+      @data = [{ dsn: dsn, sdk: body[:sdk] }, { type: "heartbeat" }, body].map { |part| Json.of(part) }.join("\n")
     end
 
-    def read(_size = nil, buffer = nil)
-      data = @data
-      @data = nil
-      @when_empty.call unless data
-      data && buffer ? buffer.replace(data) : data
+    # Returns the status, 0 without one, and Retry-After.
+    def post
+      @transport.send_data(@data)
+      wait = @transport.rate_limits[nil].to_f - Time.now.to_f # after a 429, which newer versions do not raise
+      wait.positive? ? [429, wait.ceil.to_s] : [200, nil]
+    rescue ::Sentry::ExternalError => e
+      status = e.message[/\Athe server responded with status (\d+)/, 1].to_i
+      raise if status.zero?
+
+      [status, status == 429 ? (@transport.rate_limits[nil].to_f - Time.now.to_f).ceil.to_s : nil]
     end
   end
 
-  # Ruby calls this for every fork.
+  # A request on a plain socket, or by a proxy, as Net::HTTP would send it if it were loaded.
+  class Direct
+    def initialize(target, body)
+      @scheme, key, @host, port, prefix, project = target
+      @port = port ? port[1..-1].to_i : { "http" => 80, "https" => 443 }[@scheme]
+      @name = @host.delete("[]")
+      @proxy = proxy
+      data = Json.of(body)
+      @request = [
+        "POST #{"http://#{@host}#{port}" if @proxy && !secure?}#{prefix}/api/#{project}/heartbeat/ HTTP/1.1",
+        "Host: #{@host}#{port}",
+        "Connection: close",
+        "Content-Type: application/json",
+        "Content-Length: #{data.bytesize}",
+        "User-Agent: firstlight.ruby/#{VERSION}",
+        "X-Sentry-Auth: Sentry sentry_version=7, sentry_key=#{key}",
+        *(authorization unless secure?),
+        "",
+        data
+      ].join("\r\n")
+    end
+
+    # Returns the status, 0 without one, and Retry-After. Calls its block when the request is written.
+    def post
+      @deadline = FirstlightHeartbeat.now + TIMEOUT
+      @socket = Socket.tcp(*(@proxy ? @proxy.first(2) : [@name, @port]), connect_timeout: TIMEOUT)
+      open_tunnel if @proxy && secure?
+      encrypt if secure?
+      @socket.write(@request)
+      yield
+      answered(head)
+    ensure
+      @socket&.close
+    end
+
+    private
+
+    def secure?
+      @scheme == "https"
+    end
+
+    # Host, port, user and password of the proxy, or nil. As for Net::HTTP, there is none for this machine itself.
+    def proxy
+      passed = environment("no_proxy").split(/[\s,]+/).reject(&:empty?)
+      return if @name.match?(/\A(127\.[\d.]+|::1|localhost)\z/i) || passed.any? { |each| passes?(each.delete_prefix(".")) }
+
+      user, host, port = PROXY.match(environment("#{@scheme}_proxy"))&.captures
+      host && [host.delete("[]"), (port || 80).to_i, user]
+    end
+
+    def passes?(name)
+      name == "*" || ".#{@name}".end_with?(".#{name}") || ".#{@name}:#{@port}".end_with?(".#{name}")
+    end
+
+    # HTTP_PROXY may be a header of a CGI request.
+    def environment(name)
+      (ENV[name] || ENV[ENV["REQUEST_METHOD"] ? name : name.upcase]).to_s
+    end
+
+    def authorization
+      user = @proxy && @proxy[2]
+      user && "Proxy-Authorization: Basic #{[user.gsub(/%(\h\h)/) { $1.hex.chr }].pack("m0")}"
+    end
+
+    def open_tunnel
+      lines = ["CONNECT #{@host}:#{@port} HTTP/1.1", "Host: #{@host}:#{@port}", *authorization, "", ""]
+      @socket.write(lines.join("\r\n"))
+      status, = answered(head)
+      raise IOError, "the proxy answered #{status}" unless status == 200
+    end
+
+    def encrypt
+      context = OpenSSL::SSL::SSLContext.new
+      context.set_params # certificates are checked, against those of the system
+      @socket = OpenSSL::SSL::SSLSocket.new(@socket, context)
+      @socket.sync_close = true
+      @socket.hostname = @name unless /\A[\d.]+\z|:/.match?(@name)
+      patiently { @socket.connect_nonblock(exception: false) }
+      @socket.post_connection_check(@name)
+    end
+
+    def head
+      text = +""
+      until text.include?("\r\n\r\n") || text.size > 16_384
+        text << (patiently { @socket.read_nonblock(4096, exception: false) } || break)
+      end
+      text
+    end
+
+    def answered(head)
+      status = head[%r{\AHTTP/1\.[01] (\d{3})\b}, 1].to_i
+      [status, head[/\r\nretry-after:([^\r\n]*)/i, 1]]
+    end
+
+    # Does what would block; waits until the deadline at most.
+    def patiently
+      while %i[wait_readable wait_writable].include?(result = yield)
+        left = [@deadline - FirstlightHeartbeat.now, 0].max
+        sets = result == :wait_readable ? [[@socket], nil] : [nil, [@socket]]
+        raise IOError, "no answer in time" unless IO.select(*sets, nil, left)
+      end
+      result
+    end
+  end
+
+  # JSON of hashes, texts, numbers and flags: the library would have to be loaded.
+  module Json
+    def self.of(value)
+      case value
+      when Hash
+        "{#{value.map { |name, each| "#{of(name.to_s)}:#{of(each)}" }.join(",")}}"
+      when String
+        text = value.encode("UTF-8", invalid: :replace, undef: :replace).scrub
+        "\"#{text.gsub(/["\\\x00-\x1f]/) { |letter| format("\\u%04x", letter.ord) }}\""
+      else
+        value.nil? ? "null" : value.to_s
+      end
+    end
+  end
+
+  # Ruby calls these for every fork.
   module Forking
     def _fork
-      FirstlightHeartbeat.forking { super }
+      super.tap { |pid| FirstlightHeartbeat.after_fork if pid.zero? }
+    end
+
+    def daemon(*)
+      super.tap { FirstlightHeartbeat.after_fork }
     end
   end
 
   Process.singleton_class.prepend(Forking) if Process.respond_to?(:_fork)
   at_exit { wait_at_exit }
-  private_constant :Beat, :Noting, :Forking
+  private_constant :Beat, :ThroughSdk, :Direct, :Json, :Forking
 end

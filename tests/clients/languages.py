@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,9 +17,12 @@ CLIENTS = ROOT / "clients"
 PROGRAMS = Path(__file__).parent / "programs"
 MODULES = ROOT / "tests" / "sdk" / "node_modules"
 CACHE = Path(sys.prefix) / "cache"
+"""For what takes long to make; it goes with the virtual environment."""
 OWN_CACHE = CACHE / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 """Of this process of the tests: what is written again each time."""
-"""For what takes long to make; it goes with the virtual environment."""
+
+GO_PACKAGES = Path("/usr/share/gocode")
+"""Where Debian puts them."""
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -36,6 +39,10 @@ class App:
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self, **env: str) -> App:
+        """The same, with more environment: `CA`, `PROXY`, `TUNNEL` become options of its SDK."""
+        return replace(self, env={**self.env, **env})
 
     def start(self, mode: str, dsn: str, interval: int | None = None) -> subprocess.Popen[str]:
         """Start it, with pipes, and with nobody's settings."""
@@ -72,9 +79,9 @@ def ended(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def dsn_of(port: int, project: object = 42, prefix: str = "") -> str:
+def dsn_of(port: int, project: object = 42, prefix: str = "", *, scheme: str = "http", host: str = "127.0.0.1") -> str:
     """The DSN of a local server."""
-    return f"http://{KEY}@127.0.0.1:{port}{prefix}/{project}"
+    return f"{scheme}://{KEY}@{host}:{port}{prefix}/{project}"
 
 
 def _binary(name: str, package: str) -> str:
@@ -127,25 +134,42 @@ def php(sdk: bool = False) -> App:
     return App(f"php {'sdk' if sdk else 'plain'}", (_binary("php", "php-cli"), str(PROGRAMS / "app.php")), env)
 
 
-def go(sdk: bool = False) -> App:
-    """Go, plain or with a stand-in for the SDK, whose versions need a newer compiler than systems have."""
-    return App(f"go {'sdk' if sdk else 'plain'}", (str(_go_binary()),), {"SDK": "1"} if sdk else {})
+def go(sdk: bool = False, real: bool = False) -> App:
+    """Go, plain or with the SDK: the system's, which is old, or a stand-in with what newer ones have."""
+    binary = _go_with_real_sdk() if real else _go_with_standin()
+    return App(f"go {'sdk' if sdk else 'plain'}", (str(binary),), {"SDK": "1"} if sdk else {})
 
 
 @functools.cache
-def _go_binary() -> Path:
-    folder = OWN_CACHE / "go"
+def _go_with_standin() -> Path:
+    """The SDK's newest versions need a newer compiler than systems have."""
+    folder = _go_program(OWN_CACHE / "go")
+    (folder / "go.mod").write_text(
+        "module shop\n\ngo 1.18\n\nrequire github.com/getsentry/sentry-go v0.46.0\n\n"
+        f"replace github.com/getsentry/sentry-go => {PROGRAMS / 'standins' / 'sentry-go'}\n"
+    )
+    return _go_built(folder, GOFLAGS="-mod=mod", GOPROXY="off")
+
+
+@functools.cache
+def _go_with_real_sdk() -> Path:
+    assert GO_PACKAGES.exists(), (
+        "sentry-go is not installed (Debian: apt install golang-github-getsentry-sentry-go-dev)"
+    )
+    folder = _go_program(CACHE / "go-real" / "src" / "shop")
+    return _go_built(folder, GO111MODULE="off", GOPATH=f"{CACHE / 'go-real'}:{GO_PACKAGES}")
+
+
+def _go_program(folder: Path) -> Path:
     (folder / "firstlight").mkdir(parents=True, exist_ok=True)
     shutil.copy(CLIENTS / "go" / "firstlight" / "heartbeat.go", folder / "firstlight")
     shutil.copy(PROGRAMS / "main.go", folder)
-    standin = PROGRAMS / "standins" / "sentry-go"
-    (folder / "go.mod").write_text(
-        "module shop\n\ngo 1.18\n\nrequire github.com/getsentry/sentry-go v0.46.0\n\n"
-        f"replace github.com/getsentry/sentry-go => {standin}\n"
-    )
-    env = {**os.environ, "GOFLAGS": "-mod=mod", "GOPROXY": "off", "CGO_ENABLED": "1" if shutil.which("gcc") else "0"}
-    compiler = _binary("go", "golang-go")
-    subprocess.run([compiler, "build", "-o", "app", "."], cwd=folder, env=env, check=True)
+    return folder
+
+
+def _go_built(folder: Path, **env: str) -> Path:
+    env = {**os.environ, "CGO_ENABLED": "1" if shutil.which("gcc") else "0", **env}
+    subprocess.run([_binary("go", "golang-go"), "build", "-o", "app", "."], cwd=folder, env=env, check=True)
     return folder / "app"
 
 

@@ -82,7 +82,8 @@ def _read(connection: socket.socket) -> tuple[str, bytes]:
         data += _more(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    while len(body) < int(lengths[0] if lengths else 0):
+    is_chunked = b"transfer-encoding: chunked" in head.lower()
+    while len(body) < int(lengths[0] if lengths else 0) or (is_chunked and not body.endswith(b"\r\n0\r\n\r\n")):
         body += _more(connection)
     return head.decode("latin-1"), body
 

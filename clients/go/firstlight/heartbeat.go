@@ -13,6 +13,8 @@ package firstlight
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +22,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"os"
 	"reflect"
 	"regexp"
@@ -28,13 +31,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	version     = "0.1.0"
 	timeout     = 5 * time.Second
-	exitWait    = 50 * time.Millisecond // for what Start returns
+	exitNaps    = 50 // of a millisecond each, for what Start returns; counted, so that on a busy machine all have their turn
 	maxBackoff  = 5 * time.Minute
 	rateLimited = time.Minute // what SDKs wait after a 429 without Retry-After
 	sdkModule   = "github.com/getsentry/sentry-go"
@@ -73,7 +77,33 @@ type beat struct {
 	failures int
 	once     sync.Once
 	written  chan struct{} // closed when the first heartbeat left
+	flushing int32         // 1 when the next write is the last of the request
 	client   http.Client
+}
+
+// left says that the first heartbeat is with the kernel, or will not come there.
+func (b *beat) left() { b.once.Do(func() { close(b.written) }) }
+
+// connection tells when a request is written: WroteRequest of httptrace comes before the last of it is flushed.
+type connection struct {
+	net.Conn
+	beat *beat
+}
+
+func (c connection) Write(data []byte) (int, error) {
+	count, err := c.Conn.Write(data)
+	if atomic.LoadInt32(&c.beat.flushing) == 1 {
+		c.beat.left()
+	}
+	return count, err
+}
+
+func (b *beat) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialed, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return connection{dialed, b}, nil
 }
 
 var started sync.Map
@@ -114,21 +144,19 @@ func Start(options Options) (wait func()) {
 		return
 	}
 	b := &beat{url: url, key: key, body: body, interval: options.Interval, debug: options.Debug, written: make(chan struct{})}
-	b.client = http.Client{
-		Timeout:       timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the key is for this server alone
-		Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: timeout}).DialContext,
-			TLSHandshakeTimeout: timeout,
-			DisableKeepAlives:   true,
-		},
+	if sdkURL, sdkKey := parse(sdk.text("Dsn")); sdkURL == url && sdkKey == key {
+		b.client = sdk.client(b.dial)
+	} else {
+		b.client = sentryOptions{}.client(b.dial)
 	}
 	go b.run()
 	return func() {
-		select {
-		case <-b.written:
-		case <-time.After(exitWait):
+		for nap := 0; nap < exitNaps; nap++ {
+			select {
+			case <-b.written:
+				return
+			case <-time.After(time.Millisecond):
+			}
 		}
 	}
 }
@@ -151,9 +179,8 @@ func (b *beat) run() {
 
 // post sends one heartbeat and returns the status, 0 without one, and Retry-After.
 func (b *beat) post() (int, string) {
-	left := func() { b.once.Do(func() { close(b.written) }) }
-	defer left()
-	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { left() }}
+	defer b.left()
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { atomic.StoreInt32(&b.flushing, 1) }}
 	ctx := httptrace.WithClientTrace(context.Background(), trace)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url, bytes.NewReader(b.body))
 	if err != nil {
@@ -231,6 +258,52 @@ func optionsOf(sdk interface{}) sentryOptions {
 		value = inner
 	}
 	return sentryOptions{value}
+}
+
+// client is like the SDK's own: with its client, or its transport, proxy and certificates.
+func (o sentryOptions) client(dial func(context.Context, string, string) (net.Conn, error)) http.Client {
+	client := http.Client{}
+	if given, ok := o.any("HTTPClient").(*http.Client); ok && given != nil {
+		client = *given
+	} else if given, ok := o.any("HTTPTransport").(http.RoundTripper); ok {
+		client.Transport = given
+	} else {
+		client.Transport = &http.Transport{
+			Proxy:               o.proxy(),
+			DialContext:         dial,
+			TLSClientConfig:     o.tls(),
+			TLSHandshakeTimeout: timeout,
+			DisableKeepAlives:   true,
+		}
+	}
+	client.Timeout = timeout
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the key is for this server alone
+	return client
+}
+
+func (o sentryOptions) proxy() func(*http.Request) (*url.URL, error) {
+	if address := first(o.text("HTTPSProxy"), o.text("HTTPProxy")); address != "" {
+		return func(*http.Request) (*url.URL, error) { return url.Parse(address) }
+	}
+	return http.ProxyFromEnvironment
+}
+
+func (o sentryOptions) tls() *tls.Config {
+	if certificates, ok := o.any("CaCerts").(*x509.CertPool); ok && certificates != nil {
+		return &tls.Config{RootCAs: certificates}
+	}
+	return nil
+}
+
+// any returns the value of a field, or nil where there is none that can be read.
+func (o sentryOptions) any(name string) interface{} {
+	if !o.value.IsValid() {
+		return nil
+	}
+	if field := o.value.FieldByName(name); field.IsValid() && field.CanInterface() {
+		return field.Interface()
+	}
+	return nil
 }
 
 func (o sentryOptions) field(name string, kind reflect.Kind) (reflect.Value, bool) {

@@ -11,8 +11,8 @@ $computed = getrusage()['ru_utime.tv_usec'];
 $started = hrtime(true);
 if ($mode !== 'none') {
     require __DIR__ . '/../../../clients/php/firstlight_heartbeat.php';
-    $interval = $mode === 'web' ? ['interval' => (int) getenv('INTERVAL')] : [];
-    Firstlight\start($dsn, $interval);
+    $wait = getenv('WAIT') ? ['wait' => (float) getenv('WAIT')] : [];
+    Firstlight\start($dsn, $mode === 'web' ? ['interval' => (int) getenv('INTERVAL')] : $wait);
 }
 if ($mode === 'time') {
     echo (getrusage()['ru_utime.tv_usec'] - $computed) / 1e3, ' ', (hrtime(true) - $started) / 1e6;

@@ -17,6 +17,10 @@ if "SDK" in os.environ:
     import sentry_sdk
 
     options = {"traces_sample_rate": 0.25, "before_send": before_send}
+    if "CA" in os.environ:
+        options["ca_certs"] = os.environ["CA"]
+    if "PROXY" in os.environ:
+        options["http_proxy"] = options["https_proxy"] = os.environ["PROXY"]
     if sentry_sdk.VERSION.startswith("2"):
         options["enable_logs"] = True
     sentry_sdk.init(dsn=dsn, release="shop@1.4.0", environment="staging", **options)

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"strconv"
@@ -17,7 +18,10 @@ import (
 func main() {
 	mode, options := os.Args[1], firstlight.Options{DSN: os.Args[2]}
 	if os.Getenv("SDK") != "" {
-		sentry.Init(sentry.ClientOptions{Dsn: options.DSN, Release: "shop@1.4.0", Environment: "staging", TracesSampleRate: 0.25})
+		sentry.Init(sentry.ClientOptions{
+			Dsn: options.DSN, Release: "shop@1.4.0", Environment: "staging", TracesSampleRate: 0.25,
+			HTTPProxy: os.Getenv("PROXY"), CaCerts: certificates(os.Getenv("CA")),
+		})
 		options = firstlight.Options{Sentry: sentry.CurrentHub().Client()}
 	}
 	if len(os.Args) > 3 {
@@ -34,6 +38,16 @@ func main() {
 	if mode == "run" {
 		bufio.NewReader(os.Stdin).ReadString('\n')
 	}
+}
+
+func certificates(file string) *x509.CertPool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return pool
 }
 
 // cpu returns the microseconds that this process computed.

@@ -51,6 +51,31 @@ final class Options
     {
         return true;
     }
+
+    public function getHttpProxy(): ?string
+    {
+        return getenv('PROXY') ?: null;
+    }
+
+    public function getHttpProxyAuthentication(): ?string
+    {
+        return null;
+    }
+
+    public function getHttpSslVerifyPeer(): bool
+    {
+        return true;
+    }
+
+    public function getHttpSslNativeCa(): bool
+    {
+        return false;
+    }
+
+    public function getHttpClient(): ?HttpClient\HttpClientInterface
+    {
+        return null;
+    }
 }
 
 final class Dsn

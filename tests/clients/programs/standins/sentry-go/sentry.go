@@ -1,6 +1,11 @@
 // Package sentry has what the heartbeat client reads of github.com/getsentry/sentry-go, in the same shape.
 package sentry
 
+import (
+	"crypto/x509"
+	"net/http"
+)
+
 type ClientOptions struct {
 	Dsn              string
 	Debug            bool
@@ -9,6 +14,11 @@ type ClientOptions struct {
 	Release          string
 	Environment      string
 	DisableLogs      bool
+	HTTPClient       *http.Client
+	HTTPTransport    http.RoundTripper
+	HTTPProxy        string
+	HTTPSProxy       string
+	CaCerts          *x509.CertPool
 }
 
 type Client struct{ options ClientOptions }
