@@ -37,15 +37,14 @@ from .settings import Settings
 from .site import content, pages, reference
 from .stores import Store
 from .stores.embedded import EmbeddedStore
-from .viewers import live
+from .viewers import admission, door
+from .viewers.lobby import Lobby
 
 log = logging.getLogger("firstlight.app")
 
 
-class State(live.State, OwnersState, SdkState):
+class State(admission.State, OwnersState, SdkState):
     """What the lifespan holds; each edge names what it needs of it."""
-
-    senders: Senders
 
 
 class Firstlight:
@@ -71,7 +70,7 @@ class Firstlight:
                 *content.routes(catalogue.platforms),
                 *pages.routes(settings),
                 *reference.routes(catalogue, pages.page_headers(settings)),
-                *live.routes(),
+                *door.routes(),
                 *owners.routes(),
                 *_health_routes(),
             ],
@@ -92,7 +91,7 @@ class Firstlight:
             projects = Projects(store, time.monotonic, self.limits.projects)
             writer = Writer(store, projects, self._clock, self.limits.writer)
             senders = Senders(self.limits.sdk.senders)
-            hub = self.hub = Hub(store, self._presenter, clock=self._clock)
+            hub = self.hub = Hub(store, writer, self._presenter, self.limits.viewers, clock=self._clock)
             store.listen(projects)
             store.listen(hub)
             tasks = [_owned(writer.run(), "writer"), _owned(hub.tick(), "hub")]
@@ -103,6 +102,7 @@ class Firstlight:
                     store=store,
                     hub=hub,
                     senders=senders,
+                    lobby=Lobby(self.limits.viewers),
                     sdk=make_tools(
                         projects,
                         writer,

@@ -124,11 +124,33 @@ class ViewerLimits:
     """Of those who watch (`server.engine.hub`, `server.viewers`)."""
 
     per_process: int = 10_000
-    """Half of the usual limit of file descriptors."""
+    """Half of the usual limit of file descriptors. Of these and of the next, owners and admins keep a tenth."""
     per_project: int = 1_000
     """One project cannot take all places of a process."""
+    per_address: int = 500
+    """An office behind one address; the tokens in it are bounded one by one."""
+    per_token: int = 50
+    """A link that a team shares, with a few tabs each."""
+    waiting: int = 500
+    """WebSockets without a token yet: a burst of reconnecting pages shows theirs within milliseconds."""
+    waiting_per_address: int = 50
+    """Of one address."""
     auth_seconds: float = 10.0
     """How long a WebSocket may stay without a token."""
+    stay_seconds: float = 24 * 3600.0
+    """How long anybody may stay before it comes back anew: whatever leaks with a connection ends with it."""
+    ping_seconds: float = 25.0
+    """Silence at most; below the 30 … 60 s after which proxies drop an idle connection."""
+    refresh_seconds: float = 1.0
+    """Between two pushes of what nobody waits for, per project: strangers can cause it, and all viewers pay for it."""
+    news_at_once: int = 5
+    """Pushes of news at once, and then one every `refresh_seconds`: strangers cannot make stages, but some news."""
+    reads: int = 16
+    """Reads at the same time: after a lost link every watched project is read, and requests want the store, too."""
+    tick_seconds: float = 15.0
+    """Between two comparisons with the store, ± 20 % so that workers do not march in step. The promise is 20 s."""
+    retry_seconds: float = 1.0
+    """Between two attempts to read while the store is away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

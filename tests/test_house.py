@@ -68,6 +68,7 @@ CORE = ["server.core"]
 MODEL, WIRE, STATE = "server.core.model", "server.core.wire", "server.core.state"
 STORE = "server.stores"  # the protocol alone, without the backends
 ENGINE = "server.engine"
+WATCHING = [f"{ENGINE}.{name}" for name in ("hub", "frames", "seats", "viewer", "watch", "wheel")]
 
 # One row for each room: what of this house its files may name, beside the room itself. A file in no row is an error.
 ROOMS: dict[str, list[str]] = {
@@ -90,7 +91,12 @@ ROOMS: dict[str, list[str]] = {
     "server.engine.limits": [*CORE, "server.limits"],
     "server.engine.projects": [*CORE, STORE, "server.engine.limits", "server.limits"],
     "server.engine.writer": [*CORE, STORE, "server.engine.projects", "server.limits"],
-    "server.engine.hub": [*CORE, STORE, "server.engine.limits", "server.limits"],
+    "server.engine.wheel": [],
+    "server.engine.frames": CORE,
+    "server.engine.viewer": [*CORE, "server.engine.frames", "server.engine.wheel"],
+    "server.engine.watch": [*CORE, "server.engine.frames", "server.engine.viewer", "server.engine.wheel"],
+    "server.engine.seats": [*CORE, "server.limits"],
+    "server.engine.hub": [*CORE, STORE, *WATCHING, "server.engine.limits", "server.limits"],
     "server.sdk": [
         *CORE,
         "server.engine.projects",
@@ -100,7 +106,15 @@ ROOMS: dict[str, list[str]] = {
         "server.answers",
         "server.limits",
     ],
-    "server.viewers": [*CORE, "server.engine.hub", "server.access", "server.answers", "server.limits"],
+    "server.viewers": [
+        *CORE,
+        *WATCHING,
+        "server.engine.limits",
+        "server.engine.senders",
+        "server.access",
+        "server.answers",
+        "server.limits",
+    ],
     "server.owners": [*CORE, STORE, "server.engine.hub", "server.access", "server.answers", "server.settings"],
     "server.site": [*CORE, "server.settings"],
     "server.app": ["server"],

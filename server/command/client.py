@@ -24,6 +24,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from .. import __version__
+from ..core.model.close_codes import Close, reconnects
 from ..core.wire.dsn import Dsn
 from ..settings import is_loopback
 from .terminal import Snapshot, plain
@@ -31,15 +32,15 @@ from .terminal import Snapshot, plain
 TIMEOUT_SECONDS = 15.0
 MAX_ANSWER = 4 * 1024 * 1024
 MAX_BACKOFF_SECONDS = 30.0
-FINAL = {
-    1008: "The server says that this client broke a rule.",
-    1009: "The server says that a message was too large.",
-    4401: "The token is missing or has expired. Set FIRSTLIGHT_TOKEN (`firstlight token PROJECT`) or "
+FINAL: dict[int, str] = {
+    Close.BROKEN_RULE: "The server says that this client broke a rule.",
+    Close.TOO_LARGE: "The server says that a message was too large.",
+    Close.TOKEN: "The token is missing or has expired. Set FIRSTLIGHT_TOKEN (`firstlight token PROJECT`) or "
     "FIRSTLIGHT_ADMIN_TOKEN.",
-    4403: "The token in FIRSTLIGHT_TOKEN is for another project.",
-    4404: "There is no such project.",
+    Close.OTHER_PROJECT: "The token in FIRSTLIGHT_TOKEN is for another project.",
+    Close.NO_PROJECT: "There is no such project.",
 }
-"""Close codes after which coming back does not help."""
+"""What to say after a close code that coming back does not help against."""
 START_IT = "Start it with `firstlight serve`, or say where it runs with --server URL."
 CHECK_DSN = "Check the DSN, and whether the server runs."
 
@@ -246,8 +247,9 @@ class _Watcher:
 
 def _check_close(error: ConnectionClosed) -> None:
     frame = error.rcvd
-    if frame is not None and frame.code in FINAL:
-        raise Refused(FINAL[frame.code]) from None
+    if frame is not None and not reconnects(frame.code):
+        words = FINAL.get(frame.code, f"The server ends it with code {frame.code}: {plain(frame.reason)}")
+        raise Refused(words) from None
 
 
 def _refusal(status: int, url: str) -> str:

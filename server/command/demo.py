@@ -8,10 +8,14 @@ import click
 import msgspec
 
 from .. import __version__
+from ..core.model.close_codes import Close
 from ..core.model.errors import FirstlightError
+from ..core.model.grant import EVERYTHING
 from ..core.model.project import Project
 from ..core.wire.dsn import Dsn
+from ..engine.frames import Frame, Kind
 from ..engine.hub import Hub
+from ..engine.seats import Guest
 from ..owners.projects import MAX_PAGE_SIZE, new_key
 from ..run.serving import Server
 from ..stores import Store
@@ -68,12 +72,29 @@ def _label(text: str) -> str:
 
 
 async def _follow(hub: Hub, project_id: int) -> None:
-    progress = Progress()
+    sink = _Terminal()
     try:
-        with hub.attach(project_id) as viewer:
-            async for _, text in viewer.messages():
-                message = msgspec.json.decode(text)
-                for line in progress.lines(message) if message["type"] == "snapshot" else ():
-                    click.echo(line)
+        with hub.attach(project_id, sink, Guest(EVERYTHING)):
+            await sink.ended.wait()
     except FirstlightError as error:
-        click.echo(f"{error} The page goes on; start the demo again for another project.", err=True)
+        sink.close(Close.OVERLOADED, str(error))
+
+
+class _Terminal:
+    """A sink that tells what it sees."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self._progress = Progress()
+
+    def offer(self, frame: Frame) -> None:
+        """Print what is new in a snapshot."""
+        if frame.kind is Kind.SNAPSHOT:
+            for line in self._progress.lines(msgspec.json.decode(frame.data)):
+                click.echo(line)
+
+    def close(self, code: Close, reason: str) -> None:
+        """Say why nothing more comes, unless it is the end of all."""
+        if reason:
+            click.echo(f"{reason} The page goes on; start the demo again for another project.", err=True)
+        self.ended.set()

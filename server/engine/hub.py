@@ -1,9 +1,9 @@
 """The hub: from wake-ups to viewers, within one process.
 
-The store wakes the hub; the hub reads the newest state once, encodes it once, and puts it into the one slot of each
-viewer of that project. A slot holds the newest snapshot and nothing else: a slow viewer costs one snapshot of memory,
-and skips what it was too slow for. No correctness rests on a wake-up: every `TICK_SECONDS` the versions of all watched
-projects are compared with the store's.
+The store wakes the hub; the hub reads the newest state once, encodes it once, and offers it to the sink of each viewer
+of that project. A sink keeps the newest snapshot and nothing else: a slow viewer costs one snapshot of memory, and
+skips what it was too slow for. No correctness rests on a wake-up: every `ViewerLimits.tick_seconds` the versions of
+all watched projects are compared with the store's.
 """
 
 from __future__ import annotations
@@ -13,108 +13,43 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from math import inf
+from typing import Protocol
 
+from ..core.model.close_codes import Close
 from ..core.model.codes import Code
 from ..core.model.errors import NotFound, Overloaded, StoreUnavailable
 from ..core.model.signals import Stage
-from ..core.snapshot import DELAYED, PING, Presenter, goodbye, has_aged, next_change
+from ..core.snapshot import Presenter, has_aged, next_change
 from ..core.state import fields
-from ..core.state.fields import Effect
+from ..core.state.fields import Effect, Update
 from ..core.state.update import update_of_problem
 from ..core.state.view import View
+from ..limits import ViewerLimits
 from ..stores import Store
+from .frames import Frame, Kind, Sink
 from .limits import Limiter
+from .seats import Guest, Seats
+from .viewer import Viewer
+from .watch import Watch
+from .wheel import Wheel
 
 log = logging.getLogger("firstlight.hub")
 
-TICK_SECONDS = 15.0
-"""Between two comparisons with the store, ± 20 % so that workers do not march in step. The promise is 20 s."""
-RETRY_SECONDS = 1.0
-"""Between two attempts to read while the store is away."""
-PING_SECONDS = 25.0
-"""Between two pings; below the 30 … 60 s after which proxies drop an idle connection."""
-MAX_READS = 16
-"""Reads at the same time: after a lost link every watched project is read, and requests want the store, too."""
-MAX_VIEWERS = 10_000
-"""Viewers of one process: half of the usual limit of file descriptors."""
-MAX_VIEWERS_PER_PROJECT = 1_000
-"""One project cannot take all places of a process."""
+LATE_SECONDS = 0.01
+"""After the moment of a change, so that the store's clock is past it, too."""
 
 
-class Viewer:
-    """One connection that watches a project: a slot for the newest snapshot, and flags for the rest."""
+class Writes(Protocol):
+    """What the hub writes, by the one write door."""
 
-    def __init__(self) -> None:
-        self._news = asyncio.Event()
-        self._held: tuple[str, int] | None = None
-        self._snapshot: tuple[str, bytes] | None = None
-        self._is_delayed = False
-        self._tell_delay = False
-        self._goodbye: float | None = None
-        self._gone = False
+    async def write(self, project_id: int, update: Update, at_once: bool = False) -> None:
+        """Join an update into the state, and wait for it if `at_once`. Raises `Overloaded` where no more can wait."""
 
-    def offer(self, view: View, frame: bytes) -> None:
-        """Put a snapshot into the slot, if it is newer, or ends a delay."""
-        held, offered = self._held, (view.epoch, view.version)
-        if held is None or held[0] != offered[0] or offered[1] > held[1] or self._is_delayed:
-            self._held, self._snapshot = offered, (f"{offered[0]}:{offered[1]}", frame)
-            self._is_delayed = self._tell_delay = False
-            self._news.set()
-
-    def delay(self) -> None:
-        """Say, once, that the store is out of reach. The next snapshot ends it."""
-        if not self._is_delayed:
-            self._is_delayed = self._tell_delay = True
-            self._news.set()
-
-    def dismiss(self, retry_in: float) -> None:
-        """End the stream with a goodbye; the client shall come back after so many seconds."""
-        self._goodbye = retry_in
-        self._news.set()
-
-    def lose(self) -> None:
-        """End the stream: the project was deleted."""
-        self._gone = True
-        self._news.set()
-
-    async def messages(self) -> AsyncIterator[tuple[str | None, bytes]]:
-        """Messages to send as (id, text), as they come, with a ping in every silence. Ends after a goodbye.
-
-        Raises:
-            NotFound: there is no such project, or no longer.
-        """
-        while self._goodbye is None:
-            try:
-                async with asyncio.timeout(PING_SECONDS):
-                    await self._news.wait()
-            except TimeoutError:
-                yield None, PING
-                continue
-            self._news.clear()
-            if self._gone:
-                raise NotFound("There is no such project.")
-            if self._snapshot is not None:
-                snapshot, self._snapshot = self._snapshot, None
-                yield snapshot
-            if self._tell_delay:
-                self._tell_delay = False
-                yield None, DELAYED
-        yield None, goodbye(self._goodbye)
-
-
-class _Watch:
-    """All viewers of one project, and what they were last offered."""
-
-    def __init__(self) -> None:
-        self.viewers: set[Viewer] = set()
-        self.view: View | None = None
-        self.frame = b""
-        self.is_dirty = False
-        self.clocked: str | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.deadline: asyncio.TimerHandle | None = None
+    async def touch(self, project_id: int, epoch: str, version: int) -> None:
+        """Raise the version beyond `version`. Raises `StoreUnavailable`."""
 
 
 class Hub:
@@ -122,39 +57,56 @@ class Hub:
 
     Args:
         store: read on every wake-up; the hub must be registered as its listener.
+        writes: the write door.
         presenter: makes the snapshots.
-        rng: spreads ticks and reconnects.
+        limits: how many may watch, and how often what happens.
+        rng: spreads ticks, pings and reconnects.
         clock: seconds since the Unix epoch.
     """
 
     def __init__(
         self,
         store: Store,
+        writes: Writes,
         presenter: Presenter,
+        limits: ViewerLimits | None = None,
         rng: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._writes = writes
         self.presenter = presenter
+        self._limits = limits or ViewerLimits()
         self._rng = rng
         self._clock = clock
-        self._watches: dict[int, _Watch] = {}
-        self._viewers = 0
+        self._wheel = Wheel(asyncio.get_running_loop())
+        self._watches: dict[int, Watch] = {}
+        self._seats = Seats(self._limits)
         self._closing = False
         self._doubt = asyncio.Event()
+        self._news: Limiter[int] = Limiter(time.monotonic, 1 / self._limits.refresh_seconds, self._limits.news_at_once)
         self._reports: Limiter[int] = Limiter(time.monotonic, 1, 1)
-        self._reads = asyncio.Semaphore(MAX_READS)
+        self._reads = asyncio.Semaphore(self._limits.reads)
 
     # What the store tells (stores.Listener).
 
-    def changed(self, project_id: int, effect: Effect = Effect.NEWS) -> None:
-        """Read this project again, if anybody watches it."""
+    def changed(self, project_id: int, effect: Effect = Effect.TRANSITION) -> None:
+        """Read this project again, if anybody watches it.
+
+        A transition is shown at once, and so is news, unless there is too much of it; all else is shown at most once
+        every `refresh_seconds`, since it may be a stranger who causes it.
+        """
         watch = self._watches.get(project_id)
         if watch is None:
             return
+        due = self._due(watch, effect)
+        if due > self._wheel.now():
+            watch.waits_until = min(watch.waits_until, due)
+            self._wheel.set(watch, watch.due)
+            return
         watch.is_dirty = True
         if watch.task is None:  # one read in flight; the flag makes it read once more
-            watch.task = asyncio.create_task(self._refresh(project_id, watch))
+            watch.task = asyncio.create_task(self._refresh(watch))
 
     def edited(self, project_id: int) -> None:
         """A reset shows as another epoch, a deletion as nothing to read."""
@@ -168,36 +120,41 @@ class Hub:
     def away(self) -> None:
         """Tell every viewer that what it sees may be old."""
         for watch in self._watches.values():
-            for viewer in watch.viewers:
-                viewer.delay()
+            watch.delay(self._wheel.now())
 
     # What viewers ask.
 
     @property
     def viewers(self) -> int:
         """How many are attached now."""
-        return self._viewers
+        return self._seats.taken
 
     @contextmanager
-    def attach(self, project_id: int) -> Iterator[Viewer]:
-        """Watch a project. The first message is its snapshot, read after the registration, so that nothing is missed.
+    def attach(self, project_id: int, sink: Sink, guest: Guest, seconds: float = inf) -> Iterator[Viewer]:
+        """Watch a project. The first frame is its snapshot, read after the registration, so that nothing is missed.
+
+        Args:
+            sink: where frames go, until the block ends. It is closed after `seconds`.
 
         Raises:
             Overloaded: no place left, or the process is about to end.
         """
-        watch, viewer = self._watches.get(project_id) or _Watch(), Viewer()
-        if self._closing or self._viewers >= MAX_VIEWERS or len(watch.viewers) >= MAX_VIEWERS_PER_PROJECT:
-            raise Overloaded("No place for another viewer here now.")
-        self._watches[project_id] = watch
+        if self._closing:
+            raise Overloaded("This server is about to end. Come back in a moment.")
+        self._seats.take(project_id, guest)
+        if project_id not in self._watches:
+            self._watches[project_id] = Watch(project_id, self.changed)
+        watch, viewer = self._watches[project_id], self._seat(sink, guest, seconds)
         watch.viewers.add(viewer)
-        self._viewers += 1
+        self._wheel.set(viewer, viewer.due)
         self.changed(project_id)
         try:
             yield viewer
         finally:
+            self._seats.leave(project_id, guest)
+            self._wheel.discard(viewer)
             watch.viewers.discard(viewer)
-            self._viewers -= 1
-            self._leave(project_id, watch)
+            self._leave(watch)
 
     async def read(self, project_id: int) -> View:
         """Read a project once, for a viewer that does not stay.
@@ -215,11 +172,10 @@ class Hub:
         """Put a problem that only this edge sees on the page of a project, at most once a second.
 
         Raises:
-            StoreUnavailable: the store is away.
+            Overloaded: the store is away, and nothing more can wait for it.
         """
         if not self._reports.wait(project_id):
-            now = int(self._clock() * 1000)
-            await self._store.apply({project_id: update_of_problem(code, evidence, now)}, now)
+            await self._writes.write(project_id, update_of_problem(code, evidence, int(self._clock() * 1000)))
 
     def encode(self, view: View) -> bytes:
         """The snapshot of a reading, as viewers get it."""
@@ -229,9 +185,9 @@ class Hub:
         """Compare with the store for ever: the proof of convergence, all else is only latency."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS * (0.8 + 0.4 * self._rng())):
+                async with asyncio.timeout(self._limits.tick_seconds * (0.8 + 0.4 * self._rng())):
                     await self._doubt.wait()
-                    await asyncio.sleep(RETRY_SECONDS)
+                    await asyncio.sleep(self._limits.retry_seconds)
             self._doubt.clear()
             try:
                 await self._compare()
@@ -255,11 +211,30 @@ class Hub:
             if pace:
                 await asyncio.sleep(pause)
 
-    def _leave(self, project_id: int, watch: _Watch) -> None:
-        if not watch.viewers and self._watches.get(project_id) is watch:
-            del self._watches[project_id]
-            if watch.deadline:
-                watch.deadline.cancel()
+    def _due(self, watch: Watch, effect: Effect) -> float:
+        """When a change may be shown."""
+        if effect >= Effect.TRANSITION:
+            return 0.0
+        if effect >= Effect.NEWS:
+            return self._wheel.now() + self._news.wait(watch.project_id)
+        return watch.pushed_at + self._limits.refresh_seconds
+
+    def _seat(self, sink: Sink, guest: Guest, seconds: float) -> Viewer:
+        now, limits = self._wheel.now(), self._limits
+        spread = 0.8 + 0.2 * self._rng()  # those that came together need not be pinged, and leave, together
+        return Viewer(
+            sink,
+            guest.grant,
+            silence=limits.ping_seconds * spread,
+            now=now,
+            expires_at=now + seconds,
+            leaves_at=now + limits.stay_seconds * spread,
+        )
+
+    def _leave(self, watch: Watch) -> None:
+        if not watch.viewers and self._watches.get(watch.project_id) is watch:
+            del self._watches[watch.project_id]
+            self._wheel.discard(watch)
 
     async def _compare(self) -> None:
         stored = await self._store.versions(list(self._watches))
@@ -268,54 +243,54 @@ class Hub:
             if watch.is_dirty or stored.get(project_id) != held:
                 self.changed(project_id)
 
-    async def _refresh(self, project_id: int, watch: _Watch) -> None:
+    async def _refresh(self, watch: Watch) -> None:
         try:
             while watch.is_dirty and watch.viewers:
                 async with self._reads:
                     watch.is_dirty = False
-                    await self._read(project_id, watch)
-        except StoreUnavailable:
+                    watch.waits_until = inf  # what was held back is part of this read
+                    await self._read(watch)
+        except (StoreUnavailable, Overloaded):  # read or write, the store is away
             watch.is_dirty = True
-            for viewer in watch.viewers:
-                viewer.delay()
+            watch.delay(self._wheel.now())
             self._doubt.set()  # the tick tries again, for all projects at once
         finally:
             watch.task = None
 
-    async def _read(self, project_id: int, watch: _Watch) -> None:
-        view, held = await self._store.read(project_id), watch.view
+    async def _read(self, watch: Watch) -> None:
+        view, held = await self._store.read(watch.project_id), watch.view
         if view is None:
-            for viewer in watch.viewers:
-                viewer.lose()
+            watch.close(Close.NO_PROJECT, "There is no such project.")
         elif held and held.epoch == view.epoch and view.version < held.version:
-            await self._store.touch(project_id, held.epoch, held.version)  # the store lost its last writes
-            watch.is_dirty = True
+            await self._touch(watch, held)  # the store lost its last writes
         elif has_aged(view):
-            await self._store.touch(project_id, view.epoch, view.version)
-            watch.is_dirty = True
+            await self._touch(watch, view)
         else:
-            self._deliver(project_id, watch, view)
-            await self._start_clock(project_id, watch, view)
+            await self._deliver(watch, view)
+            await self._start_clock(watch, view)
 
-    def _deliver(self, project_id: int, watch: _Watch, view: View) -> None:
-        watch.view, watch.frame = view, self.encode(view)
-        self._await_change(project_id, watch, view)
-        for viewer in watch.viewers:
-            viewer.offer(view, watch.frame)
+    async def _touch(self, watch: Watch, view: View) -> None:
+        await self._writes.touch(watch.project_id, view.epoch, view.version)
+        watch.is_dirty = True
 
-    async def _start_clock(self, project_id: int, watch: _Watch, view: View) -> None:
+    async def _deliver(self, watch: Watch, view: View) -> None:
+        watch.view, watch.pushed_at = view, self._wheel.now()
+        self._await_change(watch, view)
+        frame = Frame(Kind.SNAPSHOT, self.encode(view), (view.epoch, view.version))
+        await watch.show(view.project, frame, self._wheel.now)
+
+    async def _start_clock(self, watch: Watch, view: View) -> None:
         """Note since when somebody waits: what is said of a long silence counts from there."""
         if view.stage is Stage.AWAITING and view.time(fields.WATCHED_AT) is None and watch.clocked != view.epoch:
-            await self._store.apply({project_id: {fields.WATCHED_AT: view.now}}, view.now)
+            await self._writes.write(watch.project_id, {fields.WATCHED_AT: view.now}, at_once=True)
             watch.clocked = view.epoch  # once, also where it was dropped
             watch.is_dirty = True
 
-    def _await_change(self, project_id: int, watch: _Watch, view: View) -> None:
+    def _await_change(self, watch: Watch, view: View) -> None:
         """Read again when the snapshot changes by time alone: beats that stop, a silence that lasts."""
-        if watch.deadline:
-            watch.deadline.cancel()
-            watch.deadline = None
         at = next_change(view)
-        if at is not None:
-            seconds = (at - view.now) / 1000 + 0.01
-            watch.deadline = asyncio.get_running_loop().call_later(seconds, self.changed, project_id)
+        watch.turns_at = inf if at is None else self._wheel.now() + (at - view.now) / 1000 + LATE_SECONDS
+        if watch.due == inf:
+            self._wheel.discard(watch)
+        else:
+            self._wheel.set(watch, watch.due)

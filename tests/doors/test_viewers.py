@@ -8,7 +8,9 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,11 +19,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.engine import hub
+from server.limits import Limits, ViewerLimits
 from server.settings import Settings
-from server.viewers import live
 
-from ..support.site import AUTH, Site, open_site
+from ..support.site import AUTH, LIMITS, Site, open_site
 from ..support.waiting import until
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -46,7 +47,7 @@ async def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     """Open, on each store in turn."""
     url = request.getfixturevalue("redis_server").url if request.param == "redis" else None
     settings = Settings(data=tmp_path_factory.mktemp("live") / "firstlight.db", redis_url=url)
-    async with open_site(settings) as site:
+    async with open_site(settings, limits=bounded(tick_seconds=0.05)) as site:
         yield site
 
 
@@ -74,6 +75,11 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sit
 def _no_failures(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def bounded(**limits: Any) -> Limits:
+    """The usual bounds, but for these of viewers."""
+    return replace(LIMITS, viewers=ViewerLimits(**limits))
 
 
 def token(number: int, seconds: float = 60, secret: str = SECRET, **claims: Any) -> str:
@@ -204,8 +210,7 @@ async def test_events_say_the_same(both: Site) -> None:
     assert {**polled, "now": ""} == {**message, "now": ""}
 
 
-async def test_only_what_is_newer_is_sent(both: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "TICK_SECONDS", 0.05)
+async def test_only_what_is_newer_is_sent(both: Site) -> None:
     project = await both.project()
     seen = []
     async with watch(both, project) as socket:
@@ -262,24 +267,30 @@ async def test_a_project_that_is_none(site: Site, number: str) -> None:
         assert await close_code(socket) == 4404
 
 
-async def test_pings_fill_a_silence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "PING_SECONDS", 0.02)
-    project = await site.project()
-    async with watch(site, project) as socket, stream(site, project) as answer:
-        while (await next_message(socket)) != {"type": "ping"}:
-            pass
-        async with asyncio.timeout(10):
-            async for number, message in events(answer):
-                if message == {"type": "ping"}:
-                    assert number is None
-                    break
+async def test_pings_fill_a_silence(tmp_path: Path) -> None:
+    async with open_site(Settings(data=tmp_path / "firstlight.db"), limits=bounded(ping_seconds=0.02)) as site:
+        project = await site.project()
+        async with watch(site, project) as socket, stream(site, project) as answer:
+            while (await next_message(socket)) != {"type": "ping"}:
+                pass
+            async with asyncio.timeout(10):
+                async for number, message in events(answer):
+                    if message == {"type": "ping"}:
+                        assert number is None
+                        break
 
 
-async def test_a_full_house(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = await site.project()
+@pytest.fixture
+async def small(tmp_path: Path) -> AsyncIterator[Site]:
+    """Open, with one place per project."""
+    async with open_site(Settings(data=tmp_path / "firstlight.db"), limits=bounded(per_project=1)) as site:
+        yield site
+
+
+async def test_a_full_house(small: Site) -> None:
+    site, project = small, await small.project()
     async with watch(site, project) as socket:
         await next_message(socket)
-        monkeypatch.setattr(hub, "MAX_VIEWERS_PER_PROJECT", 1)
         async with watch(site, project) as another:
             assert await close_code(another) == 1013
         async with stream(site, project) as answer:
@@ -332,6 +343,34 @@ async def test_a_viewer_says_one_thing_at_most_and_it_is_not_listened_to_where_n
         await snapshot_with(socket, stage="first_error_received")
         await socket.send("{}")
         assert await close_code(socket) == 1008
+
+
+async def test_a_viewer_has_nothing_more_to_say(site: Site, guarded: Site) -> None:
+    """After its token, which a client that needs none sends all the same."""
+    project = await guarded.project()
+    auth = json.dumps({"type": "auth", "token": token(project)})
+    for where, number in ((site, await site.project()), (guarded, project)):
+        async with watch(where, number) as socket:
+            await socket.send(auth)
+            await next_message(socket)
+            await socket.send(auth)
+            assert await close_code(socket) == 1008
+
+
+async def test_who_streams_a_body_has_its_stream_ended(site: Site) -> None:
+    head = f"GET /live/{await site.project()}/events HTTP/1.1\r\nHost: {site.host}\r\nContent-Length: 2\r\n\r\n"
+    reader, writer = await asyncio.open_connection(*site.host.split(":"))
+    writer.write(head.encode())
+    async with asyncio.timeout(10):
+        await reader.readuntil(b'"type":"snapshot"')
+        writer.write(b"hi")
+        await reader.readuntil(b"0\r\n\r\n")
+    writer.close()
+
+
+async def test_the_head_of_a_stream_is_not_a_stream(site: Site) -> None:
+    answer = await site.http.head(f"/live/{await site.project()}/events")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
 
 
 async def test_a_message_that_is_too_large(site: Site) -> None:
@@ -465,10 +504,93 @@ async def test_a_first_message_without_a_token(guarded: Site, message: str | byt
         assert await close_code(socket) == 4401
 
 
-async def test_no_first_message(guarded: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "AUTH_SECONDS", 0.05)
-    async with watch(guarded, await guarded.project()) as socket:
+@asynccontextmanager
+async def guarded_site(folder: Path, limits: Limits, **settings: Any) -> AsyncIterator[Site]:
+    """Guarded, with bounds of its own."""
+    own = Settings(data=folder / "firstlight.db", secret=SECRET, admin_token=ADMIN, **settings)
+    async with open_site(own, token=ADMIN, limits=limits) as site:
+        yield site
+
+
+async def test_no_first_message(tmp_path: Path) -> None:
+    limits = bounded(auth_seconds=0.05)
+    async with guarded_site(tmp_path, limits) as guarded, watch(guarded, await guarded.project()) as socket:
         assert await close_code(socket) == 4401
+
+
+async def test_few_may_wait_to_show_a_token(tmp_path: Path) -> None:
+    """The next one is told so by the answer to its handshake; who has a token in a header does not wait at all."""
+    async with guarded_site(tmp_path, bounded(waiting_per_address=2)) as guarded:
+        project = await guarded.project()
+        async with watch(guarded, project) as one, watch(guarded, project):
+            with pytest.raises(InvalidStatus) as refused:
+                async with watch(guarded, project):
+                    pass
+            assert refused.value.response.status_code == 503
+            assert int(refused.value.response.headers["retry-after"]) >= 1
+            assert "token" in json.loads(refused.value.response.body or b"")["detail"]
+            async with watch(guarded, project, additional_headers=bearer(project)) as socket:
+                assert (await next_message(socket))["type"] == "snapshot"
+            await one.send(json.dumps({"type": "auth", "token": token(project)}))
+            assert (await next_message(one))["type"] == "snapshot"  # and so leaves its place
+            async with watch(guarded, project) as socket:
+                await socket.send(json.dumps({"type": "auth", "token": token(project)}))
+                assert (await next_message(socket))["type"] == "snapshot"
+
+
+async def first_or_code(socket: ClientConnection) -> str | int | None:
+    """The type of the first message, or the close code where there is none."""
+    try:
+        return str((await next_message(socket))["type"])
+    except ConnectionClosed:
+        return await close_code(socket)
+
+
+async def test_one_token_cannot_take_all_places(tmp_path: Path) -> None:
+    async with guarded_site(tmp_path, bounded(per_token=2)) as guarded, AsyncExitStack() as stack:
+        project = await guarded.project()
+
+        async def coming(given: str) -> str | int | None:
+            headers = {"authorization": f"Bearer {given}"}
+            socket = watch(guarded, project, additional_headers=headers)
+            return await first_or_code(await stack.enter_async_context(socket))
+
+        given = token(project)
+        assert [await coming(given) for _ in range(3)] == ["snapshot", "snapshot", 1013]
+        async with stream(guarded, project, {"authorization": f"Bearer {given}"}) as answer:
+            assert answer.status_code == 503
+        for other in (token(project, seconds=61), token(project, scope="owner"), ADMIN):
+            assert await coming(other) == "snapshot"
+
+
+async def test_one_address_cannot_take_all_places(tmp_path: Path) -> None:
+    limits = bounded(per_address=2)
+    async with guarded_site(tmp_path, limits) as guarded, AsyncExitStack() as stack:
+        project = await guarded.project()
+
+        async def coming(number: int, **options: Any) -> str | int | None:
+            headers = bearer(project, seconds=60 + number)
+            socket = watch(guarded, project, additional_headers=headers, **options)
+            return await first_or_code(await stack.enter_async_context(socket))
+
+        assert [await coming(number) for number in range(3)] == ["snapshot", "snapshot", 1013]
+        assert await coming(4, local_addr=("127.0.0.2", 0)) == "snapshot"
+
+
+async def test_the_admin_finds_a_place_where_viewers_took_theirs(tmp_path: Path) -> None:
+    async with guarded_site(tmp_path, bounded(per_project=20)) as guarded, AsyncExitStack() as stack:
+        project = await guarded.project()
+
+        async def coming(given: str) -> str | int | None:
+            headers = {"authorization": f"Bearer {given}"}
+            socket = watch(guarded, project, additional_headers=headers)
+            return await first_or_code(await stack.enter_async_context(socket))
+
+        viewers = [token(project, seconds=60 + number) for number in range(20)]
+        assert [await coming(viewer) for viewer in viewers] == ["snapshot"] * 18 + [1013] * 2
+        owners = [token(project, scope="owner", seconds=60 + number) for number in range(2)]
+        assert [await coming(owner) for owner in owners] == ["snapshot", 1013]
+        assert [await coming(ADMIN) for _ in range(2)] == ["snapshot", 1013]
 
 
 async def test_who_leaves_before_the_first_message(guarded: Site) -> None:
@@ -506,6 +628,28 @@ async def test_a_token_runs_out_while_connected(guarded: Site) -> None:
         async with asyncio.timeout(10):
             assert [message async for _, message in events(answer)]  # and then it ends
     assert (await guarded.http.get(f"/live/{project}", headers=headers)).status_code == 401
+
+
+async def test_a_token_is_revoked_while_connected(guarded: Site) -> None:
+    project = await guarded.project()
+    made = (await guarded.http.post(f"/projects/{project}/tokens", json={}, headers=guarded.headers)).json()
+    theirs, others = {"authorization": f"Bearer {made['token']}"}, bearer(project)
+    async with (
+        watch(guarded, project, additional_headers=theirs) as socket,
+        stream(guarded, project, theirs) as answer,
+        watch(guarded, project, additional_headers=others) as stays,
+    ):
+        await next_message(socket)
+        await next_message(stays)
+        revoked = await guarded.http.delete(f"/projects/{project}/tokens/{made['id']}", headers=guarded.headers)
+        assert revoked.status_code < 300, revoked.text
+        assert await close_code(socket) == 4401
+        async with asyncio.timeout(10):
+            assert [message async for _, message in events(answer)]  # and then it ends
+        await guarded.post(project, body=ERROR)
+        await snapshot_with(stays, stage="first_error_received")
+    async with watch(guarded, project, additional_headers=theirs) as socket:
+        assert await close_code(socket) == 4401
 
 
 async def test_no_token_is_logged(guarded: Site, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,18 +7,25 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server.core.model.errors import NotFound, Overloaded
+from server.core.model.close_codes import Close
+from server.core.model.errors import Overloaded
+from server.core.model.grant import EVERYTHING, Grant, Scope
 from server.core.model.project import Project
-from server.core.state.fields import Update
-from server.core.state.view import View
-from server.engine import hub as hub_module
-from server.engine.hub import Hub, Viewer
+from server.core.state.fields import CHECKED_AT, Update
+from server.engine.frames import Frame, Kind, Slot
+from server.engine.hub import Hub
+from server.engine.seats import Guest
+from server.engine.viewer import Viewer
+from server.engine.watch import AT_ONCE
+from server.limits import ViewerLimits
 from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 
@@ -29,20 +36,30 @@ from ..support.views import PRESENTER
 from ..support.waiting import until, until_answer
 from ..support.watched_store import WatchedStore
 
+ANYBODY = Guest(EVERYTHING)
+
 
 class Screen:
-    """What one viewer was sent, in order, as long as it keeps reading."""
+    """A sink that shows everything at once: what one viewer was sent, in order."""
 
-    def __init__(self, viewer: Viewer) -> None:
-        self.viewer = viewer
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
         self.messages: list[dict[str, Any]] = []
         self.ids: list[str | None] = []
-        self._task = asyncio.create_task(self._read())
+        self.ending: tuple[Close, str] | None = None
+        self.ended_at = 0.0
 
-    async def _read(self) -> None:
-        async for name, text in self.viewer.messages():
-            self.ids.append(name)
-            self.messages.append(json.loads(text))
+    def offer(self, frame: Frame) -> None:
+        """Show it."""
+        assert self.ending is None
+        self.frames.append(frame)
+        self.ids.append(frame.id)
+        self.messages.append(json.loads(frame.data))
+
+    def close(self, code: Close, reason: str) -> None:
+        """Note why."""
+        assert self.ending is None
+        self.ending, self.ended_at = (code, reason), time.monotonic()
 
     @property
     def snapshots(self) -> list[dict[str, Any]]:
@@ -64,26 +81,35 @@ class Screen:
         """The types of all messages."""
         return [message["type"] for message in self.messages]
 
-    async def ended(self) -> None:
-        """Wait for the end of the stream; raise what it raised."""
-        async with asyncio.timeout(5):
-            await self._task
+    async def ended(self) -> Close:
+        """Wait for the end, and return its code."""
+        return (await until(lambda: self.ending))[0]
 
-    async def close(self) -> None:
-        """Stop reading."""
-        self._task.cancel()
-        await asyncio.wait([self._task])
+
+class Slow:
+    """A sink that shows nothing until it is read from."""
+
+    def __init__(self) -> None:
+        self._slot = Slot()
+
+    def offer(self, frame: Frame) -> None:
+        """Keep it, as a connection does that is being written to."""
+        self._slot.put(frame)
+
+    def close(self, code: Close, reason: str) -> None:
+        """Nothing more comes."""
+
+    def read(self) -> list[Frame]:
+        """All that waits."""
+        return list(iter(self._slot.take, None))
 
 
 @asynccontextmanager
-async def screen(hub: Hub, project: Project) -> AsyncIterator[Screen]:
-    """A viewer that reads."""
-    with hub.attach(project.id) as viewer:
-        shown = Screen(viewer)
-        try:
-            yield shown
-        finally:
-            await shown.close()
+async def screen(hub: Hub, project: Project, guest: Guest = ANYBODY, seconds: float = inf) -> AsyncIterator[Screen]:
+    """A viewer."""
+    shown = Screen()
+    with hub.attach(project.id, shown, guest, seconds):
+        yield shown
 
 
 @asynccontextmanager
@@ -103,30 +129,44 @@ def watched(store: Store) -> WatchedStore:
     return WatchedStore(store)
 
 
+class Direct:
+    """A write door that leads straight into a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def write(self, project_id: int, update: Update, at_once: bool = False) -> None:
+        """Write it now."""
+        await self._store.apply({project_id: update}, now())
+
+    async def touch(self, project_id: int, epoch: str, version: int) -> None:
+        """Raise the version now."""
+        await self._store.touch(project_id, epoch, version)
+
+
+def hub_of(store: Store, **limits: Any) -> Hub:
+    """A hub that hears no wake-up. `limits` as for `ViewerLimits`."""
+    return Hub(store, Direct(store), PRESENTER, replace(ViewerLimits(), **limits))
+
+
 @pytest.fixture
-def hub(watched: WatchedStore) -> Hub:
+async def hub(watched: WatchedStore) -> Hub:
     """A hub that is woken, without its tick."""
-    hub = Hub(watched, PRESENTER)
+    hub = hub_of(watched)
     watched.listen(hub)
     return hub
 
 
 @pytest.fixture
-def deaf_hub(watched: WatchedStore) -> Hub:
-    """A hub that hears no wake-up at all."""
-    return Hub(watched, PRESENTER)
+async def deaf_hub(watched: WatchedStore) -> Hub:
+    """A hub that hears no wake-up at all, and retries without the wait."""
+    return hub_of(watched, retry_seconds=0.02)
 
 
 @pytest.fixture
-def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries without the wait; no tick comes to help."""
-    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.02)
-
-
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch, fast_retries: None) -> None:
-    """Ticks and retries without the wait."""
-    monkeypatch.setattr(hub_module, "TICK_SECONDS", 0.05)
+async def fast_hub(watched: WatchedStore) -> Hub:
+    """The same, and ticks without the wait."""
+    return hub_of(watched, retry_seconds=0.02, tick_seconds=0.05)
 
 
 async def connected(store: Store, **more: Any) -> Project:
@@ -198,33 +238,31 @@ async def test_a_project_is_read_once_for_all_its_viewers(hub: Hub, watched: Wat
     project = await connected(watched)
     watched.calls.clear()
     with attached(hub, project, 50) as viewers:
-        frames = [await anext(viewer.messages()) for viewer in viewers]
+        await until(lambda: all(viewer.frames for viewer in viewers))
         assert watched.count("read") <= 2
-        assert len({id(frame) for _, frame in frames}) == 1
+        assert len({id(viewer.frames[0]) for viewer in viewers}) == 1
     hub.changed(project.id)
     await apply(watched, project, error(now()))
     assert watched.count("read") <= 2  # nobody watches
 
 
 @contextmanager
-def attached(hub: Hub, project: Project, count: int) -> Iterator[list[Viewer]]:
+def attached(hub: Hub, project: Project, count: int, guest: Guest = ANYBODY) -> Iterator[list[Screen]]:
     """So many viewers of a project."""
-    places = [hub.attach(project.id) for _ in range(count)]
-    viewers = [place.__enter__() for place in places]
-    try:
-        yield viewers
-    finally:
-        for place in places:
-            place.__exit__(None, None, None)
+    screens = [Screen() for _ in range(count)]
+    with ExitStack() as stack:
+        for shown in screens:
+            stack.enter_context(hub.attach(project.id, shown, guest))
+        yield screens
 
 
 async def test_only_so_many_reads_at_once(hub: Hub, watched: WatchedStore) -> None:
-    projects = [await connected(watched) for _ in range(hub_module.MAX_READS + 5)]
+    projects = [await connected(watched) for _ in range(ViewerLimits().reads + 5)]
     watched.calls.clear()
     with watched.holding("read"):
         screens = [screen(hub, project) for project in projects]
         shown = [await opened.__aenter__() for opened in screens]
-        await until(lambda: watched.count("read") == hub_module.MAX_READS)
+        await until(lambda: watched.count("read") == ViewerLimits().reads)
         assert not any(one.messages for one in shown)
     await until(lambda: all(one.messages for one in shown))
     for opened in screens:
@@ -232,19 +270,19 @@ async def test_only_so_many_reads_at_once(hub: Hub, watched: WatchedStore) -> No
 
 
 async def test_a_slow_viewer_gets_the_newest_and_no_backlog(hub: Hub, watched: WatchedStore) -> None:
-    project = await connected(watched)
-    with hub.attach(project.id) as viewer:
-        messages = viewer.messages()
-        await anext(messages)
+    project, slow = await connected(watched), Slow()
+    with hub.attach(project.id, slow, ANYBODY):
         async with screen(hub, project) as quick:
+            await until(lambda: quick.messages)
+            assert len(slow.read()) == 1
             for number in range(20):
                 await apply(watched, project, named({"last_seen_at": now(), "release": (now() + number, f"r{number}")}))
                 await until(lambda number=number: quick.release == f"r{number}")  # type: ignore[misc]
-            _, text = await anext(messages)
-            assert json.loads(text) == quick.snapshots[-1]
-        await apply(watched, project, error(now()))
-        _, text = await anext(messages)
-        assert json.loads(text)["stage"] == "first_error_received"
+            (frame,) = slow.read()
+            assert json.loads(frame.data) == quick.snapshots[-1]
+            await apply(watched, project, error(now()))
+            await until(lambda: quick.stage == "first_error_received")
+        assert [json.loads(frame.data)["stage"] for frame in slow.read()] == ["first_error_received"]
 
 
 async def test_a_reset_is_shown(hub: Hub, watched: WatchedStore) -> None:
@@ -261,19 +299,17 @@ async def test_a_deleted_project_ends_the_stream(hub: Hub, watched: WatchedStore
     async with screen(hub, project) as shown:
         await until(lambda: shown.messages)
         await watched.delete(project.id)
-        with pytest.raises(NotFound):
-            await shown.ended()
+        assert await shown.ended() is Close.NO_PROJECT
     async with screen(hub, project) as shown:
-        with pytest.raises(NotFound):
-            await shown.ended()
+        assert await shown.ended() is Close.NO_PROJECT
 
 
 # The rule of versions.
 
 
-def view(epoch: str, version: int) -> View:
-    """A reading, of which only this matters here."""
-    return View(Project(1, "Shop", None, (), 0), epoch, version, {}, 0)
+def frame(epoch: str, version: int) -> Frame:
+    """A snapshot, of which only this matters here."""
+    return Frame(Kind.SNAPSHOT, b"{}", (epoch, version))
 
 
 @pytest.mark.parametrize(
@@ -290,40 +326,37 @@ def view(epoch: str, version: int) -> View:
     ],
 )
 async def test_a_snapshot_is_sent_if_it_is_newer(offers: list[Any], sent: list[str | None]) -> None:
-    viewer = Viewer()
-    messages, got = viewer.messages(), []
+    slow, got = Slow(), []
+    viewer = Viewer(slow, EVERYTHING)
     for offer in offers:
         if offer == "sent":
-            got.append((await anext(messages))[0])
+            got += [frame.id for frame in slow.read()]
         elif offer == "delay":
-            viewer.delay()
+            viewer.delay(0)
         else:
-            viewer.offer(view(*offer), b"{}")
-    got.append((await anext(messages))[0])
+            viewer.offer(frame(*offer), 0)
+    got += [frame.id for frame in slow.read()]
     assert got == sent
     viewer.dismiss(1)
-    assert [json.loads(text)["type"] async for _, text in messages] == ["goodbye"]
+    assert [json.loads(frame.data)["type"] for frame in slow.read()] == ["goodbye"]
 
 
 # What gets lost.
 
 
-@pytest.mark.usefixtures("fast")
-async def test_the_tick_makes_up_for_lost_wake_ups(deaf_hub: Hub, watched: WatchedStore) -> None:
+async def test_the_tick_makes_up_for_lost_wake_ups(fast_hub: Hub, watched: WatchedStore) -> None:
     project = await connected(watched)
-    async with ticking(deaf_hub), screen(deaf_hub, project) as shown:
+    async with ticking(fast_hub), screen(fast_hub, project) as shown:
         await until(lambda: shown.stage == "connected")
         await apply(watched, project, error(now()))
         await until(lambda: shown.stage == "first_error_received")
         await watched.delete(project.id)
-        with pytest.raises(NotFound):
-            await shown.ended()
+        assert await shown.ended() is Close.NO_PROJECT
 
 
-@pytest.mark.usefixtures("fast")
-async def test_a_tick_without_a_change_sends_and_reads_nothing(deaf_hub: Hub, watched: WatchedStore) -> None:
+async def test_a_tick_without_a_change_sends_and_reads_nothing(fast_hub: Hub, watched: WatchedStore) -> None:
     project = await connected(watched)
-    async with ticking(deaf_hub), screen(deaf_hub, project) as shown:
+    async with ticking(fast_hub), screen(fast_hub, project) as shown:
         await until(lambda: shown.messages)
         watched.calls.clear()
         await until(lambda: watched.count("versions") > 3)
@@ -346,7 +379,6 @@ async def test_a_lost_link_is_made_up_for_by_a_resync(deaf_hub: Hub, watched: Wa
         await opened.__aexit__(None, None, None)
 
 
-@pytest.mark.usefixtures("fast_retries")
 async def test_an_absent_store_is_said_once_and_its_return_is_noticed(deaf_hub: Hub, watched: WatchedStore) -> None:
     project = await connected(watched)
     async with ticking(deaf_hub), screen(deaf_hub, project) as shown:
@@ -361,7 +393,6 @@ async def test_an_absent_store_is_said_once_and_its_return_is_noticed(deaf_hub: 
         assert shown.snapshots[0]["version"] == shown.snapshots[1]["version"]
 
 
-@pytest.mark.usefixtures("fast_retries")
 async def test_a_viewer_may_come_while_the_store_is_away(deaf_hub: Hub, watched: WatchedStore) -> None:
     project = await connected(watched)
     watched.is_away = True
@@ -371,10 +402,9 @@ async def test_a_viewer_may_come_while_the_store_is_away(deaf_hub: Hub, watched:
         await until(lambda: shown.types == ["delayed", "snapshot"])
 
 
-@pytest.mark.usefixtures("fast")
 async def test_lost_writes_are_shown_as_lost(own_redis: RedisServer, tmp_path: Path) -> None:
     async with redis_store(own_redis.url) as store:
-        hub = Hub(store, PRESENTER)
+        hub = hub_of(store, retry_seconds=0.02, tick_seconds=0.05)
         store.listen(hub)
         project = await connected(store)
         kept = tmp_path / "kept"
@@ -415,8 +445,9 @@ async def test_a_project_turns_quiet_when_its_beats_stop(hub: Hub, watched: Watc
         await until(lambda: shown.snapshots[-1]["liveness"]["state"] == "live")
 
 
-@pytest.mark.usefixtures("fast_retries")
-async def test_quiet_is_shown_although_the_store_was_away_meanwhile(hub: Hub, watched: WatchedStore) -> None:
+async def test_quiet_is_shown_although_the_store_was_away_meanwhile(watched: WatchedStore) -> None:
+    hub = hub_of(watched, retry_seconds=0.02)
+    watched.listen(hub)
     project = await connected(watched, interval=(now(), "0.08"))
     async with ticking(hub), screen(hub, project) as shown:
         await until(lambda: shown.snapshots)
@@ -453,7 +484,7 @@ async def test_a_clock_that_goes_back_does_not_make_the_hub_spin(tmp_path: Path)
     ahead = 3600.0
     async with EmbeddedStore(tmp_path / "firstlight.db", lambda: time.time() + ahead, new_epoch) as store:
         watched = WatchedStore(store)
-        hub = Hub(watched, PRESENTER)
+        hub = hub_of(watched)
         store.listen(hub)
         project = await watched.create("Shop", None, KEY)
         ahead = 0.0
@@ -462,8 +493,8 @@ async def test_a_clock_that_goes_back_does_not_make_the_hub_spin(tmp_path: Path)
         assert watched.count("read") < 5
 
 
-async def test_silence_is_filled_with_pings(hub: Hub, watched: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "PING_SECONDS", 0.02)
+async def test_silence_is_filled_with_pings(watched: WatchedStore) -> None:
+    hub = hub_of(watched, ping_seconds=0.02)
     project = await connected(watched)
     async with screen(hub, project) as shown:
         await until(lambda: len(shown.messages) >= 3)
@@ -471,12 +502,117 @@ async def test_silence_is_filled_with_pings(hub: Hub, watched: WatchedStore, mon
         assert shown.ids[1:3] == [None, None]
 
 
+# Who is told how soon.
+
+
+async def test_what_nobody_waits_for_is_shown_once_in_a_while(watched: WatchedStore) -> None:
+    """However often it changes: at most one push a second, the first at once, and the last is never left out."""
+    hub = hub_of(watched, refresh_seconds=0.3)
+    watched.listen(hub)
+    project = await connected(watched)
+    async with screen(hub, project) as shown:
+        await until(lambda: shown.messages)
+        began = time.monotonic()
+        for number in range(60):
+            await apply(watched, project, named({"last_seen_at": now(), "release": (now() + number, f"r{number}")}))
+        await until(lambda: shown.release == "r59")
+        assert len(shown.snapshots) <= 3 + (time.monotonic() - began) / 0.3
+
+
+async def test_a_transition_is_shown_at_once(watched: WatchedStore) -> None:
+    """Also where something else was shown a moment ago, and what waited comes with it."""
+    hub = hub_of(watched, refresh_seconds=1000.0)
+    watched.listen(hub)
+    project = await connected(watched, release=(now(), "old"))
+    async with screen(hub, project) as shown:
+        await until(lambda: shown.messages)
+        await apply(watched, project, named({"release": (now() + 1, "held back")}))
+        await apply(watched, project, error(now()))
+        await until(lambda: shown.stage == "first_error_received")
+        assert shown.release == "held back"
+        assert len(shown.snapshots) == 2
+
+
+async def test_news_is_shown_at_once_until_it_is_too_much(watched: WatchedStore) -> None:
+    hub = hub_of(watched, refresh_seconds=1000.0, news_at_once=3)
+    watched.listen(hub)
+    project = await connected(watched)
+    async with screen(hub, project) as shown:
+        await until(lambda: shown.messages)
+        for number in range(10):
+            await apply(watched, project, {CHECKED_AT: now() + number})
+        await until(lambda: len(shown.snapshots) > 1)
+        await apply(watched, project, error(now()))
+        await until(lambda: shown.stage == "first_error_received")
+        assert len(shown.snapshots) <= 1 + 3 + 1
+
+
+# Who may no longer watch.
+
+
+async def test_a_token_that_expires_ends_the_stream(hub: Hub, watched: WatchedStore) -> None:
+    project = await connected(watched)
+    async with screen(hub, project) as stays, screen(hub, project, seconds=0.1) as shown:
+        await until(lambda: shown.messages)
+        assert await shown.ended() is Close.TOKEN
+        assert stays.ending is None
+
+
+async def test_a_token_that_is_revoked_ends_the_stream(hub: Hub, watched: WatchedStore) -> None:
+    project = await connected(watched)
+    theirs, mine = (Guest(Grant(project.id, Scope.VIEW, inf, name)) for name in ("theirs", "mine"))
+    async with screen(hub, project, theirs) as shown, screen(hub, project, mine) as other:
+        await until(lambda: shown.messages and other.messages)
+        await watched.revoke(project.id, "theirs", now())
+        assert await shown.ended() is Close.TOKEN
+    async with screen(hub, project, theirs) as late:
+        assert await late.ended() is Close.TOKEN
+        assert late.messages == []
+    assert other.ending is None
+
+
+async def test_nobody_stays_for_ever(watched: WatchedStore) -> None:
+    hub = hub_of(watched, stay_seconds=0.1)
+    project = await connected(watched)
+    async with screen(hub, project) as shown:
+        assert await shown.ended() is Close.GOING_AWAY
+        assert shown.types == ["snapshot", "goodbye"]
+
+
+async def test_an_absence_in_the_middle_of_a_push_is_not_covered_up(hub: Hub, watched: WatchedStore) -> None:
+    """Who was just told that the store is away is not shown what was read before, as if it were back."""
+    loop = asyncio.get_running_loop()
+
+    class Herald(Screen):
+        """Whoever sees the error first has the store go away at the next turn of the loop."""
+
+        is_first = True
+
+        def offer(self, frame: Frame) -> None:
+            super().offer(frame)
+            if Herald.is_first and self.stage == "first_error_received":
+                Herald.is_first = False
+                loop.call_soon(hub.away)
+
+    project, viewers = await connected(watched), [Herald() for _ in range(3 * AT_ONCE)]
+    with ExitStack() as stack:
+        for viewer in viewers:
+            stack.enter_context(hub.attach(project.id, viewer, ANYBODY))
+        await until(lambda: all(viewer.messages for viewer in viewers))
+        await apply(watched, project, error(now()))
+        await until(lambda: all(viewer.types[-1] == "delayed" for viewer in viewers))
+        unseen = [viewer for viewer in viewers if viewer.stage == "connected"]
+        assert len(unseen) == 2 * AT_ONCE
+        hub.resync()
+        await until(lambda: all(viewer.types[-1] == "snapshot" for viewer in viewers))
+        assert all(viewer.types == ["snapshot", "delayed", "snapshot"] for viewer in unseen)
+
+
 # Bounds, and the end.
 
 
-async def test_viewers_are_bounded(hub: Hub, watched: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "MAX_VIEWERS", 4)
-    monkeypatch.setattr(hub_module, "MAX_VIEWERS_PER_PROJECT", 3)
+async def test_viewers_are_bounded(watched: WatchedStore) -> None:
+    hub = hub_of(watched, per_process=4, per_project=3)
     one, two = await connected(watched), await connected(watched)
     with attached(hub, one, 3):
         with pytest.raises(Overloaded), attached(hub, one, 1):
@@ -495,12 +631,11 @@ async def test_few_viewers_are_dismissed_at_once(hub: Hub, watched: WatchedStore
         await until(lambda: shown.messages and second.messages)
         began = time.monotonic()
         await hub.drain(per_second=10, seconds=60)
-        await shown.ended()
-        await second.ended()
+        assert await shown.ended() is await second.ended() is Close.RESTART
         assert time.monotonic() - began < 1
         assert shown.types == second.types == ["snapshot", "goodbye"]
         assert all(0.5 <= one.messages[-1]["retry_in"] <= 1.5 for one in (shown, second))
-        with pytest.raises(Overloaded), hub.attach(project.id):
+        with pytest.raises(Overloaded), hub.attach(project.id, Screen(), ANYBODY):
             pass
 
 
@@ -509,18 +644,10 @@ async def test_many_viewers_are_dismissed_over_time(hub: Hub, watched: WatchedSt
     with attached(hub, project, 30) as viewers:
         began = time.monotonic()
         draining = asyncio.create_task(hub.drain(per_second=20, seconds=0.4))
-        ends = await asyncio.gather(*(goodbye_of(viewer) for viewer in viewers))
+        await until(lambda: all(viewer.ending for viewer in viewers))
         await draining
+    ends = [(viewer.ended_at, viewer.messages[-1]["retry_in"]) for viewer in viewers]
     assert 0.4 <= max(at for at, _ in ends) - began < 2
     assert sum(at - began < 0.2 for at, _ in ends) < 20
     assert all(0.5 <= retry_in <= 0.9 for _, retry_in in ends)
     assert len({retry_in for _, retry_in in ends}) > 1
-
-
-async def goodbye_of(viewer: Viewer) -> tuple[float, float]:
-    """When the goodbye came, and when the client shall be back."""
-    async for _, text in viewer.messages():
-        message = json.loads(text)
-        if message["type"] == "goodbye":
-            return time.monotonic(), message["retry_in"]
-    raise AssertionError("no goodbye")

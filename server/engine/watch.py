@@ -1,0 +1,84 @@
+"""All who watch one project, as the hub sees them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+
+from ..core.model.close_codes import Close
+from ..core.model.project import Project
+from ..core.state.view import View
+from .frames import Frame
+from .viewer import Viewer
+from .wheel import Timed
+
+AT_ONCE = 64
+"""Viewers that are pushed to before others have their turn: about a millisecond."""
+
+
+class Watch(Timed):
+    """The viewers of one project, what they were last offered, and when it has to be looked at again.
+
+    Args:
+        wake: reads the project again.
+    """
+
+    __slots__ = ("absences", "clocked", "is_dirty", "project_id", "pushed_at", "task", "turns_at", "view", "viewers",
+                 "waits_until", "wake")  # fmt: skip
+
+    def __init__(self, project_id: int, wake: Callable[[int], None]) -> None:
+        super().__init__()
+        self.project_id = project_id
+        self.wake = wake
+        self.viewers: set[Viewer] = set()
+        self.view: View | None = None
+        self.is_dirty = False
+        self.clocked: str | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.absences = 0
+        """How often the store went away."""
+        self.pushed_at = -inf
+        self.turns_at = inf
+        """When the snapshot changes by time alone."""
+        self.waits_until = inf
+        """When what was held back is due."""
+
+    @property
+    def due(self) -> float:
+        """When to look, at the latest."""
+        return min(self.turns_at, self.waits_until)
+
+    def ring(self, now: float) -> float | None:
+        """Look at the project again, if it is time."""
+        if now >= self.due:
+            self.turns_at = self.waits_until = inf
+            self.wake(self.project_id)
+        return None if self.due == inf else self.due
+
+    async def show(self, project: Project, frame: Frame, now: Callable[[], float]) -> None:
+        """Offer a snapshot to all who may see it: a token can be taken back while it watches.
+
+        Everybody else has a turn in between, as a thousand viewers take ten milliseconds.
+        """
+        absences = self.absences
+        for number, viewer in enumerate(list(self.viewers), 1):
+            if self.absences != absences:
+                return  # the store went away meanwhile: what was told then is truer than this
+            if viewer.grant.is_revoked(project):
+                viewer.close(Close.TOKEN, "This token was revoked. Open the page again from your application.")
+            elif viewer in self.viewers:
+                viewer.offer(frame, now())
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def close(self, code: Close, reason: str) -> None:
+        """End it for every viewer."""
+        for viewer in list(self.viewers):
+            viewer.close(code, reason)
+
+    def delay(self, now: float) -> None:
+        """Tell every viewer that what it sees may be old."""
+        self.absences += 1
+        for viewer in list(self.viewers):
+            viewer.delay(now)

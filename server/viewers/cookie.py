@@ -1,0 +1,21 @@
+"""`POST /live/{id}/cookie`: trade a bearer token for a cookie that scripts cannot read."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..access import bearer
+from .admission import State, project_id_of
+
+
+async def trade(request: Request[State]) -> Response:
+    """Answer 204 with the cookie, or without one where no token is needed."""
+    access, project_id = request.state["access"], project_id_of(request)
+    access.check_origin(request)
+    grant = access.check_project(bearer(request), project_id, sender=request)
+    if not access.is_open:  # there it costs nothing, and the page asks before it knows whether there is a project
+        access.check_revoked(grant, (await request.state["hub"].read(project_id)).project)
+    response = Response(status_code=204)
+    access.set_cookie(response, request, project_id, grant)
+    return response

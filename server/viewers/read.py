@@ -1,0 +1,22 @@
+"""`GET /live/{id}`: the snapshot, once."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .admission import State, check_origin, visit_of
+
+
+async def read(request: Request[State]) -> Response:
+    """Answer the snapshot, or 304 to who has it."""
+    await check_origin(request)
+    visit, hub = visit_of(request), request.state["hub"]
+    view = await hub.read(visit.project_id)
+    request.state["access"].check_revoked(visit.guest.grant, view.project)
+    etag = hub.presenter.etag(view)
+    headers = {"etag": etag, "cache-control": "no-store"}
+    known = request.headers.get("if-none-match", "").split(",")  # a proxy that compresses makes it W/"…"
+    if etag in {tag.strip().removeprefix("W/") for tag in known}:
+        return Response(status_code=304, headers=headers)
+    return Response(hub.encode(view), headers=headers, media_type="application/json")

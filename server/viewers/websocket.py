@@ -1,0 +1,126 @@
+"""`/live/{id}/ws`: each message as one text frame. The client's first message may carry its token, and is its last."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from ..answers import body_of, headers_of
+from ..core.model.close_codes import Close
+from ..core.model.errors import (
+    AccessDenied,
+    FirstlightError,
+    NotFound,
+    Overloaded,
+    Refusal,
+    StoreUnavailable,
+    TokenRejected,
+    TooManyGuesses,
+)
+from ..engine.frames import Frame
+from .admission import State, Visit, address_of, check_origin, visit_of
+from .pump import Pump
+
+log = logging.getLogger("firstlight.viewers")
+
+MAX_REASON = 123
+"""Bytes of the reason in a close frame (RFC 6455, section 5.5)."""
+
+CLOSE_CODES: dict[type[FirstlightError], Close] = {
+    TokenRejected: Close.TOKEN,
+    TooManyGuesses: Close.OVERLOADED,
+    AccessDenied: Close.OTHER_PROJECT,
+    NotFound: Close.NO_PROJECT,
+    Refusal: Close.NO_PROJECT,  # a project id that can be none
+    Overloaded: Close.OVERLOADED,
+    StoreUnavailable: Close.OVERLOADED,
+}
+"""The close code of an error, or of the nearest of its bases that stands here."""
+
+
+class WebSocketSink(Pump):
+    """Frames as text frames."""
+
+    __slots__ = ()
+
+    def message(self, frame: Frame) -> Message:
+        """See `Pump`. All sinks of this way send the same object."""
+        return frame.form(_as_text)
+
+    def ending(self, code: Close, reason: str) -> Message:
+        """See `Pump`."""
+        cut = reason.encode()[:MAX_REASON].decode(errors="ignore")
+        return {"type": "websocket.close", "code": int(code), "reason": cut}
+
+
+def _as_text(frame: Frame) -> Message:
+    return {"type": "websocket.send", "text": frame.data.decode()}
+
+
+class WatchByWebSocket:
+    """An ASGI application, so that no frame of a wrapper lives as long as the viewer."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket from handshake to end."""
+        websocket: WebSocket[State] = WebSocket(scope, receive, send)
+        try:
+            await check_origin(websocket)
+        except AccessDenied as error:
+            log.info("A WebSocket was refused: %s", error)
+            await websocket.close(Close.BROKEN_RULE)  # before the handshake: the browser sees a 403
+            return
+        try:
+            await _serve(websocket, send)
+        except WebSocketDisconnect:
+            log.debug("A viewer left.")
+        except FirstlightError as error:
+            with suppress(WebSocketDisconnect):  # it may have left meanwhile
+                await _refuse(websocket, error)
+
+
+async def _serve(websocket: WebSocket[State], send: Send) -> None:
+    visit, has_spoken = await _let_in(websocket)
+    _trust(websocket)
+    hub, sink = websocket.state["hub"], WebSocketSink(send)
+    with hub.attach(visit.project_id, sink, visit.guest, visit.seconds) as viewer:
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            if has_spoken:
+                viewer.close(Close.BROKEN_RULE, "A viewer has nothing to say after its token.")
+                return
+            has_spoken = True  # a client that had a cookie, or needs no token, says hello all the same
+
+
+def _trust(websocket: WebSocket[State]) -> None:
+    """Tell the transport that this one may stay when it is crowded (`server.run.websocket_protocol`)."""
+    told = websocket.scope.get("extensions", {}).get("firstlight")
+    if told:
+        told["trust"]()
+
+
+async def _let_in(websocket: WebSocket[State]) -> tuple[Visit, bool]:
+    """Accept, with the token of a header or cookie, else with that of the first message. Returns whether that came."""
+    try:
+        visit = visit_of(websocket)
+    except TokenRejected:
+        with websocket.state["lobby"].place(address_of(websocket)):
+            await websocket.accept()
+            token = await websocket.state["lobby"].token(websocket)
+        return visit_of(websocket, token or ""), True
+    await websocket.accept()
+    return visit, False
+
+
+async def _refuse(websocket: WebSocket[State], error: FirstlightError) -> None:
+    if websocket.application_state is WebSocketState.CONNECTING:
+        if isinstance(error, Overloaded):  # at no cost of a connection; all others are worth a code
+            body, headers = msgspec.json.encode(body_of(error)), dict(headers_of(error))
+            await websocket.send_denial_response(Response(body, 503, headers, "application/json"))
+            return
+        await websocket.accept()
+    code = next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
+    await websocket.close(code, str(error).encode()[:MAX_REASON].decode(errors="ignore"))
