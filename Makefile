@@ -4,8 +4,9 @@ BIN := .venv/bin
 JS := tests/js/node_modules/.bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check bench lock clean
+.PHONY: setup demo test test-fast check bench newest test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser.
 JOBS ?= 2
@@ -16,7 +17,9 @@ setup: .venv/.runtime  ## everything that running needs
 demo: setup  ## a project, its page, and the stages in the terminal
 	$(BIN)/firstlight demo
 
-test: .venv/.dev .venv/.system .venv/.clients tests/sdk/node_modules/.stamp  ## all tests: real uvicorn, Redis, SDKs, Chromium
+test-sets: .venv/.dev .venv/.system .venv/.clients tests/sdk/node_modules/.stamp
+
+test: test-sets  ## all tests: real uvicorn, Redis, SDKs, Chromium
 	$(BIN)/pytest $(SPREAD) --cov
 	$(BIN)/coverage report --include="server/core/*" --fail-under=99
 
@@ -34,6 +37,12 @@ check: .venv/.dev tests/js/node_modules/.stamp  ## format, lint, types, import r
 bench: .venv/.dev .venv/.system  ## ratios against a bare ASGI function, side by side
 	$(BIN)/python -m bench
 
+newest: test-sets  ## what the newest SDKs make the page show: docs/sdks.md as it would be, and an error where that is new
+	cd tests/sdk && npm install --silent --no-audit --no-fund --save-exact \
+	  @sentry/browser@latest @sentry/node@latest @sentry/cli@latest
+	$(INSTALL) --upgrade sentry-sdk
+	$(BIN)/python -m tests.matrix
+
 # Keeps the pins that still fit; `make lock UPGRADE=--upgrade` takes the newest.
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) \
   --custom-compile-command "make lock" --output-file
@@ -44,6 +53,21 @@ lock: .venv/bin/uv  ## the exact packages, with hashes and without an index, fro
 	@$(COMPILE) requirements/runtime.txt pyproject.toml >/dev/null
 	@$(COMPILE) requirements/dev.txt pyproject.toml --group dev --constraints requirements/runtime.txt >/dev/null
 	@$(COMPILE) requirements/release.txt --group release --constraints requirements/dev.txt >/dev/null
+
+# Everything is audited as it is locked, not as it happens to be installed. Tests drive old SDKs on purpose.
+audit-python: .venv/.release  ## known weaknesses in what is locked
+	@for lock in requirements/*.txt; do $(TOOLS)/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
+
+audit-javascript:
+	cd tests/js && npm audit
+	cd tests/sdk && npm audit --audit-level=critical
+
+dist: .venv/.release  ## wheel, sdist, and the bill of materials of what they run with
+	@rm -rf dist
+	$(UV) build --quiet --build-constraints requirements/build.txt --require-hashes --out-dir dist
+	@rm dist/.gitignore
+	$(TOOLS)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/firstlight-$$($(BIN)/python -c 'from server import __version__; print(__version__)').cdx.json
 
 clean:
 	rm -rf .venv tests/sdk/node_modules tests/js/node_modules
@@ -64,6 +88,12 @@ clean:
 
 .venv/.dev: requirements/dev.txt .venv/.runtime
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Apart from the rest: a release's tools need other versions of what the tests use.
+.venv/.release: requirements/release.txt .venv/.runtime
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv/release
+	@$(UV) pip install --quiet --python $(TOOLS)/python --require-hashes -r $<
 	@touch $@
 
 .venv/.system: tests/system-packages .venv/bin/uv

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .core.model import errors
 
@@ -85,6 +87,33 @@ def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:
 def _header_text(text: str) -> str:
     """Whatever stands in a sentence, made safe for a header line."""
     return "".join(c if " " <= c <= "~" else "?" for c in text)[:300]
+
+
+class SafeAnswers:
+    """ASGI middleware: what holds for all data that is not for SDKs. Pages and scripts speak for themselves.
+
+    Args:
+        app: whose answers these are.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on, with the headers added."""
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith(_DATA):
+                    headers.setdefault("x-content-type-options", "nosniff")
+                    headers.setdefault("cross-origin-resource-policy", "same-origin")
+            await send(message)
+
+        await self._app(scope, receive, send_safely if scope["type"] == "http" else send)
+
+
+_DATA = ("application/json", "text/event-stream")
 
 
 def encode(value: object) -> bytes:

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .access import Access
-from .answers import body_of, headers_of, status_of
+from .answers import SafeAnswers, body_of, headers_of, status_of
 from .core.model.errors import FirstlightError, StoreUnavailable
 from .core.snapshot import Presenter
 from .engine.hub import Hub
@@ -107,10 +107,10 @@ class Firstlight:
                         projects,
                         writer,
                         senders,
-                        self._presenter,
                         time.monotonic,
                         self.limits.sdk,
                         self.settings.max_body,
+                        self.settings.keep,
                     ),
                 )
             finally:
@@ -159,15 +159,16 @@ def _middleware(settings: Settings) -> list[Middleware]:
     """Pages of allowed origins may read what they are answered; whether they may ask, the edges decide."""
     origins = settings.origins | settings.owner_origins
     if not origins:
-        return []
+        return [Middleware(SafeAnswers)]
     return [
+        Middleware(SafeAnswers),
         Middleware(
             CORSMiddleware,
             allow_origins=sorted(origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"] if settings.owner_origins else ["GET", "POST"],
             allow_headers=["authorization", "content-type", "last-event-id"],
             allow_credentials=True,
-        )
+        ),
     ]
 
 

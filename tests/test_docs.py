@@ -13,7 +13,7 @@ from server.core.wire.observation import ITEM_SIGNALS
 from server.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SETTING_OF_FIELD = {
     "host": "HOST",
     "port": "PORT",

@@ -135,7 +135,7 @@ LIBRARIES: dict[str, set[str]] = {
     "server.engine": set(),
     "server.access": {"starlette"},
     "server.tokens": {"jwt"},
-    "server.answers": {"msgspec"},
+    "server.answers": {"msgspec", "starlette"},
     "server.sdk": {"starlette"},
     "server.viewers": {"msgspec", "starlette"},
     "server.owners": {"msgspec", "starlette"},

@@ -10,6 +10,9 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from zipfile import ZipFile
+
+from server import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = Path(sys.executable).parent / "uv"
@@ -18,7 +21,14 @@ BUILD = ("--require-hashes", "--build-constraints", LOCK / "build.txt")
 
 
 def test_the_wheel_serves_the_pages_from_a_clean_environment(tmp_path: Path) -> None:
-    python = install(build(tmp_path), tmp_path)
+    wheel = build(tmp_path)
+    assert {name.partition("/")[0] for name in ZipFile(wheel).namelist()} == {
+        "firstlight",
+        f"firstlight-{__version__}.dist-info",
+    }
+    python = install(wheel, tmp_path)
+    said = subprocess.check_output([python, "-m", "firstlight", "--version"], cwd=tmp_path, text=True)
+    assert said == f"firstlight {__version__}\n"
     port = free_port()
     env = {**os.environ, "PORT": str(port), "FIRSTLIGHT_DATA": str(tmp_path / "data.db"), "PYTHONPATH": ""}
     process = subprocess.Popen([python.parent / "firstlight", "serve"], cwd=tmp_path, env=env)

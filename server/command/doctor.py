@@ -112,18 +112,15 @@ def _handshake(dsn: Dsn) -> Step:
 
 
 def _ask(dsn: Dsn) -> tuple[Answer | None, Step]:
-    """The path and the key: the project's health, which proves nothing and changes nothing."""
+    """The path and the key: a question that proves nothing and changes nothing, and is answered to a valid key."""
     try:
         answer = request("GET", f"{dsn.ingest_url}/heartbeat/", headers=_auth(dsn))
     except Unreachable as error:
         return None, Step(
             "Path", Result.FAILED, error.reason, "A proxy may be in the way: see HTTP_PROXY and NO_PROXY."
         )
-    if answer.status == 200 and isinstance(answer.body, dict) and "stage" in answer.body:
-        problems = ", ".join(answer.body.get("problems", [])) or "none"
-        return answer, Step(
-            "Path and key", Result.OK, f"the project is {answer.body['stage']}; open problems: {problems}"
-        )
+    if answer.status == 200 and isinstance(answer.body, dict) and "now" in answer.body:
+        return answer, Step("Path and key", Result.OK, "Firstlight answers, and takes this key")
     if answer.status in (401, 403):
         return answer, Step("Key", Result.FAILED, answer.detail, "Copy the DSN from the project's page once more.")
     fix = "Check the path in the DSN. A reverse proxy must pass /api/ through unchanged."
@@ -166,22 +163,26 @@ def _round_trip(dsn: Dsn, token: str | None) -> Step:
     """From a request to a viewer, as the open page gets it."""
     fix = "A proxy must pass WebSockets (the Upgrade header) through to /live/."
     try:
-        seconds = asyncio.run(_watch_check(dsn, token))
+        seconds, snapshot = asyncio.run(_watch_check(dsn, token))
     except TimeoutError:
         return Step("Page", Result.WARNING, f"nothing reached a viewer within {STEP_SECONDS:.0f} s", fix)
     except (Refused, Unreachable) as error:
         if error.message in FINAL.values():  # the server itself says so: a WebSocket did get through
             return Step("Page", Result.SKIPPED, f"not watched: {error.message}")
         return Step("Page", Result.WARNING, f"not watched: {error.message}", fix)
-    return Step("Page", Result.OK, f"a viewer saw a request after {1000 * seconds:.0f} ms")
+    problems = ", ".join(problem["code"] for problem in snapshot["problems"] if not problem["resolved"]) or "none"
+    told = f"the project is {snapshot['stage']}; open problems: {problems}"
+    return Step("Page", Result.OK, f"a viewer saw a request after {1000 * seconds:.0f} ms; {told}")
 
 
-async def _watch_check(dsn: Dsn, token: str | None) -> float:
+async def _watch_check(dsn: Dsn, token: str | None) -> tuple[float, Snapshot]:
     base = dsn.ingest_url.removesuffix(f"/api/{dsn.project_id}")
     sent: list[float] = []
     before: list[Any] = []
+    last: dict[str, Any] = {}
 
     def seen(snapshot: Snapshot) -> bool:
+        last.update(snapshot)
         if not before:
             before.append(snapshot.get("checked_at"))
             sent.append(time.monotonic())
@@ -193,7 +194,7 @@ async def _watch_check(dsn: Dsn, token: str | None) -> float:
 
     async with asyncio.timeout(STEP_SECONDS):
         await Client(base, token).watch(str(dsn.project_id), seen)
-    return time.monotonic() - sent[0]
+    return time.monotonic() - sent[0], last
 
 
 def _auth(dsn: Dsn) -> dict[str, str]:

@@ -67,17 +67,6 @@ class Presenter:
         """The snapshot as one text frame."""
         return msgspec.json.encode(self.snapshot(view))
 
-    def health(self, view: View) -> dict[str, Any]:
-        """How far a project is, for whoever has its key: what an SDK or a script may ask."""
-        return {
-            "stage": view.stage.word,
-            "connected_at": _time(view.time(fields.CONNECTED_AT)),
-            "last_seen_at": _time(view.time(fields.LAST_SEEN_AT)),
-            "liveness": view.liveness.value,
-            "problems": [str(problem.rule.code) for problem in self._problems(view) if not problem.resolved],
-            "now": iso(view.now),
-        }
-
     def etag(self, view: View) -> str:
         """Changes whenever the snapshot does, but for its `now`."""
         open_problems = sum(not problem.resolved for problem in self._problems(view))

@@ -116,14 +116,6 @@ class Projects:
         """
         return None if self._questions.wait(0) else await self._store.owner_of(key)
 
-    async def view(self, project_id: int) -> View | None:
-        """All that the store knows of a project now.
-
-        Raises:
-            StoreUnavailable: the store is away.
-        """
-        return await self._store.read(project_id)
-
     # What the writer asks and tells.
 
     def effect_of(self, project_id: int, update: Update) -> Effect:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from ..answers import encode
 from ..core.model.errors import BadRequest, MalformedEnvelope, ProjectMismatch
+from ..core.model.origin import parse_origin
 from ..core.model.signals import Signal
 from ..core.snapshot import iso
 from ..core.state import fields
@@ -48,11 +49,10 @@ async def heartbeat(request: SdkRequest) -> bytes:
     return await record(request, observe_heartbeat(body.decoded, request.client(credentials)))
 
 
-async def health_of(request: SdkRequest) -> bytes:
-    """`GET heartbeat/`: how far the project is, for whoever has its key."""
+async def look(request: SdkRequest) -> bytes:
+    """`GET heartbeat/`: that the way and the key are right, and the time. A key only writes: it reads nothing."""
     await authenticate(request, credentials_around(request))
-    view = await request.tools.projects.view(request.project_id)
-    return encode(request.tools.presenter.health(view) if view else {})
+    return encode({"now": iso(request.tools.writer.now())})
 
 
 async def check(request: SdkRequest) -> bytes:
@@ -140,13 +140,14 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
         Overloaded: the store is away, and too much waits for it.
     """
     tools, project_id = request.tools, request.project_id
-    update = update_of(observation, tools.writer.now())
+    update = update_of(observation, tools.writer.now(), tools.keep)
     if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:
         tools.gate.check_project(project_id)
     await tools.writer.write(project_id, update)
     tools.senders.met(project_id, request.sender)
-    if b"origin" in request.headers:
-        tools.senders.met(project_id, request.headers[b"origin"])
+    origin = parse_origin(request.headers[b"origin"]) if b"origin" in request.headers else None
+    if origin:
+        tools.senders.met(project_id, origin)
     return _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
 
 
@@ -214,7 +215,7 @@ class Endpoint:
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "envelope": Endpoint({"POST": envelope}),
-    "heartbeat": Endpoint({"POST": heartbeat, "GET": health_of}, questions=frozenset({"GET"})),
+    "heartbeat": Endpoint({"POST": heartbeat, "GET": look}, questions=frozenset({"GET"})),
     "store": Endpoint({"POST": store, "GET": store_by_query}),
     "security": Endpoint({"POST": security}),
     "csp-report": Endpoint({"POST": security}),

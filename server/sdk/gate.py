@@ -6,12 +6,15 @@ something new. An address's limit holds for everything: it is far above what an 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
 from ..core.model.errors import RateLimited, Refusal
 from ..engine.limits import Limiter
 from ..limits import SdkLimits
+
+log = logging.getLogger("firstlight.sdk")
 
 BYTES_PER_TOKEN = 64 * 1024
 """Of a body: reading so many costs as much as a request without one."""
@@ -33,6 +36,7 @@ class Gate:
         self._refusals: Limiter[str] = Limiter(monotonic, limits.refusals_rate, limits.refusals_burst)
         self._all: Limiter[int] = Limiter(monotonic, limits.process_refusals_rate, limits.process_refusals_burst)
         self._projects: Limiter[int] = Limiter(monotonic, limits.project_rate, limits.project_burst)
+        self._warnings: Limiter[int] = Limiter(monotonic, 1 / 60, 1)
         self._questions: Limiter[int] = Limiter(monotonic, limits.questions_rate, 1)
 
     def admit(self, sender: str) -> None:
@@ -43,6 +47,8 @@ class Gate:
         """
         wait = self._requests.wait(sender)
         if wait:
+            if not self._warnings.wait(_ALL):
+                log.warning("%s sends too much. If it is a proxy, name it in FORWARDED_ALLOW_IPS.", sender or "A peer")
             raise RateLimited(math.ceil(wait), "This address sends more than this server takes.")
 
     def charge(self, sender: str, size: int, slow: int) -> None:

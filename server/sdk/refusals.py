@@ -23,7 +23,7 @@ from ..core.model.errors import (
     UnknownKey,
 )
 from ..core.model.keys import is_near, mask
-from ..core.model.origin import parse_origin
+from ..core.model.origin import OPAQUE, parse_origin
 from ..core.model.project import Project
 from ..core.state.update import update_of_problem, update_of_refusal, update_of_stranger
 from .request import SdkRequest
@@ -81,7 +81,7 @@ def looks_own(request: SdkRequest, project: Project) -> bool:
     - No web page sent it, and it comes from this very machine, or names an SDK, or comes from an address that this
       project was sent to from, or is watched from. (A program can name any SDK; a web page cannot be one.)
     - A web page sent it whose Origin is on this machine, is this server's own, or belongs to this project; or it comes
-      from another machine's address that does. On a developer's machine every page has the developer's address.
+      from an address that does, and is not this machine's: there every page has the developer's address.
     """
     key = request.credentials.key if request.credentials else ""
     if key and any(is_near(key, known.key) for known in project.keys):
@@ -90,7 +90,7 @@ def looks_own(request: SdkRequest, project: Project) -> bool:
     is_local = _is_loopback(request.sender)
     if is_page(headers):
         origin = parse_origin(headers.get(b"origin", b"").decode("latin-1"))
-        is_kin = origin is not None and (_is_near_by(origin, headers) or knows(project.id, origin))
+        is_kin = origin not in (None, OPAQUE) and (_is_near_by(origin, headers) or knows(project.id, origin))
         return is_kin or (not is_local and knows(project.id, request.sender))
     is_direct = is_local and not _FORWARDING & headers.keys()
     return is_direct or _names_an_sdk(request) or knows(project.id, request.sender)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
-from ..core.snapshot import Presenter
+from ..core.wire.kept import Keep
 from ..engine.limits import Places
 from ..engine.projects import Projects
 from ..engine.senders import Senders
@@ -23,23 +23,23 @@ class Tools:
         projects: what is known, and whose a key is.
         writer: the one write door.
         senders: which addresses and pages are a project's own.
-        presenter: what is told of a project.
         gate: how much may come.
         long_bodies: places for bodies of several parts with a valid key, by address and project.
         keyless_bodies: places for those whose key is in their first line, by address.
         limits: all other bounds.
         max_body: bytes of one request, as sent and decompressed.
+        keep: how much of an error is written down.
     """
 
     projects: Projects
     writer: Writer
     senders: Senders
-    presenter: Presenter
     gate: Gate
     long_bodies: Places[str]
     keyless_bodies: Places[str]
     limits: SdkLimits
     max_body: int
+    keep: Keep
 
 
 class State(TypedDict):
@@ -52,20 +52,20 @@ def make_tools(
     projects: Projects,
     writer: Writer,
     senders: Senders,
-    presenter: Presenter,
     monotonic: Callable[[], float],
     limits: SdkLimits,
     max_body: int,
+    keep: Keep,
 ) -> Tools:
     """The tools of one process, for these bounds."""
     return Tools(
         projects,
         writer,
         senders,
-        presenter,
         Gate(monotonic, limits),
         Places(limits.long_bodies, limits.long_bodies_each),
         Places(limits.keyless_bodies, limits.keyless_bodies_each),
         limits,
         max_body,
+        keep,
     )

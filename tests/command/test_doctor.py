@@ -90,7 +90,7 @@ def test_all_is_well(dsn: str) -> None:
     steps = steps_of(dsn)
     assert list(steps) == ALL
     assert {name: step.result for name, step in steps.items()} == {**dict.fromkeys(ALL, OK), "TLS": SKIPPED}
-    assert "awaiting" in steps["Path and key"].said
+    assert "awaiting" in steps["Page"].said
     code, said = run(dsn)
     assert code == 0
     assert [name for name in ALL if name in said] == ALL
@@ -111,7 +111,7 @@ def test_it_proves_nothing(server: ServerProcess) -> None:
 def test_open_problems_are_told(server: ServerProcess) -> None:
     fresh = parse_dsn(new_dsn(server.url))
     assert request("POST", f"{fresh.ingest_url}/envelope/?sentry_key={NOBODYS_KEY}", b"{}").status == 403
-    assert "unknown_key" in steps_of(str(fresh))["Path and key"].said
+    assert "unknown_key" in steps_of(str(fresh))["Page"].said
 
 
 def ends_with(dsn: str, name: str, *words: str) -> Step:

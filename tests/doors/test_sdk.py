@@ -246,6 +246,16 @@ async def test_endpoints(both: Site, endpoint: str, body: bytes, signal: str) ->
         assert found["sdk"] == {"name": "sentry.python", "version": "2.75.0"}
 
 
+async def test_a_key_reads_nothing(both: Site) -> None:
+    """It stands in every page of the application: whoever has it learns no more than that it is right."""
+    project = await both.project()
+    await both.post(project, "store", b'{"message":"boom"}')
+    answer = await both.http.get(f"/api/{project}/heartbeat/", headers=AUTH)
+    assert (answer.status_code, set(answer.json())) == (200, {"now"})
+    wrong = await both.http.get(f"/api/{project}/heartbeat/?sentry_key={'0' * 32}")
+    assert wrong.status_code == 403
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
 async def test_another_method(site: Site, method: str) -> None:
     project = await site.project()

@@ -18,10 +18,9 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, expect
 
-from server import app as application
 from server.core.diagnosis.rules import RULES, Severity
 from server.core.model.codes import Code
-from server.engine.limits import Limiter
+from server.limits import Limits, SdkLimits
 from server.settings import Settings
 from tests.support.tampering_proxy import Asked, TamperingProxy
 from tests.support.waiting import until_answer
@@ -323,16 +322,15 @@ CASES: dict[str, Case] = {
 
 
 def test_every_problem_has_its_case() -> None:
-    assert set(CASES) == set(SEVERITY) - {"keyless_requests"}  # which is for what no app of this project's sends
+    assert set(CASES) == set(SEVERITY) - {"keyless_requests"}  # a line, and has its own test below
 
 
 @pytest.fixture(scope="module")
 def warped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarpedServer]:
     """A server whose time can be moved on, and that takes less at once than others."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(application, "Limiter", lambda monotonic: Limiter(monotonic, rate=1.0, burst=20.0))
-        with WarpedServer(Settings(data=tmp_path_factory.mktemp("warped") / "firstlight.db")) as server:
-            yield server
+    settings = Settings(data=tmp_path_factory.mktemp("warped") / "firstlight.db")
+    with WarpedServer(settings, Limits(sdk=SdkLimits(project_rate=1.0, project_burst=20.0))) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -567,3 +565,21 @@ async def test_a_beat_every_second_is_missed_after_two_and_a_half(make_scene: Ma
     await is_shown(scene, "quiet", Case(stops_beating, evidence={"interval": "^1 s$"}))
     async with apps.running("python", code, scene.folder):
         await has_ended(scene, "quiet", End.GONE)
+
+
+async def test_what_strangers_send_is_one_calm_line(make_scene: MakeScene) -> None:
+    """As any web page can make a browser do: nothing of it is said, and help for whoever waits goes on."""
+    scene = await make_scene(is_warped=True)
+    headers = ("-H 'Origin: https://elsewhere.example'", "--data-binary '{\"evil\": 1}'")
+    for number in (1, 2, 3):
+        url = scene.api("envelope").replace("/api/", "/evil/api/")
+        assert "key" in await scene.curl(url, *headers)
+        row = scene.tab.problem(Code.KEYLESS_REQUESTS)
+        said = f"{number} request{'s' if number > 1 else ''} arrived without a valid key."
+        await expect(row.locator("summary").first).to_have_text(said, timeout=PATIENCE * 1000)
+    await expect(row).to_have_attribute("data-severity", "note")
+    scene.warped.jump(21)
+    await expect(scene.tab.problem("silence")).to_have_count(1, timeout=PATIENCE * 1000)
+    content = await scene.tab.page.content()
+    assert "evil" not in content
+    assert "elsewhere" not in content

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 
 from .clients import Cli, Client, Node, OpenTelemetry, Page, Python
@@ -132,6 +134,9 @@ class Row:
 
 
 NEWEST = version("sentry-sdk")
+PINNED = json.loads((Path(__file__).parents[1] / "sdk" / "package.json").read_text())["dependencies"]
+"""The versions of the JavaScript SDKs that `make newest` raises."""
+
 BROWSER = "sentry.javascript.browser"
 NODE_JS = "sentry.javascript.node"
 
@@ -139,7 +144,7 @@ ROWS = {
     "sentry-sdk, newest": Row(Python(NEWEST), "sentry.python", None, PYTHON | LOGS),
     "sentry-sdk 2.0": Row(Python("2.0.0"), "sentry.python", "2.0.0", PYTHON),
     "sentry-sdk 1.45": Row(Python("1.45.1"), "sentry.python", "1.45.1", OLD_PYTHON, is_old=True),
-    "@sentry/node 11": Row(Node("@sentry/node"), NODE_JS, "11.12.0", NODE | LOGS),
+    "@sentry/node 11": Row(Node("@sentry/node"), NODE_JS, PINNED["@sentry/node"], NODE | LOGS),
     "@sentry/node 10": Row(Node("sentry-node-10"), NODE_JS, "10.78.0", NODE | LOGS),
     "@sentry/node 8": Row(
         Node("sentry-node-8"),
@@ -155,13 +160,13 @@ ROWS = {
         NODE | {"dropped": SILENT},  # it has no client reports
         is_old=True,
     ),
-    "@sentry/browser 11": Row(Page("@sentry/browser"), BROWSER, "11.12.0", PAGE | LOGS),
+    "@sentry/browser 11": Row(Page("@sentry/browser"), BROWSER, PINNED["@sentry/browser"], PAGE | LOGS),
     "@sentry/browser 9": Row(Page("sentry-browser-9"), BROWSER, "9.47.2", PAGE | LOGS),
     "@sentry/browser 7": Row(Page("sentry-browser-7"), BROWSER, "7.120.4", PAGE, is_old=True),
     "sentry-cli 3": Row(
         Cli(),
         "sentry-cli",
-        "3.8.0",
+        PINNED["@sentry/cli"],
         {"heartbeat": connected("heartbeat"), "error": ERROR, "message": MESSAGE, "check_in": connected("check_in")},
     ),
     "OpenTelemetry 1.45": Row(

@@ -151,9 +151,9 @@ LIMITS = Limits(writer=WriterLimits(lazy_seconds=0.03), access=AccessLimits(free
 
 @asynccontextmanager
 async def open_site(
-    settings: Settings, store: Store | None = None, token: str | None = None, limits: Limits = LIMITS
+    settings: Settings, store: Store | None = None, token: str | None = None, limits: Limits = LIMITS, **options: Any
 ) -> AsyncIterator[Site]:
-    """Run the application with these settings."""
+    """Run the application with these settings; `options` are uvicorn's."""
     app = create_app(settings, store=store, clock=Clock(), limits=limits)
-    async with running(app) as url, client(url) as http:
+    async with running(app, **options) as url, client(url) as http:
         yield Site(url, http, app, {"authorization": f"Bearer {token}"} if token else {})

@@ -8,6 +8,7 @@ import time
 from typing import Self
 
 from server.app import create_app
+from server.limits import Limits
 from server.settings import Settings
 
 from .app import running
@@ -28,10 +29,11 @@ class WarpedServer:
 
     Args:
         settings: with a file of its own.
+        limits: instead of the usual bounds.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
+        self._settings, self._limits = settings, limits
         self._loop = _Loop()
         self._ready, self._done = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="warped-server", daemon=True)
@@ -63,7 +65,7 @@ class WarpedServer:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        app = create_app(self._settings, clock=lambda: time.time() + self._loop.ahead)
+        app = create_app(self._settings, clock=lambda: time.time() + self._loop.ahead, limits=self._limits)
         async with running(app, ws_ping_interval=None) as self.url:  # no pong is late because of a jump
             self._ready.set()
             await self._done.wait()

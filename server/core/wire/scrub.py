@@ -110,17 +110,25 @@ _EVERYWHERE = (
 )
 """Also in a line of code, where a secret stands in quotes and a name without them is no value."""
 
-_IN_TEXT = (
-    _rule("authorization cookie", r"(?i)(?P<head>(?:authorization|cookie)[ \t]*[:=][ \t]*)[^\r\n\"'`\\]++", _KEPT_HEAD),
-    *_EVERYWHERE,
-    _rule(_NAME_HINTS, rf"(?i)(?P<head>{_NAME}{_ENDS}){_A_VALUE}[^\s\"'`,;&)}}\]>|<]+", _KEPT_HEAD),
-    _rule(
-        "pass --",
-        r"(?i)(?P<head>passw(?:or)?d[ \t]+(?:is |was )?(?=\S*\d)"
-        rf"|(?<![\w-])--[\w-]{{0,30}}(?:passw(?:or)?d|token|secret|key)[ \t]+){_A_VALUE}[^\s\"'`,;)]{{4,}}",
-        _KEPT_HEAD,
-    ),
+_HEADER = _rule(
+    "authorization cookie", r"(?i)(?P<head>(?:authorization|cookie)[ \t]*[:=][ \t]*)[^\r\n\"'`\\]++", _KEPT_HEAD
 )
+
+
+def _bare(a_value: str) -> tuple[_Rule, ...]:
+    """Values without quotes: `password=hunter2`, `password hunter2`, `--token abcd`."""
+    named = rf"(?i)(?P<head>{_NAME}{_ENDS}){a_value}[^\s\"'`,;&)}}\]>|<]+"
+    after_a_word = (
+        r"(?i)(?P<head>passw(?:or)?d[ \t]+(?:is |was )?(?=\S*\d)"
+        rf"|(?<![\w-])--[\w-]{{0,30}}(?:passw(?:or)?d|token|secret|key)[ \t]+){a_value}[^\s\"'`,;)]{{4,}}"
+    )
+    return _rule(_NAME_HINTS, named, _KEPT_HEAD), _rule("pass --", after_a_word, _KEPT_HEAD)
+
+
+_IN_TEXT = (_HEADER, *_EVERYWHERE, *_bare(_A_VALUE))
+_IN_A_LITERAL = (_HEADER, *_EVERYWHERE, *_bare(_A_VALUE + r"(?![$#]?\{|%[(sd])"))
+"""A template, such as `f"token={token}"`, names a secret and holds none."""
+_LITERAL = re.compile(r"(?P<quote>[\"'`])(?P<inside>(?:(?!(?P=quote))(?:\\.|[^\n]))++)")
 
 _LAST_WORD = re.compile(
     r"(?<![\w.@+/=%~-])(?=[\w.@+/=%~-]*(?:[@\d_=]|[A-Z]{8}))[\w.@+/=%~-]{4,}\Z"
@@ -135,19 +143,24 @@ def scrub(text: str) -> str:
     Args:
         text: of which the first `MAX_SCRUBBED` characters are read.
     """
-    return _scrubbed(text, _IN_TEXT)
+    return _cut(_scrubbed(text[:MAX_SCRUBBED], _IN_TEXT), len(text))
 
 
 @lru_cache(maxsize=2048)
 def scrub_code(line: str) -> str:
     """A line of source code without the secrets in it: literals go, `token = request.token` stays."""
-    return _scrubbed(line, _EVERYWHERE)
+    inside = _LITERAL.sub(lambda found: found["quote"] + _scrubbed(found["inside"], _IN_A_LITERAL), line[:MAX_SCRUBBED])
+    return _cut(_scrubbed(inside, _EVERYWHERE), len(line))
 
 
 def _scrubbed(text: str, rules: tuple[_Rule, ...]) -> str:
-    text = text[:MAX_SCRUBBED]
     lowered = text.lower()
     for rule in rules:
         if any(hint in lowered for hint in rule.hints) or not rule.hints:
             text = rule.pattern.sub(rule.put, text)
-    return _LAST_WORD.sub("…", text) if len(lowered) >= CUT_FROM else text
+    return text
+
+
+def _cut(text: str, length: int) -> str:
+    """The text without its last word, where that may be the half of a secret."""
+    return _LAST_WORD.sub("…", text) if length >= CUT_FROM else text

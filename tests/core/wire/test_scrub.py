@@ -82,6 +82,10 @@ CODE = {
     'connect("postgres://bob:hunter2@db/shop")': "hunter2",
     'notify("alice@example.com")': "alice",
     "API_TOKEN = `hunter2`": "hunter2",
+    'connect("Server=db;Password=hunter2;", 5)': "hunter2",
+    "get('/reset?token=hunter2')": "hunter2",
+    "curl_setopt(h, ['Cookie: sessionid=hunter2; a=b'])": "hunter2",
+    'run("mysql --password hunter2 shop': "hunter2",
 }
 
 HARMLESS_CODE = [
@@ -91,6 +95,9 @@ HARMLESS_CODE = [
     'if kind == "password": return form.password',
     "self.cookie = cookies.get(name)",
     "login(password=password, token=get_token())",
+    'url = f"/reset?token={token}&a=1" + "?sid=%s" % sid',
+    "fetch(`/me?api_key=${key}`)",
+    "raise ValueError(f'password={form.password}')",
     "if x == card and y != 5: raise Denied(user)",
 ]
 

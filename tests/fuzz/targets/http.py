@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import Any
 
+from tests.fuzz.loop import WatchedLoop
 from tests.run.corpus import CORPUS, Noting
 from tests.support.memory import Link
 
 SEEDS = list(CORPUS.values())
 
 _app = Noting()
-_loop = asyncio.new_event_loop()
-_errors: list[dict[str, Any]] = []
-_loop.set_exception_handler(lambda _, context: _errors.append(context))
+_loop = WatchedLoop()
 
 
 def run(data: bytes) -> None:
     """Feed it in one to four reads, and end the connection."""
-    _loop.run_until_complete(_feed(data))
+    _loop.run(_feed(data))
     _app.seen.clear()
-    if _errors:
-        context = _errors.pop()
-        _errors.clear()
-        raise context.get("exception") or RuntimeError(context["message"])
 
 
 async def _feed(data: bytes) -> None:
