@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from server.core.diagnosis.words import SAYABLE
+from server.core.model.close_codes import Close
 
 STATIC = Path(__file__).parents[1] / "static"
 ROOMS = {"core": {"core"}, "elements": {"core", "elements"}, "page": {"core", "elements", "page"}}
@@ -175,6 +176,11 @@ def test_nothing_is_said_that_nobody_says() -> None:
 def test_the_page_and_the_server_fill_sentences_from_the_same() -> None:
     (listed,) = re.findall(r"const OURS = \[([^\]]*)\]", code("core/problems.js"))
     assert {*re.findall(r'"([^"]+)"', listed), "count"} == SAYABLE
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_there_are_words_for_every_end_of_a_link(language: str) -> None:
+    assert set(messages(language)["link"]["reasons"]) == {close.label for close in Close if not close.reconnect}
 
 
 # Looks stand in the sheets, and colours in the tokens.

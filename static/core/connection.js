@@ -4,6 +4,8 @@
  * a (re)connect is the store's truth, whatever was missed, and told as `fresh`.
  */
 
+import { CLOSE_CODES, reconnects } from "./close_codes.js";
+
 const FIRST_DELAY = 1_000;
 const MAX_DELAY = 30_000;
 /** The server pings every 25 s; two lost and a little patience mean a dead link. */
@@ -18,12 +20,15 @@ const BLOCKED = 2;
 /** @typedef {{ fresh: boolean, events: boolean, close: () => void }} Attempt One try to be connected. */
 /** @typedef {{ message: (message: Message, fresh: boolean) => void, link: (link: Link) => void }} Listener */
 
-/** Close codes, and HTTP statuses, after which another try cannot help. @type {Record<number, StopReason>} */
-const FINAL = {
-  ...{ 1008: "refused", 1009: "refused" },
-  ...{ 4401: "unauthorized", 4403: "forbidden", 4404: "missing" },
-  ...{ 401: "unauthorized", 403: "forbidden", 404: "missing" },
-};
+/** Why another try cannot help after a close, or null where it can. @param {number} code */
+function reasonOf(code) {
+  return reconnects(code) ? null : /** @type {StopReason} */ (CLOSE_CODES[code]?.name ?? "refused");
+}
+
+/** The same after an answer of HTTP: 401 says what 4401 does, and any other may pass. @param {number} status */
+function reasonOfStatus(status) {
+  return 4_000 + status in CLOSE_CODES ? reasonOf(4_000 + status) : null;
+}
 
 /**
  * Full jitter: anywhere between at once and a ceiling that doubles up to 30 s.
@@ -140,7 +145,8 @@ export class Connection {
   #lost(code, retryIn) {
     const link = this.#link;
     this.#drop();
-    if (FINAL[code]) return this.stop(FINAL[code]);
+    const reason = reasonOf(code);
+    if (reason) return this.stop(reason);
     const asked = retryIn !== undefined && retryIn >= 0 ? Math.min(retryIn * 1_000, MAX_DELAY) : null;
     const delay = asked ?? backoff(this.#attempt, this.#world.Math.random());
     this.#attempt += 1;
@@ -159,7 +165,8 @@ export class Connection {
     if (events) this.#blocked = BLOCKED - 1;
     const status = await this.#probe();
     if (this.#status !== "waiting" && this.#status !== "connecting") return;
-    if (FINAL[status]) return this.stop(FINAL[status]);
+    const reason = reasonOfStatus(status);
+    if (reason) return this.stop(reason);
     if (status === 200 && !events) this.#blocked += 1;
     if (this.#blocked >= BLOCKED) this.retryNow();
   }

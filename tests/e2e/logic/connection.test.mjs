@@ -149,12 +149,40 @@ test("a refusal for good is not asked again", async () => {
     [4403, "forbidden"],
     [4404, "missing"],
     [1008, "refused"],
+    [1009, "refused"],
+    [4499, "refused"],
   ]) {
     const { world, last } = connect();
     world.socket.onclose({ code });
     assert.deepEqual(last(), { state: "stopped", reason });
     await world.pass(3_600_000);
     assert.equal(world.sockets.length, 1);
+  }
+});
+
+test("whatever else closes a link, it comes back", async () => {
+  for (const code of [1000, 1001, 1005, 1006, 1011, 1012, 1013, 4399, 4500, undefined]) {
+    const { world, last } = connect();
+    world.socket.onclose({ code });
+    assert.equal(last().state, "waiting", String(code));
+    await world.pass(60_000);
+    assert.ok(world.sockets.length > 1, String(code));
+  }
+});
+
+test("where it never opened, an answer of HTTP says whether to stop", async () => {
+  for (const [status, reason] of [
+    [401, "unauthorized"],
+    [403, "forbidden"],
+    [404, "missing"],
+    [429, undefined],
+    [500, undefined],
+  ]) {
+    const { world, last } = connect();
+    world.status = status;
+    world.socket.onclose({ code: 1006 });
+    await world.pass(0);
+    assert.equal(last().reason, reason, String(status));
   }
 });
 
