@@ -201,6 +201,8 @@ async def test_a_server_that_refuses_stops_the_start(
         f"http://:{SECRET}@localhost",
         f"redis://:{SECRET}@localhost:port",
         f"redis://:{SECRET}@localhost:6379?no_such_option=1",
+        f"redis://:{SECRET}@localhost:6379?protocol=9",
+        f"rediss://:{SECRET}@localhost:6379?ssl_cert_reqs=none-such",
         f"redis://:{SECRET}@[::1",
         "localhost:6379",
         "",

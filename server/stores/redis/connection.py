@@ -140,7 +140,7 @@ class Connection:
                 maint_notifications_config=MaintNotificationsConfig(enabled=False),
             )
             pool.make_connection()  # type: ignore[no-untyped-call]  # refuses unknown options of the URL
-        except (ValueError, TypeError, AttributeError):  # may quote the URL
+        except (RedisError, ValueError, TypeError, AttributeError):  # may quote the URL
             raise SettingsError(_BAD_URL) from None
         self._password = pool.connection_kwargs.get("password")
         return Redis.from_pool(pool)
