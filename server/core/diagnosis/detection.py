@@ -61,9 +61,11 @@ def recorded(code: Code) -> Find:
 def dropped(view: View, platforms: Platforms) -> Finding | None:
     """What the SDK dropped and why, the most first."""
     found = recorded(Code.DROPPED_BY_SDK)(view, platforms)
+    if found is None:
+        return None
     counted = sorted(drops(view), reverse=True)
-    if found is None or not counted:
-        return found and replace(found, evidence={"reason": fields.DROP_REASONS[-1], "what": "events"})
+    if not counted:  # which no update brings about
+        return replace(found, evidence={"reason": fields.DROP_REASONS[-1], "what": "events"})
     told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in counted]
     reason, what = told[0]
     more = {"more": "; ".join(f"{what} ({reason})" for reason, what in told[1:6])} if told[1:] else {}

@@ -8,7 +8,7 @@ server alike; who reads the files stands outside of the core.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -19,6 +19,7 @@ from ..state.view import View
 
 _Word = Annotated[str, Meta(min_length=1, max_length=100)]
 _Sentence = Annotated[str, Meta(min_length=1, max_length=300)]
+_WORD_END = re.compile(r"[.-]")
 _VERSION = re.compile(r"([0-9]{1,8})(?=\.|\Z)(?:\.[0-9]{1,8}){0,3}")
 
 
@@ -166,18 +167,19 @@ class Platforms:
         row = self._sdks[start] if start else None
         if row is None or number is None or not _is_older(int(number[1]), row.oldest):
             return None
-        return Old(_longest((*self._sdks, *self._families), name) or row.sdk, number[0], row.upgrade)
+        known = _longest(self._sdks.keys() | self._families.keys(), name) or row.sdk
+        return Old(known, number[0], row.upgrade)
 
 
 def _is_older(major: int, oldest: int | None) -> bool:
     return oldest is None or major < oldest
 
 
-def _longest(starts: Iterable[str], name: str) -> str | None:
-    """The longest of these that a name begins with, up to the end of a word."""
+def _longest(starts: Collection[str], name: str) -> str | None:
+    """The longest of these that a name begins with, up to the end of a word: `sentry.go` of `sentry.go.gin`."""
     name = name.lower()
-    fitting = [start for start in starts if name.startswith(start) and name[len(start) :][:1] in ("", ".", "-")]
-    return max(fitting, key=len, default=None)
+    ends = [len(name), *(found.start() for found in _WORD_END.finditer(name))]
+    return next((start for end in sorted(ends, reverse=True) if (start := name[:end]) in starts), None)
 
 
 def decode_family(data: bytes) -> Family:
