@@ -63,9 +63,8 @@ def dropped(view: View, platforms: Platforms) -> Finding | None:
     found = recorded(Code.DROPPED_BY_SDK)(view, platforms)
     if found is None:
         return None
-    counted = sorted(drops(view), reverse=True)
-    if not counted:  # which no update brings about
-        return replace(found, evidence={"reason": fields.DROP_REASONS[-1], "what": "events"})
+    unnamed = (found.count, fields.DROP_REASONS[-1], fields.DROP_CATEGORIES[-1])
+    counted = sorted(drops(view), reverse=True) or [unnamed]
     told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in counted]
     reason, what = told[0]
     more = {"more": "; ".join(f"{what} ({reason})" for reason, what in told[1:6])} if told[1:] else {}

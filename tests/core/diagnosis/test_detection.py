@@ -48,3 +48,17 @@ def test_what_was_dropped_is_told_the_most_first_and_each_reason_is_explained() 
     assert said["evidence"]["more"] == "2 log items (before_send); 1 error (sample_rate)"
     assert said["check_names"] == ("before_send", "sample_rate")
     assert [check.partition(" ")[0].rstrip(",") for check in said["checks"]] == ["before_send", "sample_rate"]
+
+
+def test_a_report_that_names_nothing_is_told_all_the_same() -> None:
+    state = {name: value for name, value in dropped("before_send").items() if not name.startswith("dropped.")}
+    (said,) = snapshot(view(state))["problems"]
+    assert said["summary"] == "Your SDK dropped 1 event (own rules)."
+
+
+@pytest.mark.parametrize("answer", ["last_seen_at", "checked_at", "problem.unknown_key.last_at"])
+def test_a_browser_that_asked_and_then_sent(answer: str) -> None:
+    asked = {"preflight_at": AT - 60_000}
+    assert problem("cors_preflight_only", view(asked))
+    assert problem("cors_preflight_only", view({**asked, answer: AT - 59_000})) is None
+    assert problem("cors_preflight_only", view({**asked, answer: AT - 61_000}))
