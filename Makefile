@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check bench newest test-sets lock audit-python audit-javascript dist clean
+.PHONY: setup demo test test-fast check bench attacks newest test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser.
 JOBS ?= 2
@@ -42,6 +42,9 @@ newest: test-sets  ## what the newest SDKs make the page show: docs/sdks.md as i
 	  @sentry/browser@latest @sentry/node@latest @sentry/cli@latest
 	$(INSTALL) --upgrade sentry-sdk
 	$(BIN)/python -m tests.matrix
+
+attacks: .venv/.dev .venv/.system  ## each known flood against a real server, while another project's heartbeat is timed
+	$(BIN)/python -m bench.attacks $(ATTACKS)
 
 # Keeps the pins that still fit; `make lock UPGRADE=--upgrade` takes the newest.
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) \
