@@ -177,6 +177,70 @@ async def test_a_new_platform(house: House) -> None:
                 assert (await snapshot(http, number, "message_not_error"))["fix"] == "return error.MyFirst;"
 
 
+SINK = '''"""`GET /live/{id}/lines`: the messages as lines, for scripts."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from ..core.model.close_codes import Close
+from ..engine.frames import Frame
+from ..engine.hub import Hub
+from .admission import State, Visit, check_origin, visit_of
+from .pump import Pump
+
+
+class LineSink(Pump):
+    def message(self, frame: Frame) -> Message:
+        return frame.form(_as_line)
+
+    def ending(self, code: Close, reason: str) -> Message:
+        return {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+def _as_line(frame: Frame) -> Message:
+    return {"type": "http.response.body", "body": frame.data + b"\\n", "more_body": True}
+
+
+async def lines(request: Request[State]) -> Response:
+    await check_origin(request)
+    return _Lines(request.state["hub"], visit_of(request))
+
+
+class _Lines(Response):
+    def __init__(self, hub: Hub, visit: Visit) -> None:
+        super().__init__(media_type="application/jsonl")
+        del self.headers["content-length"]
+        self._hub, self._visit = hub, visit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sink, visit = LineSink(send), self._visit
+        with self._hub.attach(visit.project_id, sink, visit.guest, visit.seconds):
+            sink.start({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+'''
+
+
+async def test_a_new_sink(house: House) -> None:
+    door, sink = "server/viewers/door.py", "server/viewers/lines.py"
+    house.write(sink, SINK)
+    route = '        Route("/live/{id}/events", events, methods=["GET"]),\n'
+    known = house.read(door).replace("from .read import", "from .lines import lines\nfrom .read import")
+    house.write(door, known.replace(route, route + route.replace("events", "lines")))
+
+    assert house.touched() == {door, sink}
+    assert within(house.touched(), places("a sink for viewers"))
+    with house.server() as url:
+        async with httpx2.AsyncClient(base_url=url) as http:
+            await http.put("/projects/1", json={"name": "shop", "keys": [{"key": KEY}]})
+            async with http.stream("GET", "/live/1/lines") as answer:
+                lines = answer.aiter_lines()
+                assert json.loads(await anext(lines))["stage"] == "awaiting"
+                await http.post(f"/api/1/heartbeat/?sentry_key={KEY}", json={"type": "heartbeat"})
+                assert json.loads(await anext(lines))["stage"] == "connected"
+
+
 def within(touched: set[str], named: list[str]) -> bool:
     """Whether all that was touched is in the places that the table names, of which there are two at most."""
     return len(named) <= 2 and all(any(name.startswith(place) for place in named) for name in touched)
