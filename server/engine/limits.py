@@ -39,6 +39,7 @@ class Limiter(Generic[K]):
         self._monotonic = monotonic
         self._rate = rate
         self._burst = burst
+        self._burst_seconds = burst / rate
         self._size = size
         self._full_at: dict[K, float] = {}
 
@@ -47,11 +48,13 @@ class Limiter(Generic[K]):
 
     def wait(self, key: K, cost: float = 1.0) -> float:
         """Take tokens. Returns 0, or after how many seconds there will be enough; then none was taken."""
-        now = self._monotonic()
-        full_at, missing = self._after(key, cost, now)
-        if missing:
-            return missing
-        if key not in self._full_at:
+        now, was_full_at = self._monotonic(), self._full_at.get(key, 0.0)
+        full_at = max(now, was_full_at) + cost / self._rate
+        if full_at - now > self._burst_seconds:  # else, as nearly always, there is no need to look closer
+            missing = self.peek(key, cost)
+            if missing:
+                return missing
+        if not was_full_at:
             _make_room(self._full_at, self._size, now)
         self._full_at[key] = full_at
         return 0.0
@@ -66,14 +69,11 @@ class Limiter(Generic[K]):
 
     def peek(self, key: K, cost: float = 1.0) -> float:
         """What `wait` would return, without taking anything."""
-        return self._after(key, cost, self._monotonic())[1]
-
-    def _after(self, key: K, cost: float, now: float) -> tuple[float, float]:
-        """When the bucket would be full again after this, and the seconds that are missing until then."""
+        now = self._monotonic()
         full_at = max(now, self._full_at.get(key, now)) + cost / self._rate
         # A cost beyond the whole bucket passes where it is full: otherwise it never would.
         missing = full_at - now - max(self._burst, cost) / self._rate
-        return full_at, missing if missing > 1e-9 else 0.0  # less is the error of floating point
+        return missing if missing > 1e-9 else 0.0  # less is the error of floating point
 
 
 class Guesses(Generic[K]):

@@ -41,6 +41,7 @@ class Projects:
         self._store = store
         self._monotonic = monotonic
         self._limits = limits
+        self._recheck_seconds = limits.recheck_seconds
         self._memories: dict[int, _Memory] = {}
         self._missing: dict[int, float] = {}
         self._refused: dict[int, float] = {}
@@ -78,15 +79,22 @@ class Projects:
         memory = self._memories.get(project_id)
         return memory.project if memory else None
 
+    def current(self, project_id: int) -> Project | None:
+        """The project, where it is remembered and that is recent enough."""
+        memory = self._memories.get(project_id)
+        if memory and self._monotonic() - memory.checked_at <= self._recheck_seconds:
+            return memory.project
+        return None
+
     async def get(self, project_id: int) -> Project | None:
         """The project, from memory where that is recent enough.
 
         Raises:
             StoreUnavailable: the store is away and the project is not remembered.
         """
-        memory = self._memories.get(project_id)
-        if memory and self._age(memory.checked_at) <= self._limits.recheck_seconds:
-            return memory.project
+        known = self.current(project_id)
+        if known:
+            return known
         return None if self._is_recent(self._missing.get(project_id)) else await self._ask(project_id)
 
     async def get_for_another_key(self, project_id: int) -> Project | None:

@@ -58,7 +58,8 @@ async def authenticate(request: SdkRequest, credentials: Credentials | None) -> 
     """
     found = request.credentials = credentials or one_of()
     if request.project is None:
-        request.project = await _judged(request, found.key)
+        known = request.tools.projects.current(request.project_id)
+        request.project = known if has_key(known, found.key) else await _judged(request, found.key)
     return found
 
 

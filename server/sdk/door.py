@@ -58,7 +58,6 @@ async def sdk_door(scope: Scope, receive: Receive, send: Send) -> None:
         await _answer(send, 500, encode({"detail": "The server failed; its log says why.", "causes": []}))
     finally:
         request.close()
-        tools.gate.charge(request.sender, request.size, request.budget.spent)
 
 
 def _handler(request: SdkRequest) -> Handler:

@@ -15,6 +15,7 @@ from ..core.wire.dsn import MAX_TEXT, Credentials
 from ..core.wire.event import Sdk
 from ..core.wire.observation import client_of
 from ..engine.limits import network_of
+from .gate import BYTES_PER_TOKEN
 from .tools import Tools
 
 _WANTED = frozenset(
@@ -36,17 +37,16 @@ class SdkRequest:
         project_id: 0 until the path was found to hold one.
         credentials: the key that it came with, once one was found, valid or not.
         project: the project, once the key was found to be valid.
-        budget: what may be read of it the slow way.
         size: bytes of its body, decompressed, as far as they came.
         held: what is to be given back at its end.
     """
 
     __slots__ = (
+        "_budget",
         "_first",
         "_is_begun",
         "_receive",
         "address",
-        "budget",
         "credentials",
         "headers",
         "held",
@@ -72,12 +72,19 @@ class SdkRequest:
         self.project_id = 0
         self.credentials: Credentials | None = None
         self.project: Project | None = None
-        self.budget = Budget()
+        self._budget: Budget | None = None
         self.size = 0
         self.held: ExitStack | None = None
         self._receive = receive
         self._first: asyncio.Task[Message] | None = None
         self._is_begun = False
+
+    @property
+    def budget(self) -> Budget:
+        """What may be read of it the slow way."""
+        if self._budget is None:
+            self._budget = Budget()
+        return self._budget
 
     def client(self, credentials: Credentials | None) -> Sdk | None:
         """The SDK as the credentials or the User-Agent name it."""
@@ -114,8 +121,11 @@ class SdkRequest:
             self.held = None
 
     def close(self) -> None:
-        """The request is answered."""
-        self.release()
+        """The request is answered: give back what is held, and count what it cost."""
+        if self.held is not None:
+            self.release()
         if self._first is not None:
             self._first.cancel()
             self._first = None
+        if self.size > BYTES_PER_TOKEN or self._budget is not None:
+            self.tools.gate.charge(self.sender, self.size, self._budget.spent if self._budget else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -331,7 +331,10 @@ def _with_event(observation: Observation, event: Event, new_id: str) -> Observat
 
 
 def _first_known(*apps: App) -> App:
-    return App(*(next((v for v in values if v), None) for values in zip(*map(astuple, apps), strict=True)))
+    release = environment = runtime = None
+    for app in apps:
+        release, environment, runtime = release or app.release, environment or app.environment, runtime or app.runtime
+    return App(release or None, environment or None, runtime or None)
 
 
 def _app_of_envelope(envelope: Envelope, budget: Budget) -> App:
