@@ -108,9 +108,11 @@ class SdkLimits:
     keyless_seconds: float = 5.0
     """How long the header of an envelope may take that holds the only key: it is in the first packet."""
     long_bodies: int = 64
-    """Bodies that arrive in several parts at the same time, in one process: with 20 MiB each, 1.3 GiB at the worst."""
+    """Bodies that arrive in several parts at the same time, in one process."""
     long_bodies_each: int = 16
     """Of those, for one address or one project."""
+    arriving_bytes: int = 64 * 1024 * 1024
+    """What all of those may hold together, packed and unpacked; two of the largest in any case."""
     keyless_bodies: int = 64
     """Bodies that arrive in parts and whose key is not known yet, with up to 64 KiB each. They take no place above."""
     keyless_bodies_each: int = 4

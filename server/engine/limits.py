@@ -158,6 +158,58 @@ class Places(Generic[K]):
                     del self._held[key]
 
 
+class Room:
+    """Memory for what arrives, shared by all.
+
+    Args:
+        size: bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+
+    @property
+    def free(self) -> int:
+        """Bytes that nobody holds."""
+        return self._free
+
+    @contextmanager
+    def taken(self) -> Iterator[Held]:
+        """Hold some of it, at first nothing."""
+        held = Held(self)
+        try:
+            yield held
+        finally:
+            self._free += held.size
+
+    def take(self, size: int) -> None:
+        """Take so much out of it.
+
+        Raises:
+            Overloaded: there is not as much.
+        """
+        if size > self._free:
+            raise Overloaded("Too many large requests arrive at the same time.")
+        self._free -= size
+
+
+class Held:
+    """What one of them holds of a `Room`."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.size = 0
+
+    def grow_to(self, size: int) -> None:
+        """Hold so much.
+
+        Raises:
+            Overloaded: there is no room for it.
+        """
+        self._room.take(max(0, size - self.size))
+        self.size = max(size, self.size)
+
+
 @lru_cache(maxsize=4096)
 def network_of(host: str) -> str:
     """Who sends, as far as an address tells: an IPv4 address, or the /64 that one subscriber has of IPv6 (RFC 6177)."""

@@ -62,46 +62,59 @@ class Arrival:
 
     def __init__(self, request: SdkRequest) -> None:
         self._request = request
-        self._started = 0.0
-        self._body = Body(request.headers.get(b"content-encoding", ""), request.tools.max_body)
+        self._encoding = request.headers.get(b"content-encoding", "")
         self._raw: list[bytes] = []
         self._received = 0
         self._is_whole = False
+        self._started = 0.0
 
     async def whole(self) -> Received:
-        """All of it, as `read_body`; the first part was fed."""
-        request, tools = self._request, self._request.tools
+        """All of it, as `read_body`; the first part was fed. Its sender has shown a valid key."""
+        request, body = self._request, Body(self._encoding, self._request.tools.max_body)
+        for part in self._raw:
+            body.feed(part)
         if not self._is_whole:
-            request.release()  # the place of a body without a key
-            request.hold(tools.long_bodies.taken(f"from {request.sender}", f"for {request.project_id}"))
-            while not self._is_whole:
-                await self._more(tools.limits.body_seconds)
-            request.release()
-        decoded = self._body.bytes()
+            await self._rest(body)
+        decoded = body.bytes()
         request.size = len(decoded)
-        return Received(decoded if len(self._raw) == 1 and decoded == self._raw[0] else b"".join(self._raw), decoded)
+        return Received(b"".join(self._raw) if body.is_packed else decoded, decoded)
 
     async def header(self) -> Mapping[str, Any]:
-        """The header of an envelope, as soon as it is there: it may hold the only key.
+        """The header of an envelope, as soon as it is there: it may hold the only key. No more is decompressed.
 
         Raises:
             MalformedEnvelope: it is none.
+            TooLarge: it does not end.
             Others: as `read_body`.
         """
-        tools, tries_at = self._request.tools, 1
-        self.feed(await self._request.receive())
+        request, start, tries_at = self._request, Body(self._encoding, MAX_HEADER_BYTES, cut=True), 1
+        start.feed(self.feed(await request.receive()))
         if not self._is_whole:
-            self._request.hold(tools.keyless_bodies.taken(f"from {self._request.sender}"))
-        while not self._is_whole and self._body.size < MAX_HEADER_BYTES:
-            if self._body.size >= tries_at and b"\n" in self._body.start(MAX_HEADER_BYTES):
+            request.hold(request.tools.keyless_bodies.taken(f"from {request.sender}"))
+        while not self._is_whole and not start.is_full:
+            if start.size >= tries_at and b"\n" in start.start():
                 with suppress(MalformedEnvelope):  # it may go on in the next line
-                    return parse_envelope_header(self._body.start(MAX_HEADER_BYTES), Budget(MAX_HEADER_BYTES))[0]
-                tries_at = 2 * self._body.size  # so that all tries together cost as much as twice the last
-            await self._more(tools.limits.keyless_seconds)
-        start = self._body.bytes() if self._is_whole else self._body.start(MAX_HEADER_BYTES)
-        return parse_envelope_header(start, Budget(MAX_HEADER_BYTES))[0]
+                    return _header(start.start())
+                tries_at = 2 * start.size  # so that all tries together cost as much as twice the last
+            start.feed(await self._more(request.tools.limits.keyless_seconds))
+        if start.is_full and b"\n" not in start.start():
+            check_limit(MAX_HEADER_BYTES + 1, MAX_HEADER_BYTES)
+        return _header(start.start() if start.is_full else start.bytes())
 
-    async def _more(self, seconds: float) -> None:
+    async def _rest(self, body: Body) -> None:
+        """What is still to come, as long as there is room for it."""
+        request, tools = self._request, self._request.tools
+        request.release()  # the place of a body without a key
+        request.hold(tools.long_bodies.taken(f"from {request.sender}", f"for {request.project_id}"))
+        with tools.room.taken() as held:
+            while not self._is_whole:
+                held.grow_to(body.size + (self._received if body.is_packed else 0))
+                body.feed(await self._more(tools.limits.body_seconds))
+                if not body.is_packed:
+                    self._raw.clear()
+        request.release()
+
+    async def _more(self, seconds: float) -> bytes:
         """Wait for the next part, which must come so soon that all of them come at the least speed."""
         limits = self._request.tools.limits
         steady = limits.body_grace_seconds + self._received / limits.body_bytes_per_second
@@ -111,13 +124,13 @@ class Arrival:
                 message = await self._request.receive()
         except TimeoutError:
             raise BadRequest(f"The body did not arrive within {allowed:.0f} seconds.") from None
-        self.feed(message)
+        return self.feed(message)
 
-    def feed(self, message: Mapping[str, Any]) -> None:
-        """Take the next part.
+    def feed(self, message: Mapping[str, Any]) -> bytes:
+        """Take the next part; gives its bytes.
 
         Raises:
-            TooLarge, UnsupportedEncoding, ClientDisconnect: as `read_body`.
+            ClientDisconnect: there is none.
         """
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
@@ -126,5 +139,8 @@ class Arrival:
         self._started = self._started or asyncio.get_running_loop().time()
         self._raw.append(part)
         self._received += len(part)
-        self._body.feed(part)
-        self._request.size = self._body.size
+        return part
+
+
+def _header(start: bytes) -> Mapping[str, Any]:
+    return parse_envelope_header(start, Budget(MAX_HEADER_BYTES))[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from ..core.wire.kept import Keep
-from ..engine.limits import Places
+from ..engine.limits import Places, Room
 from ..engine.projects import Projects
 from ..engine.senders import Senders
 from ..engine.writer import Writer
@@ -26,6 +26,7 @@ class Tools:
         gate: how much may come.
         long_bodies: places for bodies of several parts with a valid key, by address and project.
         keyless_bodies: places for those whose key is in their first line, by address.
+        room: memory for bodies of several parts.
         limits: all other bounds.
         max_body: bytes of one request, as sent and decompressed.
         keep: how much of an error is written down.
@@ -37,6 +38,7 @@ class Tools:
     gate: Gate
     long_bodies: Places[str]
     keyless_bodies: Places[str]
+    room: Room
     limits: SdkLimits
     max_body: int
     keep: Keep
@@ -65,6 +67,7 @@ def make_tools(
         Gate(monotonic, limits),
         Places(limits.long_bodies, limits.long_bodies_each),
         Places(limits.keyless_bodies, limits.keyless_bodies_each),
+        Room(max(limits.arriving_bytes, 2 * max_body)),
         limits,
         max_body,
         keep,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 import socket
 import struct
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -419,3 +421,49 @@ async def test_no_answer_is_taken_for_anything_but_json(tmp_path: Path) -> None:
             assert answer.headers["x-content-type-options"] == "nosniff"
             is_open = answer.url.path.startswith("/api/")
             assert answer.headers["cross-origin-resource-policy"] == ("cross-origin" if is_open else "same-origin")
+
+
+# What a body may hold before its sender is known.
+
+
+async def test_of_a_body_without_a_key_only_the_start_is_unpacked(door: Door) -> None:
+    """20 KiB on the wire were 20 MiB in memory, for anybody."""
+    bomb = gzip.compress(b'{"dsn":"http://%s@h/%d"}\n' % (b"e" * 32, HERE) + bytes(20 * 1024 * 1024 - 100))
+    tracemalloc.start()
+    try:
+        for parts in ([bomb], [bomb[:100], bomb[100:]]):
+            answer = await door.send(f"/api/{HERE}/envelope/", parts, {"content-encoding": "gzip"})
+            assert answer.status == 403
+        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_header_without_end_is_too_large(door: Door) -> None:
+    answer = await door.send(f"/api/{HERE}/envelope/", [b'{"a":"' + b"x" * 70_000, b'"}\n'])
+    assert answer.status == 413
+
+
+async def test_a_header_may_come_in_any_parts(door: Door) -> None:
+    body = b'{"dsn":"http://%s@h/%d",\n"a":1}\n{"type":"heartbeat"}\n{"type":"heartbeat"}' % (KEY.encode(), HERE)
+    for cut in range(1, len(body), 5):
+        parts = [body[:cut], body[cut : cut + 9], body[cut + 9 :]]
+        assert (await door.send(f"/api/{HERE}/envelope/", parts)).status == 200
+    packed = gzip.compress(body)
+    for cut in range(1, len(packed), 7):
+        parts = [packed[:cut], packed[cut:]]
+        assert (await door.send(f"/api/{HERE}/envelope/", parts, {"content-encoding": "gzip"})).status == 200
+
+
+async def test_long_bodies_share_so_much_memory(door: Door) -> None:
+    parts = [b"{}", b"\n" + b'{"type":"heartbeat"}', b"\n" + BEAT]
+    path = f"/api/{HERE}/envelope/?sentry_key={KEY}"
+    assert (await door.send(path, parts)).status == 200
+    with door.tools.room.taken() as others:
+        others.grow_to(door.tools.room.free)
+        assert (await door.send(path, parts)).status == 503
+        assert (await door.send(path, [b"".join(parts)])).status == 200  # one that came whole needs none
+    assert (await door.send(path, parts)).status == 200
+    assert door.tools.room.free == 64 * 1024 * 1024  # nothing stays held, also of those that failed
+    await door.send(path, [b"{}", b"\xff" * 21 * 1024 * 1024, b"x"])
+    assert door.tools.room.free == 64 * 1024 * 1024

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.types import Message
 
-from server.core.snapshot import Presenter
+from server.core.wire.kept import Keep
 from server.engine.projects import Projects
 from server.engine.senders import Senders
 from server.engine.writer import Writer
 from server.limits import ProjectLimits, SdkLimits, WriterLimits
 from server.sdk.door import sdk_door
 from server.sdk.tools import Tools, make_tools
-from server.site.content import load_catalogue
-from server.site.pages import static_folder
 
 from .watched_store import WatchedStore
 
@@ -100,16 +98,21 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(store: WatchedStore, limits: SdkLimits | None = None) -> AsyncIterator[Door]:
+async def open_door(
+    store: WatchedStore,
+    limits: SdkLimits | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    lazy_seconds: float = 0.03,
+) -> AsyncIterator[Door]:
     """A door whose writer runs."""
-    projects = Projects(store, time.monotonic, ProjectLimits())
-    writer = Writer(store, projects, time.time, WriterLimits(lazy_seconds=0.03))
-    presenter, senders = Presenter(load_catalogue(static_folder()), None), Senders(100)
+    projects = Projects(store, monotonic, ProjectLimits())
+    writer = Writer(store, projects, time.time, WriterLimits(lazy_seconds=lazy_seconds))
+    senders = Senders(100)
     store.listen(projects)
     task = asyncio.create_task(writer.run())
     try:
         sdk = limits or SdkLimits()
-        yield Door(store, make_tools(projects, writer, senders, presenter, time.monotonic, sdk, 20 * 1024 * 1024))
+        yield Door(store, make_tools(projects, writer, senders, monotonic, sdk, 20 * 1024 * 1024, Keep.ALL))
     finally:
         task.cancel()
         await asyncio.wait([task])

@@ -28,12 +28,13 @@ class Body:
     Args:
         encoding: the Content-Encoding, any case.
         limit: bytes, both as sent and decompressed.
+        cut: keep the first `limit` bytes instead of refusing more; no more is inflated.
 
     Raises:
         UnsupportedEncoding: it is none of `ENCODINGS`.
     """
 
-    def __init__(self, encoding: str, limit: int) -> None:
+    def __init__(self, encoding: str, limit: int, cut: bool = False) -> None:
         name = encoding.strip().lower()
         if name not in ENCODINGS:
             raise UnsupportedEncoding(
@@ -42,6 +43,7 @@ class Body:
             )
         self._name = name
         self._limit = limit
+        self._cut = cut
         self._received = 0
         self._out = bytearray()
         self._decoder, self._is_whole = _decoder(name)
@@ -56,20 +58,32 @@ class Body:
         self._received += len(chunk)
         self._check(self._received)
         try:
-            for part in self._decoder(chunk, self._limit + 1 - len(self._out)):
+            for part in self._decoder(chunk, self._limit + 1 - len(self._out)) if not self.is_full else ():
                 self._out += part
                 self._check(len(self._out))
+                if self.is_full:
+                    break
         except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:
             raise self._broken(str(error)) from None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it was cut at the limit."""
+        return self._cut and len(self._out) >= self._limit
 
     @property
     def size(self) -> int:
         """Bytes so far, decompressed."""
         return len(self._out)
 
-    def start(self, size: int) -> bytes:
-        """The first bytes, as far as they came, decompressed."""
-        return bytes(self._out[:size])
+    def start(self) -> bytes:
+        """As much as came so far, decompressed, up to the limit."""
+        return bytes(self._out[: self._limit])
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is sent compressed."""
+        return self._name not in ("", "identity")
 
     def bytes(self) -> bytes:
         """The whole body.
@@ -85,7 +99,8 @@ class Body:
         return UnsupportedEncoding(f"The body is not valid {self._name}: {reason}.", evidence={"encoding": self._name})
 
     def _check(self, size: int) -> None:
-        check_limit(size, self._limit)
+        if not self._cut:
+            check_limit(size, self._limit)
 
 
 def check_limit(size: int, limit: int) -> None:
