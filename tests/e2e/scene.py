@@ -59,12 +59,13 @@ class Scene:
         return await apps.run("node", code + body, self.folder)
 
     async def browser(self, body: str, options: str = "", dsn: str | None = None, allow: str = "^$") -> None:
-        """Run an application with @sentry/browser in a page of another origin, until its network is at rest."""
+        """Run an application with @sentry/browser in a page of another origin, until it has sent and is at rest."""
         init = f'Sentry.init({{ dsn: "{dsn or self.project.dsn}", {options} }});'
         await apps.bundle(f'import * as Sentry from "@sentry/browser";\n{init}\n{body}', self.folder)
         with apps.site(self.folder) as origin:
             page, context = await self._page(origin, allow)
-            await page.goto(origin, wait_until="networkidle")
+            async with page.expect_response(lambda answer: "/envelope/" in answer.url):
+                await page.goto(origin, wait_until="networkidle")
             await context.close()
 
     async def curl(self, url: str, *options: str) -> str:
