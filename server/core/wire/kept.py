@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 
 from .event import Event, Frame
 from .scrub import scrub, scrub_code
@@ -31,14 +32,19 @@ def kept_of(event: Event, keep: Keep = Keep.ALL) -> Event:
     title = _title(event)
     if keep is Keep.TITLE:
         return replace(event, title=title, culprit=None, frames=())
-    frames = tuple(_frame(frame) for frame in event.frames)
-    return replace(event, title=title, culprit=_text(event.culprit), frames=frames)
+    return replace(event, title=title, culprit=_text(event.culprit), frames=_frames(event.frames))
 
 
 def _title(event: Event) -> str:
     """A type is no name of a secret: `InvalidToken: expired` stays as it is."""
     kind = f"{event.kind}: " if event.kind and event.title.startswith(f"{event.kind}: ") else ""
     return scrub_code(kind) + scrub(event.title[len(kind) :])
+
+
+@lru_cache(maxsize=256)
+def _frames(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    """Cached: the same error fails at the same place, a thousand times."""
+    return tuple(_frame(frame) for frame in frames)
 
 
 def _frame(frame: Frame) -> Frame:
