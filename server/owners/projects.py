@@ -18,7 +18,7 @@ from ..core.model.project import MAX_KEYS, MAX_NAME, Key, Project
 from ..core.snapshot import iso
 from ..core.wire.dsn import Dsn
 from . import tokens
-from .request import State, answer, base_url, check_admin, find, known, member, own, read_body
+from .request import State, answer, base_url, check_admin, edit, known, member, own, read_body
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
@@ -107,8 +107,8 @@ async def choose_platform(request: Request[State]) -> Response:
     """`PATCH /projects/{id}`: the platform that somebody chose on the page, so that words and code fit for all."""
     project, _ = await member(request, Scope.VIEW)
     wanted = await read_body(request, _Platform)
-    project = replace(await find(request, project.id), platform=wanted.platform)  # as it is now, not before the body
-    return answer(_shown(request, await request.state["store"].put(project)))
+    edited = await edit(request, project.id, lambda project: replace(project, platform=wanted.platform))
+    return answer(_shown(request, edited))
 
 
 async def delete(request: Request[State]) -> Response:
@@ -122,22 +122,29 @@ async def delete(request: Request[State]) -> Response:
 async def add_key(request: Request[State]) -> Response:
     """`POST /projects/{id}/keys`: one more key, which the page shows from now on. Old disabled ones make room."""
     project, _ = await own(request)
+    return answer(_shown(request, await edit(request, project.id, _with_a_new_key)), 201)
+
+
+def _with_a_new_key(project: Project) -> Project:
     kept = [key for key in project.keys if key.enabled]
     if len(kept) >= MAX_KEYS:
         raise BadRequest(f"A project may have {MAX_KEYS} active keys. Disable one first.")
     disabled = [key for key in project.keys if not key.enabled][: MAX_KEYS - 1 - len(kept)]
-    keys = (Key(new_key()), *kept, *disabled)
-    return answer(_shown(request, await request.state["store"].put(replace(project, keys=keys))), 201)
+    return replace(project, keys=(Key(new_key()), *kept, *disabled))
 
 
 async def disable_key(request: Request[State]) -> Response:
     """`DELETE /projects/{id}/keys/{key}`: it is kept as disabled, so that the page can say why an SDK is refused."""
     project, _ = await own(request)
     name = request.path_params["key"]
-    if name not in {key.key for key in project.keys}:
-        raise NotFound("The project has no such key.")
-    keys = tuple(replace(key, enabled=key.enabled and key.key != name) for key in project.keys)
-    await request.state["store"].put(replace(project, keys=keys))
+
+    def disabled(project: Project) -> Project:
+        if name not in {key.key for key in project.keys}:
+            raise NotFound("The project has no such key.")
+        keys = tuple(replace(key, enabled=key.enabled and key.key != name) for key in project.keys)
+        return replace(project, keys=keys)
+
+    await edit(request, project.id, disabled)
     return Response(status_code=204)
 
 

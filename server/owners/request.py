@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypedDict, TypeVar
 
 import msgspec
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from ..access import Access, bearer
 from ..answers import encode
-from ..core.model.errors import BadRequest, NotFound
+from ..core.model.errors import BadRequest, NotFound, Overloaded
 from ..core.model.grant import Grant, Scope
 from ..core.model.keys import parse_project_id
 from ..core.model.project import Project
@@ -19,6 +20,9 @@ from ..settings import Settings
 from ..stores import Store
 
 T = TypeVar("T")
+
+EDIT_TRIES = 20
+"""Each try fails only where another one came through: so many at the same moment are no people."""
 
 
 class State(TypedDict):
@@ -67,6 +71,20 @@ async def find(request: Request[State], project_id: int) -> Project:
     if project is None:
         raise NotFound("There is no such project.")
     return project
+
+
+async def edit(request: Request[State], project_id: int, change: Callable[[Project], Project]) -> Project:
+    """Change a project as it is now: of two edits at the same moment neither undoes the other.
+
+    Raises:
+        NotFound: there is none.
+        Overloaded: too many others edit it.
+    """
+    for _ in range(EDIT_TRIES):
+        written = await request.state["store"].edit(change(await find(request, project_id)))
+        if written is not None:
+            return written
+    raise Overloaded("This project is edited by too many at the same time. Try again in a moment.")
 
 
 async def read_body(request: Request[State], kind: type[T]) -> T:

@@ -54,6 +54,9 @@ class Store(Protocol):
         Of a known one the state stays, `created_at`, and what was revoked: only `revoke` changes that.
         """
 
+    async def edit(self, project: Project) -> Project | None:
+        """As `put`, if nobody else has written the project since its `revision` was read. Returns None otherwise."""
+
     async def delete(self, project_id: int) -> bool:
         """Forget a project and its state. Returns whether there was one."""
 

@@ -110,15 +110,19 @@ class EmbeddedStore:
 
     async def put(self, project: Project) -> Project:
         with self._transaction():
+            now, row = self._now(), self._load(project.id)
+            if row is None:
+                row = _Row(Project(project.id, "", None, (), now), self._new_epoch(), now, 0, {})
+            self._write(row, project)
+        self._edited(project.id)
+        return row.project
+
+    async def edit(self, project: Project) -> Project | None:
+        with self._transaction():
             row = self._load(project.id)
-            if row:
-                row.project = replace(row.project, name=project.name, platform=project.platform, keys=project.keys)
-                row.version = next_version(row.version, self._now())
-            else:
-                now = self._now()
-                row = _Row(replace(project, created_at=now), self._new_epoch(), now, next_version(0, now), {})
-            self._save(row)
-            self._index_keys(project)
+            if row is None or row.project.revision != project.revision:
+                return None
+            self._write(row, project)
         self._edited(project.id)
         return row.project
 
@@ -196,6 +200,14 @@ class EmbeddedStore:
         if change.fields:
             self._save(row)
         return change
+
+    def _write(self, row: _Row, new: Project) -> None:
+        """What an owner wrote; what stands beside it stays."""
+        raised = row.project.revision + 1
+        row.project = replace(row.project, name=new.name, platform=new.platform, keys=new.keys, revision=raised)
+        row.version = next_version(row.version, self._now())
+        self._save(row)
+        self._index_keys(new)
 
     def _start_over(self, project_id: int, epoch: str) -> bool:
         with self._transaction():

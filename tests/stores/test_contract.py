@@ -99,6 +99,22 @@ async def test_put_keeps_what_is_known(store: Store) -> None:
     assert after.version > before.version
 
 
+async def test_of_two_edits_at_the_same_moment_one_has_to_read_again(store: Store) -> None:
+    project = await made(store)
+    first = await store.edit(replace(project, name="First"))
+    assert first is not None
+    assert (first.name, first.revision > project.revision) == ("First", True)
+    assert await store.edit(replace(project, name="Second")) is None
+    assert (await read(store, project)).project == first
+    again = await store.edit(replace(first, name="Second"))
+    assert again is not None
+    await store.put(replace(project, name="Synced"))  # whoever owns it all need not have read it
+    assert await store.edit(again) is None
+    assert (await read(store, project)).project.name == "Synced"
+    assert await store.edit(replace(project, id=UNKNOWN)) is None
+    assert await store.read(UNKNOWN) is None
+
+
 async def test_tokens_are_revoked_and_stay_so(store: Store) -> None:
     project = await made(store)
     before = await read(store, project)

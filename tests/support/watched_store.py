@@ -73,6 +73,10 @@ class WatchedStore:
         await self._called("put")
         return await self._store.put(project)
 
+    async def edit(self, project: Project) -> Project | None:
+        await self._called("edit")
+        return await self._store.edit(project)
+
     async def delete(self, project_id: int) -> bool:
         await self._called("delete")
         return await self._store.delete(project_id)

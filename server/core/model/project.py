@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .errors import DisabledKey, UnknownKey
 from .keys import is_key, mask
@@ -33,6 +33,7 @@ class Project:
         created_at: in milliseconds since the Unix epoch.
         tokens_valid_from: in the same; tokens that were issued until then are worth nothing. 0: none was taken back.
         revoked: ids of tokens that were taken back one by one.
+        revision: how often it was written; an edit is of one of them, so that no two undo each other.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Project:
     created_at: int
     tokens_valid_from: int = 0
     revoked: frozenset[str] = frozenset()
+    revision: int = field(default=0, compare=False)
 
     def without_token(self, token_id: str | None, at: int) -> Project:
         """The project after one token was revoked, or with None all that were issued until `at` (milliseconds)."""

@@ -1,6 +1,6 @@
 -- What every script about one project begins with. Its keys are in the project's own slot, and nothing else is touched:
 --
--- KEYS[1]  the project: a hash of `project` (JSON), `created_at`, and `valid_from`, `revoked` once tokens were revoked.
+-- KEYS[1]  the project: a hash of `project` (JSON), `created_at`, `revision`, and `valid_from`, `revoked` once tokens were.
 -- KEYS[2]  its state: a hash of `@epoch`, `@epoch_at`, `@version` and the fields.
 -- ARGV[1]  the channel for wake-ups.
 -- ARGV[2]  the project's id.

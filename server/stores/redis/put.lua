@@ -1,13 +1,15 @@
 -- Creates or updates a project. Its keys and its id are indexed afterwards, by index.lua.
 --
 -- ARGV[5]  the project, as JSON.
--- ARGV[6]  "new" if a known project shall stay as it is.
+-- ARGV[6]  "new" if a known project shall stay as it is; "edit" if it was read at the revision ARGV[7].
 -- Returns  the project with what stands beside it, as read.lua, and the project as it was; nil if it was left alone.
 
 local old = redis.call('HGET', KEYS[1], 'project')
 if old and ARGV[6] == 'new' then return false end
+if ARGV[6] == 'edit' and (not old or (redis.call('HGET', KEYS[1], 'revision') or '0') ~= ARGV[7]) then return false end
+redis.call('HINCRBY', KEYS[1], 'revision', 1)
 redis.call('HSETNX', KEYS[1], 'created_at', digits(now))
 redis.call('HSET', KEYS[1], 'project', ARGV[5])
 if old then raise_version(meta()[3]) else start_epoch(FRESH) end
 wake('edited', NEWS)
-return { redis.call('HMGET', KEYS[1], 'project', 'created_at', 'valid_from', 'revoked'), old }
+return { redis.call('HMGET', KEYS[1], 'project', 'created_at', 'valid_from', 'revoked', 'revision'), old }

@@ -1,7 +1,7 @@
--- Returns the project, when it was created, since when its tokens are valid, the ids of revoked ones in a line each; its
--- state as fields and values, and the time; nil if there is no such project.
+-- Returns the project, when it was created, since when its tokens are valid, the ids of revoked ones in a line each, its
+-- revision; its state as fields and values, and the time; nil if there is no such project.
 
 if not meta() then return false end
-local held = redis.call('HMGET', KEYS[1], 'project', 'created_at', 'valid_from', 'revoked')
+local held = redis.call('HMGET', KEYS[1], 'project', 'created_at', 'valid_from', 'revoked', 'revision')
 if not held[1] then return false end
 return { held, redis.call('HGETALL', KEYS[2]), digits(now) }

@@ -39,7 +39,7 @@ BACKOFF_SECONDS = 1.0
 _IDS, _KEYS, _PENDING = "firstlight:{index}:ids", "firstlight:{index}:keys", "firstlight:{index}:pending"
 _LAST_ID = "firstlight:{index}:last_id"
 
-_PROJECT = ("project", "created_at", "valid_from", "revoked")
+_PROJECT = ("project", "created_at", "valid_from", "revoked", "revision")
 """What stands in the hash of a project."""
 
 _APPLY, _READ, _TOUCH = Script("common", "apply"), Script("common", "read"), Script("common", "touch")
@@ -105,6 +105,9 @@ class RedisStore:
     async def put(self, project: Project) -> Project:
         return await self._put(project, "any") or project
 
+    async def edit(self, project: Project) -> Project | None:
+        return await self._put(project, "edit")
+
     async def delete(self, project_id: int) -> bool:
         await self._announce(project_id)
         old = await self._do(_DELETE, project_id)
@@ -160,7 +163,7 @@ class RedisStore:
     async def _put(self, project: Project, mode: str) -> Project | None:
         text = msgspec.json.encode(project).decode()
         await self._announce(project.id)
-        found = await self._do(_PUT, project.id, text, mode)
+        found = await self._do(_PUT, project.id, text, mode, project.revision)
         if found is None:
             return None
         held, old = found
@@ -200,12 +203,15 @@ def _member(number: int) -> str:
     return f"{number:019d}"
 
 
-def _decode_project(text: str, created_at: str, valid_from: str | None, revoked: str | None) -> Project:
+def _decode_project(
+    text: str, created_at: str, valid_from: str | None, revoked: str | None, revision: str | None
+) -> Project:
     return replace(
         msgspec.json.decode(text, type=Project),
         created_at=int(created_at),
         tokens_valid_from=int(valid_from or 0),
         revoked=frozenset((revoked or "").split()),
+        revision=int(revision or 0),
     )
 
 
