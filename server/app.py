@@ -48,7 +48,7 @@ class State(admission.State, OwnersState, SdkState):
 
 
 class Firstlight:
-    """The ASGI application: SDK paths go straight to their door, all others through the routes.
+    """The ASGI application: SDK paths and WebSockets go straight to their doors, all others through the routes.
 
     Args:
         settings: checked settings.
@@ -65,6 +65,7 @@ class Firstlight:
         self._clock = clock
         catalogue = content.load_catalogue(pages.static_folder())
         self._presenter = Presenter(catalogue, settings.event_url)
+        self._sockets = door.sockets()
         self._site = Starlette(
             routes=[
                 *content.routes(catalogue.platforms),
@@ -82,8 +83,12 @@ class Firstlight:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Choose the edge; see the class."""
-        app: ASGIApp = sdk_door if scope["type"] == "http" and matches(scope["path"]) else self._site
-        await app(scope, receive, send)
+        await self._door_of(scope)(scope, receive, send)
+
+    def _door_of(self, scope: Scope) -> ASGIApp:
+        if scope["type"] == "websocket":
+            return self._sockets
+        return sdk_door if scope["type"] == "http" and matches(scope["path"]) else self._site
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:

@@ -93,7 +93,7 @@ ROOMS: dict[str, list[str]] = {
     "server.engine.writer": [*CORE, STORE, "server.engine.projects", "server.limits"],
     "server.engine.wheel": [],
     "server.engine.frames": CORE,
-    "server.engine.viewer": [*CORE, "server.engine.frames", "server.engine.wheel"],
+    "server.engine.viewer": [*CORE, "server.engine.frames", "server.engine.seats", "server.engine.wheel"],
     "server.engine.watch": [*CORE, "server.engine.frames", "server.engine.viewer", "server.engine.wheel"],
     "server.engine.seats": [*CORE, "server.limits"],
     "server.engine.hub": [*CORE, STORE, *WATCHING, "server.engine.limits", "server.limits"],

@@ -13,8 +13,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Protocol
 
@@ -79,6 +78,7 @@ class Hub:
         self._limits = limits or ViewerLimits()
         self._rng = rng
         self._clock = clock
+        self._left = self._leave  # one for all viewers
         self._wheel = Wheel(asyncio.get_running_loop())
         self._watches: dict[int, Watch] = {}
         self._seats = Seats(self._limits)
@@ -129,12 +129,14 @@ class Hub:
         """How many are attached now."""
         return self._seats.taken
 
-    @contextmanager
-    def attach(self, project_id: int, sink: Sink, guest: Guest, seconds: float = inf) -> Iterator[Viewer]:
+    def attach(self, project_id: int, sink: Sink, guest: Guest, seconds: float = inf) -> Viewer:
         """Watch a project. The first frame is its snapshot, read after the registration, so that nothing is missed.
 
         Args:
-            sink: where frames go, until the block ends. It is closed after `seconds`.
+            sink: where frames go, until it is closed, after `seconds` at the latest.
+
+        Returns:
+            What to use as a context manager: at the end of its block the place is given back.
 
         Raises:
             Overloaded: no place left, or the process is about to end.
@@ -142,19 +144,13 @@ class Hub:
         if self._closing:
             raise Overloaded("This server is about to end. Come back in a moment.")
         self._seats.take(project_id, guest)
+        viewer = self._seat(project_id, sink, guest, seconds)
         if project_id not in self._watches:
             self._watches[project_id] = Watch(project_id, self.changed)
-        watch, viewer = self._watches[project_id], self._seat(sink, guest, seconds)
-        watch.viewers.add(viewer)
+        self._watches[project_id].viewers.add(viewer)
         self._wheel.set(viewer, viewer.due)
         self.changed(project_id)
-        try:
-            yield viewer
-        finally:
-            self._seats.leave(project_id, guest)
-            self._wheel.discard(viewer)
-            watch.viewers.discard(viewer)
-            self._leave(watch)
+        return viewer
 
     async def read(self, project_id: int) -> View:
         """Read a project once, for a viewer that does not stay.
@@ -219,21 +215,27 @@ class Hub:
             return self._wheel.now() + self._news.wait(watch.project_id)
         return watch.pushed_at + self._limits.refresh_seconds
 
-    def _seat(self, sink: Sink, guest: Guest, seconds: float) -> Viewer:
+    def _seat(self, project_id: int, sink: Sink, guest: Guest, seconds: float) -> Viewer:
         now, limits = self._wheel.now(), self._limits
         spread = 0.8 + 0.2 * self._rng()  # those that came together need not be pinged, and leave, together
         return Viewer(
             sink,
-            guest.grant,
+            guest,
+            project_id,
+            self._left,
             silence=limits.ping_seconds * spread,
             now=now,
             expires_at=now + seconds,
             leaves_at=now + limits.stay_seconds * spread,
         )
 
-    def _leave(self, watch: Watch) -> None:
-        if not watch.viewers and self._watches.get(watch.project_id) is watch:
-            del self._watches[watch.project_id]
+    def _leave(self, viewer: Viewer) -> None:
+        self._seats.leave(viewer.project_id, viewer.guest)
+        self._wheel.discard(viewer)
+        watch = self._watches[viewer.project_id]
+        watch.viewers.discard(viewer)
+        if not watch.viewers:
+            del self._watches[viewer.project_id]
             self._wheel.discard(watch)
 
     async def _compare(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 from ..core.model.close_codes import Close
-from ..core.model.grant import Grant
 from .frames import DELAYED_FRAME, PING_FRAME, Frame, Sink, goodbye_frame
+from .seats import Guest
 from .wheel import Timed
 
 RETURN_SECONDS = 1.0
@@ -18,20 +19,35 @@ class Viewer(Timed):
 
     Args:
         sink: where frames go.
-        grant: what its token may do.
+        guest: who it is.
+        project_id: what it watches.
+        leave: is told when it has left, at the end of the block that it is the context manager of.
         silence: seconds without a frame after which it is pinged.
         now: the wheel's time.
         expires_at: when its token does, by the wheel's time.
         leaves_at: when it has to come back anew.
     """
 
-    __slots__ = ("_expires_at", "_held", "_is_closed", "_is_delayed", "_leaves_at", "_silence", "_sink", "_spoke_at",
-                 "grant")  # fmt: skip
+    __slots__ = (
+        "_expires_at",
+        "_held",
+        "_is_closed",
+        "_is_delayed",
+        "_leave",
+        "_leaves_at",
+        "_silence",
+        "_sink",
+        "_spoke_at",
+        "guest",
+        "project_id",
+    )  # fmt: skip
 
     def __init__(
         self,
         sink: Sink,
-        grant: Grant,
+        guest: Guest,
+        project_id: int,
+        leave: Callable[[Viewer], None],
         *,
         silence: float = inf,
         now: float = 0.0,
@@ -39,7 +55,9 @@ class Viewer(Timed):
         leaves_at: float = inf,
     ) -> None:
         super().__init__()
-        self.grant = grant
+        self.guest = guest
+        self.project_id = project_id
+        self._leave = leave
         self._sink = sink
         self._silence = silence
         self._spoke_at = now
@@ -48,6 +66,12 @@ class Viewer(Timed):
         self._held: tuple[str, int] | None = None
         self._is_delayed = False
         self._is_closed = False
+
+    def __enter__(self) -> Viewer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._leave(self)
 
     @property
     def due(self) -> float:

@@ -65,7 +65,7 @@ class Watch(Timed):
         for number, viewer in enumerate(list(self.viewers), 1):
             if self.absences != absences:
                 return  # the store went away meanwhile: what was told then is truer than this
-            if viewer.grant.is_revoked(project):
+            if viewer.guest.grant.is_revoked(project):
                 viewer.close(Close.TOKEN, "This token was revoked. Open the page again from your application.")
             elif viewer in self.viewers:
                 viewer.offer(frame, now())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+from starlette.types import ASGIApp
 
 from .cookie import trade
 from .events import events
@@ -14,7 +15,11 @@ def routes() -> list[BaseRoute]:
     """The routes of this door."""
     return [
         Route("/live/{id}", read, methods=["GET"]),
-        WebSocketRoute("/live/{id}/ws", WatchByWebSocket()),
         Route("/live/{id}/events", events, methods=["GET"]),
         Route("/live/{id}/cookie", trade, methods=["POST"]),
     ]
+
+
+def sockets() -> ASGIApp:
+    """The WebSockets: apart from the rest, as every layer around one lives as long as the viewer."""
+    return Router([WebSocketRoute("/live/{id}/ws", WatchByWebSocket())])

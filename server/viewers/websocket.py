@@ -23,6 +23,7 @@ from ..core.model.errors import (
     TooManyGuesses,
 )
 from ..engine.frames import Frame
+from ..engine.hub import Hub
 from .admission import State, Visit, address_of, check_origin, visit_of
 from .pump import Pump
 
@@ -54,8 +55,15 @@ class WebSocketSink(Pump):
 
     def ending(self, code: Close, reason: str) -> Message:
         """See `Pump`."""
-        cut = reason.encode()[:MAX_REASON].decode(errors="ignore")
-        return {"type": "websocket.close", "code": int(code), "reason": cut}
+        return _ending(code, reason)
+
+
+def _ending(code: Close, reason: str) -> Message:
+    return {
+        "type": "websocket.close",
+        "code": int(code),
+        "reason": reason.encode()[:MAX_REASON].decode(errors="ignore"),
+    }
 
 
 def _as_text(frame: Frame) -> Message:
@@ -63,36 +71,47 @@ def _as_text(frame: Frame) -> Message:
 
 
 class WatchByWebSocket:
-    """An ASGI application, so that no frame of a wrapper lives as long as the viewer."""
+    """An ASGI application: whatever the handshake needed is gone when the viewer waits."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket from handshake to end."""
-        websocket: WebSocket[State] = WebSocket(scope, receive, send)
-        try:
-            await check_origin(websocket)
-        except AccessDenied as error:
-            log.info("A WebSocket was refused: %s", error)
-            await websocket.close(Close.BROKEN_RULE)  # before the handshake: the browser sees a 403
+        admitted = await _admitted(WebSocket(scope, receive, send))
+        if admitted is None:
             return
+        visit, has_spoken = admitted
+        hub: Hub = scope["state"]["hub"]
         try:
-            await _serve(websocket, send)
-        except WebSocketDisconnect:
-            log.debug("A viewer left.")
-        except FirstlightError as error:
-            with suppress(WebSocketDisconnect):  # it may have left meanwhile
-                await _refuse(websocket, error)
+            seat = hub.attach(visit.project_id, WebSocketSink(send), visit.guest, visit.seconds)
+        except Overloaded as error:
+            with suppress(OSError):  # it may have left meanwhile
+                await send(_ending(Close.OVERLOADED, str(error)))
+            return
+        with seat as viewer:
+            while (await receive())["type"] != "websocket.disconnect":
+                if has_spoken:
+                    viewer.close(Close.BROKEN_RULE, "A viewer has nothing to say after its token.")
+                    return
+                has_spoken = True  # a client that had a cookie, or needs no token, says hello all the same
 
 
-async def _serve(websocket: WebSocket[State], send: Send) -> None:
-    visit, has_spoken = await _let_in(websocket)
-    _trust(websocket)
-    hub, sink = websocket.state["hub"], WebSocketSink(send)
-    with hub.attach(visit.project_id, sink, visit.guest, visit.seconds) as viewer:
-        while (await websocket.receive())["type"] != "websocket.disconnect":
-            if has_spoken:
-                viewer.close(Close.BROKEN_RULE, "A viewer has nothing to say after its token.")
-                return
-            has_spoken = True  # a client that had a cookie, or needs no token, says hello all the same
+async def _admitted(websocket: WebSocket[State]) -> tuple[Visit, bool] | None:
+    """Who may watch, and whether the first message has come; None where it was told that it may not."""
+    try:
+        await check_origin(websocket)
+    except AccessDenied as error:
+        log.info("A WebSocket was refused: %s", error)
+        await websocket.close(Close.BROKEN_RULE)  # before the handshake: the browser sees a 403
+        return None
+    try:
+        admitted = await _let_in(websocket)
+        _trust(websocket)
+        return admitted
+    except WebSocketDisconnect:
+        log.debug("A viewer left.")
+    except FirstlightError as error:
+        with suppress(WebSocketDisconnect):  # it may have left meanwhile
+            await _refuse(websocket, error)
+    return None
 
 
 def _trust(websocket: WebSocket[State]) -> None:
@@ -123,4 +142,4 @@ async def _refuse(websocket: WebSocket[State], error: FirstlightError) -> None:
             return
         await websocket.accept()
     code = next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
-    await websocket.close(code, str(error).encode()[:MAX_REASON].decode(errors="ignore"))
+    await websocket.send(_ending(code, str(error)))

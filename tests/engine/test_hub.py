@@ -327,7 +327,7 @@ def frame(epoch: str, version: int) -> Frame:
 )
 async def test_a_snapshot_is_sent_if_it_is_newer(offers: list[Any], sent: list[str | None]) -> None:
     slow, got = Slow(), []
-    viewer = Viewer(slow, EVERYTHING)
+    viewer = Viewer(slow, ANYBODY, 1, lambda _: None)
     for offer in offers:
         if offer == "sent":
             got += [frame.id for frame in slow.read()]
