@@ -22,8 +22,9 @@ from ..core.model.errors import FirstlightError, RateLimited, Refusal, WrongMeth
 from ..core.model.keys import parse_project_id
 from ..core.state import fields
 from ..core.wire.address import address_of, nearest
+from .authentication import credentials_around
 from .endpoints import ENDPOINTS, EXACT, Endpoint, Handler, show
-from .refusals import note
+from .refusals import looks_own, note
 from .request import SdkRequest
 from .tools import Tools
 
@@ -80,7 +81,7 @@ def _handler(request: SdkRequest) -> Handler:
 
 
 async def _preflight(request: SdkRequest, send: Send) -> None:
-    """A browser asks whether it may send; what it asks for must follow soon.
+    """A browser asks whether it may send; what it asks for must follow soon, if it is this project's own.
 
     The time is taken before the answer, since what follows may overtake this.
     """
@@ -90,7 +91,8 @@ async def _preflight(request: SdkRequest, send: Send) -> None:
     if asks and request.address.endpoint != "check":
         with suppress(FirstlightError):  # it is answered already
             project = await request.tools.projects.get(parse_project_id(request.address.project))
-            if project:
+            request.credentials = credentials_around(request)  # SDKs of browsers have the key in the query
+            if project and looks_own(request, project):
                 await show(request, project.id, {fields.PREFLIGHT_AT: asked_at})
 
 

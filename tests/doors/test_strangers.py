@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from server.core.model.project import Key, Project
-from server.core.state.fields import PROBLEMS
+from server.core.state.fields import PREFLIGHT_AT, PROBLEMS
 from server.core.state.view import View
 from server.limits import Limits, SdkLimits, WriterLimits
 from server.settings import Settings
@@ -368,7 +368,7 @@ async def test_questions_of_strangers_are_shown_at_most_once_a_second(watched: W
         asks = {"access-control-request-method": "POST"}
 
         async def preflight() -> Answered:
-            return await door.send(f"/api/{HERE}/envelope/", [b""], asks, method="OPTIONS")
+            return await door.send(f"/api/{HERE}/envelope/", [b""], asks, method="OPTIONS", client=LOCAL)
 
         assert (await preflight()).after.count("apply") == 1
         assert [(await preflight()).after.count("apply") for _ in range(20)] == [0] * 20
@@ -376,6 +376,26 @@ async def test_questions_of_strangers_are_shown_at_most_once_a_second(watched: W
         answers = [await door.send(check, [b"x"]) for _ in range(20)]
         assert {answer.status for answer in answers} == {200}
         assert sum(answer.before.count("apply") for answer in answers) == 0
+
+
+@pytest.mark.parametrize(
+    ("client", "origin", "query", "is_noted"),
+    [
+        (FAR, "https://evil.example", "", False),
+        (LOCAL, "https://evil.example", "", False),
+        (FAR, "https://evil.example", f"?sentry_key={NOBODYS_KEY}", False),
+        (FAR, "https://shop.example", f"?sentry_key={KEY}", True),
+        (LOCAL, "http://localhost:3000", "", True),
+    ],
+)
+async def test_a_preflight_of_a_stranger_raises_nothing(
+    door: Door, client: str, origin: str, query: str, is_noted: bool
+) -> None:
+    """It is a problem where nothing follows: anybody could let nothing follow."""
+    asks = {"access-control-request-method": "POST", "origin": origin, "user-agent": "Mozilla/5.0"}
+    answer = await door.send(f"/api/{HERE}/envelope/{query}", [b""], asks, method="OPTIONS", client=client)
+    assert answer.status == 204
+    assert (PREFLIGHT_AT in (await view_of(door)).state) == is_noted
 
 
 async def test_behind_a_trusted_proxy_the_sender_counts(tmp_path: Path) -> None:
