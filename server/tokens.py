@@ -108,7 +108,7 @@ class Tokens:
 def _decoded(token: str, key: str) -> dict[str, Any]:
     claims: dict[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], options=_OPTIONS)
     audience = claims.get("aud", AUDIENCE)  # RFC 7519, section 4.1.3: one name, or a list with it
-    if AUDIENCE not in ([audience] if isinstance(audience, str) else audience):
+    if audience != AUDIENCE and not (isinstance(audience, list) and AUDIENCE in audience):
         raise jwt.InvalidAudienceError
     return claims
 

@@ -222,8 +222,6 @@ def test_claims_of_a_minted_token() -> None:
 @pytest.mark.parametrize("audience", ["other", ["other"], [], "", None, 1, {"firstlight": 1}, "firstlight2"])
 def test_a_token_for_somebody_else(audience: Any) -> None:
     token = jwt.encode({"project": "42", "exp": NOW + 60, "aud": audience}, SECRET, "HS256")
-    if isinstance(audience, dict):
-        pytest.skip("PyJWT refuses to look into it, below")
     with pytest.raises(TokenRejected):
         access().grant(token)
 

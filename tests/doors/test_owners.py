@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -12,7 +13,9 @@ from typing import Any
 
 import jwt
 import pytest
+from websockets.asyncio.client import connect
 
+from server.core.model.close_codes import Close
 from server.core.model.project import MAX_KEYS, MAX_NAME, MAX_REVOKED
 from server.limits import AccessLimits
 from server.owners.projects import MAX_BODY, MAX_PAGE_SIZE
@@ -527,6 +530,22 @@ async def test_who_guesses_has_to_wait(tmp_path: Path) -> None:
             assert refused.status_code == 429, path
         signed = await site.http.get(f"/live/{project}", headers=bearer(project))
         assert signed.status_code == 200  # others behind the same address go on
+
+
+async def test_who_guesses_on_websockets_has_to_wait(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "firstlight.db", secret=SECRET, admin_token=ADMIN)
+    async with open_site(settings, token=ADMIN, limits=replace(LIMITS, access=AccessLimits())) as site:
+        project = await site.project()
+        codes = []
+        for number in range(14):
+            async with connect(f"{site.ws}/live/{project}/ws", proxy=None) as socket:
+                await socket.send(json.dumps({"type": "auth", "token": f"guess-{number}"}))
+                await socket.wait_closed()
+                codes.append(socket.close_code)
+        assert codes[:10] == [Close.TOKEN] * 10
+        assert codes[-1] == Close.OVERLOADED  # a client comes back after it: it may be somebody else behind the address
+        answer = await site.http.get("/projects", headers=site.headers)
+        assert answer.status_code == 429  # one slate for all ways to guess
 
 
 # Who may.
