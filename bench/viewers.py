@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -63,11 +64,12 @@ class Crowd:
     async def join(self, url: str, requests: list[bytes]) -> None:
         """Connect viewers, and wait for the first snapshot of each."""
         parts, loop = urlsplit(url), asyncio.get_running_loop()
+        host, port = parts.hostname or "", parts.port or 80
         for start in range(0, len(requests), AT_ONCE):
             group = requests[start : start + AT_ONCE]
             self.expect(len(group))
             for request in group:
-                await loop.create_connection(lambda request=request: _Viewer(self, request), parts.hostname, parts.port)
+                await loop.create_connection(partial(_Viewer, self, request), host, port)
             await self.complete()
 
     def leave(self) -> None:

@@ -98,12 +98,12 @@ def constants() -> Iterator[str]:
 def caches() -> Iterator[str]:
     """Every function that remembers its answers. One without a size is for what strangers do not name."""
     for module in modules():
-        for node in ast.walk(module.tree):
-            for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+        for node in (each for each in ast.walk(module.tree) if isinstance(each, ast.FunctionDef)):
+            for decorator in node.decorator_list:
                 size = re.fullmatch(r"lru_cache\(maxsize=(\d+)\)", ast.unparse(decorator))
                 if "cache" in ast.unparse(decorator):
-                    bound = f"{int(size[1]):,}" if size else "unbounded" if node.args.args else "1"  # type: ignore[union-attr]
-                    yield f"| `{module.short}` | `{node.name}` | {bound} |"  # type: ignore[union-attr]
+                    bound = f"{int(size[1]):,}" if size else "unbounded" if node.args.args else "1"
+                    yield f"| `{module.short}` | `{node.name}` | {bound} |"
 
 
 def grows(value: ast.expr | None) -> bool:
@@ -127,7 +127,7 @@ def attributes_of(node: ast.AST) -> Iterable[str]:
     if isinstance(node, ast.Assign):
         for target in node.targets:
             pairs = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
-            for one, value in zip(target.elts, node.value.elts, strict=True) if pairs else [(target, node.value)]:  # type: ignore[union-attr, attr-defined]
+            for one, value in zip(target.elts, node.value.elts, strict=True) if pairs else [(target, node.value)]:  # type: ignore[attr-defined]
                 if isinstance(one, ast.Attribute) and grows(value):
                     yield one.attr
     elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Attribute) and grows(node.value):
@@ -157,9 +157,9 @@ def tables(text: str) -> dict[str, list[str]]:
 def written(text: str) -> str:
     """The document with its tables made anew."""
     for name, rows in tables(text).items():
-        table = "\n".join([HEADS[name], *rows])
+        table = "\n".join([HEADS[name], *rows]).replace("\\", r"\\")
         pattern = re.compile(rf"(<!-- {name}: .*?-->\n).*?(<!-- end -->)", re.DOTALL)
-        text = pattern.sub(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text)
+        text = pattern.sub(rf"\g<1>{table}\n\g<2>", text)
     return text
 
 

@@ -131,7 +131,7 @@ FAMILY = {
     "silence": {"defer": "Call defer sentry.flush() in main."},
     "fixes": {"message_not_error": ["return error.MyFirst;"]},
 }
-PLATFORM = {
+PLATFORM: dict[str, Any] = {
     "name": "Zig",
     "family": "zig",
     "order": 165,

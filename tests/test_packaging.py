@@ -54,7 +54,7 @@ def build(folder: Path) -> Path:
 def install(wheel: Path, folder: Path) -> Path:
     python = folder / "venv" / "bin" / "python"
     subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True)
-    install = [UV, "pip", "install", "--quiet", "--python", python]
+    install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", python]
     subprocess.run([*install, "--require-hashes", "-r", LOCK / "runtime.txt"], check=True)
     subprocess.run([*install, "--no-deps", wheel], check=True)
     return python

@@ -41,7 +41,7 @@ def ask(method: str, url: str, body: Any = None) -> dict[str, Any]:
     request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=20) as answer:
-        return json.load(answer)
+        return dict(json.load(answer))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -190,5 +190,12 @@ def _path_without(name: str) -> Path:
     return folder
 
 
-PLAIN = {"python": python, "node": node, "ruby": ruby, "php": php, "go": go, "shell": shell}
+PLAIN: dict[str, Callable[[], App]] = {
+    "python": python,
+    "node": node,
+    "ruby": ruby,
+    "php": php,
+    "go": go,
+    "shell": shell,
+}
 """What makes each language's application, without an SDK."""

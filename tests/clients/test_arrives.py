@@ -79,7 +79,7 @@ class Running:
 
     def heartbeat(self) -> dict[str, str]:
         """When its first and its last heartbeat came."""
-        return self.project.snapshot()["signals"].get("heartbeat", {})
+        return dict(self.project.snapshot()["signals"].get("heartbeat", {}))
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +122,10 @@ def test_it_says_what_it_is(name: str, running: dict[str, Running]) -> None:
 def test_it_goes_on(name: str, running: dict[str, Running]) -> None:
     def seconds() -> float:
         beat = running[name].heartbeat()
-        first, last = (datetime.fromisoformat(beat[at]) for at in ("first_at", "last_at")) if beat else (0, 0)
-        return (last - first).total_seconds() if beat else 0
+        if not beat:
+            return 0
+        first, last = (datetime.fromisoformat(beat[at]) for at in ("first_at", "last_at"))
+        return (last - first).total_seconds()
 
     wait_for(lambda: seconds() > 0.9, f"a second heartbeat of {name}")
 

@@ -47,7 +47,7 @@ def site(folder: Path, code: str) -> Iterator[str]:
     (folder / "index.html").write_text('<link rel="icon" href="data:,"><script type="module" src="out.js"></script>')
     (folder / "node_modules").symlink_to(MODULES)
     command = [
-        MODULES / ".bin" / "esbuild",
+        str(MODULES / ".bin" / "esbuild"),
         "main.js",
         "--bundle",
         "--format=esm",

@@ -79,6 +79,6 @@ def test_the_first_error_arrives(platform: str, make_project: Callable[[], Proje
         list(pool.map(lambda each: run(PAGES[platform], each, tmp_path / str(each.number)), projects))
 
     def is_whole(project: Project) -> bool:
-        return {"error", "heartbeat"} <= project.snapshot()["signals"].keys()
+        return bool({"error", "heartbeat"} <= project.snapshot()["signals"].keys())
 
     wait_for(lambda: all(map(is_whole, projects)), f"all first errors and heartbeats of {platform}")

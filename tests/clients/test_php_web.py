@@ -23,13 +23,13 @@ def site(server: BadServer, folder: Path, interval: int) -> Iterator[Callable[[]
     command = [app.command[0], "-S", f"127.0.0.1:{port}", str(PROGRAMS / "app.php")]
     env = {"PATH": str(Path(app.command[0]).parent), "TMPDIR": str(folder), "SERVE_DSN": dsn_of(server.port)}
     env["INTERVAL"] = str(interval)
-    silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    process = subprocess.Popen(command, env=env, **silent)
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=env, stdin=nowhere, stdout=nowhere, stderr=nowhere)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def page() -> str:
         with opener.open(f"http://127.0.0.1:{port}/", timeout=10) as reply:
-            return reply.read().decode()
+            return str(reply.read().decode())
 
     def is_up() -> bool:
         try:

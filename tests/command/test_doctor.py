@@ -290,7 +290,7 @@ def test_a_clock_that_is_behind(tmp_path: Path) -> None:
 
 def test_a_clock_that_is_ahead(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = time.time
-    monkeypatch.setattr(doctor.time, "time", lambda: real() + 120)
+    monkeypatch.setattr(time, "time", lambda: real() + 120)
     warns(dsn, "Clock", "ahead of the server", "NTP")
 
 

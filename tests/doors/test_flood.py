@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -107,9 +108,9 @@ async def answer(reader: asyncio.StreamReader) -> int:
 
 
 @asynccontextmanager
-async def watched(project: Project) -> AsyncIterator[list[dict]]:
+async def watched(project: Project) -> AsyncIterator[list[dict[str, Any]]]:
     """All messages that a page of this project gets."""
-    frames: list[dict] = []
+    frames: list[dict[str, Any]] = []
 
     async def listen() -> None:
         while True:
@@ -200,7 +201,7 @@ async def test_random_keys_do_not_flood_a_page_nor_the_process(
         )
 
 
-def count_of(frame: dict) -> int:
+def count_of(frame: dict[str, Any]) -> int:
     return sum(problem["count"] for problem in frame.get("problems", []))
 
 

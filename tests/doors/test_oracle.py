@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ async def test_all_refusals_ask_the_same_of_the_store_before_they_are_answered(
     watched: WatchedStore, endpoint: str
 ) -> None:
     """In a process that knows nothing yet, and in one where the project is in use."""
-    seen: dict[str, list[object]] = {}
+    seen: dict[str, list[Any]] = {}
     for is_busy in (False, True):
         for name, (project, key) in KINDS.items():
             async with open_door(

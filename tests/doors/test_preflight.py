@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from server.core.state.fields import PREFLIGHT_AT
+from server.core.state.fields import LAST_SEEN_AT, PREFLIGHT_AT
 from server.engine.projects import Projects
 from server.settings import Settings
 
@@ -39,4 +39,4 @@ async def test_what_follows_at_once_is_later_than_the_question(tmp_path: Path, m
         while view.time(PREFLIGHT_AT) is None:
             await asyncio.sleep(0)
             view = await site.app.hub.read(project)
-    assert (view.time(PREFLIGHT_AT) or 0) < (view.time("last_seen_at") or 0)
+    assert (view.time(PREFLIGHT_AT) or 0) < (view.time(LAST_SEEN_AT) or 0)

@@ -18,7 +18,7 @@ from server.settings import Settings
 from server.site import reference
 
 from ..support.site import AUTH, KEY, NOBODYS_KEY, OTHER_KEY, Site, open_site
-from ..support.views import AT, CATALOGUE, SECOND, config, sdk, seen, snapshot, view
+from ..support.views import AT, CATALOGUE, SECOND, Held, config, sdk, seen, snapshot, view
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600 * SECOND
@@ -107,7 +107,7 @@ async def test_any_platform(site: Site, platform: str) -> None:
 
 # Every gap in a text is filled by what is evident.
 
-FOUND: dict[str, dict[str, Any]] = {
+FOUND: dict[str, Held] = {
     "silence": {"watched_at": AT - HOUR},
     "cors_preflight_only": {"preflight_at": AT - HOUR},
     "only_transactions": {"stage": 1, "connected_at": AT - HOUR, **seen(Signal.TRANSACTION, AT - HOUR)},

@@ -11,7 +11,9 @@ import struct
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,7 +120,7 @@ async def test_an_address_that_was_accepted_belongs_to_the_project(door: Door) -
     assert (await door.send(f"/api/{HERE}/heartbeat/?sentry_key={KEY}", [BEAT], client=FAR)).status == 200
     for client, code in (("198.51.100.9", "keyless_requests"), (FAR, "missing_key")):
         await door.send(f"/api/{HERE}/heartbeat/", [BEAT], client=client)
-        assert await until_answer(lambda code=code: told(door, code))
+        assert await until_answer(partial(told, door, code))
 
 
 async def told(door: Door, code: str) -> bool:
@@ -400,7 +402,7 @@ async def test_a_preflight_of_a_stranger_raises_nothing(
 
 async def test_behind_a_trusted_proxy_the_sender_counts(tmp_path: Path) -> None:
     limits = Limits(sdk=SdkLimits(refusals_rate=0.01, refusals_burst=2), writer=WriterLimits(lazy_seconds=0.03))
-    options = {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"}
+    options: dict[str, Any] = {"proxy_headers": True, "forwarded_allow_ips": "127.0.0.1"}
     async with open_site(Settings(data=tmp_path / "firstlight.db"), limits=limits, **options) as site:
         project = await site.project()
         found = [

@@ -212,7 +212,7 @@ async def test_events_say_the_same(both: Site) -> None:
 
 async def test_only_what_is_newer_is_sent(both: Site) -> None:
     project = await both.project()
-    seen = []
+    seen: list[Any] = []
     async with watch(both, project) as socket:
         for number in range(20):
             await both.post(project, body=b"{}", headers={} if number % 2 else AUTH)
@@ -482,7 +482,7 @@ def bad_tokens(project: int) -> dict[str, tuple[str, int]]:
 async def test_a_bad_token(guarded: Site, kind: str) -> None:
     project = await guarded.project()
     value, status = bad_tokens(project)[kind]
-    headers = {"authorization": f"Bearer {value}".strip().encode("latin-1")}
+    headers = {b"authorization": f"Bearer {value}".strip().encode("latin-1")}
     for path in (f"/live/{project}", f"/live/{project}/events", f"/projects/{project}"):
         answer = await guarded.http.get(path, headers=headers)
         assert answer.status_code == status, answer.text

@@ -90,7 +90,7 @@ async def bundle(code: str, folder: Path) -> None:
         "index.html",
         '<!doctype html><title>app</title><link rel="icon" href="data:,"><script src="out.js"></script>',
     )
-    command = [MODULES / ".bin" / "esbuild", "main.js", "--bundle", "--outfile=out.js", "--log-level=warning"]
+    command = [str(MODULES / ".bin" / "esbuild"), "main.js", "--bundle", "--outfile=out.js", "--log-level=warning"]
     process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=environment(), stdout=PIPE, stderr=PIPE)
     out, err = await process.communicate()
     assert process.returncode == 0, (out + err).decode()

@@ -75,7 +75,10 @@ def on_redis(redis: RedisServer) -> dict[str, object]:
 @pytest.fixture(params=["embedded", "redis"])
 def server(request: pytest.FixtureRequest) -> ServerProcess:
     """A running server on each store in turn. Do not stop it."""
-    return request.getfixturevalue("embedded_server" if request.param == "embedded" else "shared_server")
+    running: ServerProcess = request.getfixturevalue(
+        "embedded_server" if request.param == "embedded" else "shared_server"
+    )
+    return running
 
 
 @pytest.fixture(params=["embedded", "redis"])

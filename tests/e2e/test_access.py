@@ -9,8 +9,10 @@ import httpx2
 import pytest
 from playwright.async_api import expect
 
+from tests.support.server import ServerProcess
+
 from . import signals
-from .conftest import MakeProject, Project, ServerProcess, Stage
+from .conftest import MakeProject, Project, Stage
 
 ADMIN = "an-admin-token-of-the-tests"
 OWNER = {"Authorization": f"Bearer {ADMIN}"}

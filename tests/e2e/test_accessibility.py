@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx2
 import pytest
-from playwright.async_api import Page, Response, expect
+from playwright.async_api import Page, Response, ViewportSize, expect
 
+from tests.support.server import ServerProcess
 from tests.support.waiting import until_answer
 
 from . import signals
@@ -16,7 +18,7 @@ from .conftest import MakeProject, Project, Stage
 from .onboarding import Onboarding
 
 AXE = (MODULES / "axe-core" / "axe.min.js").read_text()
-NARROW = {"width": 390, "height": 844}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 MAX_BYTES = 60 * 1024
 
 _FOCUS = """() => {
@@ -92,7 +94,7 @@ async def with_problems(tab: Onboarding, project: Project, http: httpx2.AsyncCli
 
 @pytest.mark.parametrize("reach", [awaiting, connected, first_error, with_problems])
 async def test_axe_finds_nothing_on_the_page(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, reach: Reach
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, reach: Reach
 ) -> None:
     project = await make_project(embedded_server.url, "a-project-with-a-name-that-is-too-long-to-be-shown-in-one-line")
     tab = await stage.open(project)
@@ -104,7 +106,7 @@ async def test_axe_finds_nothing_on_the_page(
 
 
 async def test_axe_finds_nothing_while_a_platform_is_chosen(
-    embedded_server, make_project: MakeProject, stage: Stage
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage
 ) -> None:
     tab = await stage.open(await make_project(embedded_server.url))
     await tab.page.get_by_label("Platform", exact=True).click()
@@ -112,7 +114,9 @@ async def test_axe_finds_nothing_while_a_platform_is_chosen(
     await check(tab.page)
 
 
-async def test_axe_finds_nothing_on_the_start_page(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+async def test_axe_finds_nothing_on_the_start_page(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage
+) -> None:
     await make_project(embedded_server.url)
     context = await stage.context(embedded_server.url)
     page = await context.new_page()
@@ -125,10 +129,15 @@ async def test_axe_finds_nothing_on_the_start_page(embedded_server, make_project
 
 @pytest.mark.parametrize("size", [None, NARROW], ids=["wide", "narrow"])
 async def test_every_control_is_reached_by_keyboard(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, size: dict[str, int] | None
+    embedded_server: ServerProcess,
+    make_project: MakeProject,
+    stage: Stage,
+    http: httpx2.AsyncClient,
+    size: ViewportSize | None,
 ) -> None:
     project = await make_project(embedded_server.url, platform="python")
-    tab = await stage.open(project, **({"viewport": size} if size else {}))
+    options: dict[str, Any] = {"viewport": size} if size else {}
+    tab = await stage.open(project, **options)
     await signals.wrong_key(http, project)
     await signals.error(http, project)
     await tab.shows("first_error_received")
@@ -140,7 +149,7 @@ async def test_every_control_is_reached_by_keyboard(
     wanted = await tab.page.evaluate(_CONTROLS)
     assert len(wanted) >= 10
 
-    reached = []
+    reached: list[Any] = []
     await tab.page.evaluate(_FROM_THE_TOP)
     for _ in range(len(wanted) + 5):
         await tab.page.keyboard.press("Tab")
@@ -155,7 +164,7 @@ async def test_every_control_is_reached_by_keyboard(
     assert reached == wanted
 
 
-async def test_copying_by_keyboard(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+async def test_copying_by_keyboard(embedded_server: ServerProcess, make_project: MakeProject, stage: Stage) -> None:
     project = await make_project(embedded_server.url, platform="python")
     context = await stage.context(embedded_server.url, permissions=["clipboard-read", "clipboard-write"])
     tab = await stage.open(project, context)
@@ -169,7 +178,9 @@ async def test_copying_by_keyboard(embedded_server, make_project: MakeProject, s
     assert project.dsn in await tab.snippet("configure")
 
 
-async def test_choosing_a_platform_by_keyboard(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+async def test_choosing_a_platform_by_keyboard(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage
+) -> None:
     project = await make_project(embedded_server.url, platform="python")
     tab = await stage.open(project)
     picker = tab.page.get_by_label("Platform", exact=True)
@@ -191,7 +202,7 @@ async def test_choosing_a_platform_by_keyboard(embedded_server, make_project: Ma
 
 
 async def test_stages_are_spoken_and_heartbeats_are_not(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     project = await make_project(embedded_server.url)
     tab = await stage.open(project)
@@ -221,7 +232,7 @@ async def _is_beyond(tab: Onboarding, version: int) -> bool:
 
 
 async def test_reduced_motion_means_none(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     moving = """document.getAnimations().filter(({ playState }) => playState === "running")
         .map(({ animationName, transitionProperty }) => animationName ?? transitionProperty)"""
@@ -242,7 +253,7 @@ async def test_reduced_motion_means_none(
 
 
 async def test_the_page_is_small_and_asks_nobody_else(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     """Foreign requests fail every test; see the witness."""
     project = await make_project(embedded_server.url)
@@ -257,7 +268,9 @@ async def test_the_page_is_small_and_asks_nobody_else(
     assert sum(sizes.values()) < MAX_BYTES, sizes
 
 
-async def test_nothing_jumps_while_the_page_loads(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+async def test_nothing_jumps_while_the_page_loads(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage
+) -> None:
     tab = await stage.tab(await make_project(embedded_server.url, platform="python"))
     await tab.page.add_init_script("""
         window.shifted = 0;
@@ -269,7 +282,9 @@ async def test_nothing_jumps_while_the_page_loads(embedded_server, make_project:
     assert await tab.page.evaluate("shifted") < 0.02
 
 
-async def test_without_javascript_the_page_says_so(embedded_server, make_project: MakeProject, stage: Stage) -> None:
+async def test_without_javascript_the_page_says_so(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage
+) -> None:
     project = await make_project(embedded_server.url)
     context = await stage.context(embedded_server.url, java_script_enabled=False)
     page = await context.new_page()

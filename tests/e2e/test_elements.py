@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from .conftest import ServerProcess, Stage
+from tests.support.server import ServerProcess
 
-ERROR = {
+from .conftest import Stage
+
+ERROR: dict[str, Any] = {
     "title": "ZeroDivisionError: division by zero",
     "received_at": "2026-11-22T13:00:09Z",
     "url": "https://errors.example/1",

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 import httpx2
 from websockets.asyncio.client import connect
 
+from tests.support.server import ServerProcess
+
 from .conftest import MakeProject, Project
 
 PROJECTS = 50
@@ -19,7 +21,7 @@ ERRORS = 10
 CLIENTS = 8
 
 
-async def test_many_first_errors_at_once(shared_server, make_project: MakeProject) -> None:
+async def test_many_first_errors_at_once(shared_server: ServerProcess, make_project: MakeProject) -> None:
     projects = await asyncio.gather(*(make_project(shared_server.url, f"shop {i}") for i in range(PROJECTS)))
     sent = {project.id: [uuid.uuid4().hex for _ in range(ERRORS)] for project in projects}
     claims = [

@@ -11,10 +11,11 @@ from pathlib import Path
 import httpx2
 
 from tests.support.redis_server import RedisServer
+from tests.support.server import ServerProcess
 from tests.support.waiting import until_answer
 
 from . import signals
-from .conftest import MakeProject, Project, ServerProcess, Stage, on_redis
+from .conftest import MakeProject, Project, Stage, on_redis
 from .onboarding import Onboarding
 
 PROMISE = 20
@@ -86,7 +87,11 @@ class Faults:
 
 
 async def test_redis_dies_and_hangs(
-    tmp_path: Path, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, measured
+    tmp_path: Path,
+    make_project: MakeProject,
+    stage: Stage,
+    http: httpx2.AsyncClient,
+    measured: Callable[[str, float], None],
 ) -> None:
     """At the same time, each its own: one of the two waits long for the server to notice."""
     faults = Faults(make_project, stage, http, measured)

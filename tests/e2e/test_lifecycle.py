@@ -9,9 +9,10 @@ import httpx2
 from playwright.async_api import expect
 
 from tests.support.browser import LOST_LINK
+from tests.support.server import ServerProcess
 
 from . import signals
-from .conftest import MakeProject, Project, ServerProcess, Stage
+from .conftest import MakeProject, Project, Stage
 
 BACK = 20
 """Seconds in which a page has to be back after any one fault, as the contract promises."""
@@ -39,7 +40,7 @@ async def test_every_tab_follows(shared_project: Project, stage: Stage, http: ht
 
 
 async def test_a_page_of_one_project_is_not_touched_by_another(
-    shared_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    shared_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     mine, theirs = await make_project(shared_server.url, "mine"), await make_project(shared_server.url, "theirs")
     tab, other = await stage.open(mine), await stage.open(theirs)
@@ -51,7 +52,7 @@ async def test_a_page_of_one_project_is_not_touched_by_another(
 
 
 async def test_a_restarted_server_is_found_again(
-    own_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    own_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     project = await make_project(own_server.url)
     tabs = [await stage.open(project), await stage.open(project)]
@@ -122,7 +123,7 @@ async def test_start_over(shared_project: Project, stage: Stage, http: httpx2.As
         await each.shows("connected")
 
 
-async def test_a_project_that_is_not_there(embedded_server, stage: Stage) -> None:
+async def test_a_project_that_is_not_there(embedded_server: ServerProcess, stage: Stage) -> None:
     tab = await stage.tab(Project(embedded_server.url, "999999", "", ""))
     stage.allow("status of 404|WebSocket connection to")
     await tab.page.goto(tab.url)
@@ -130,7 +131,7 @@ async def test_a_project_that_is_not_there(embedded_server, stage: Stage) -> Non
     await expect(tab.page.locator(".reason")).to_have_text("There is no such project here.")
 
 
-async def test_the_start_page_makes_a_project(embedded_server, stage: Stage) -> None:
+async def test_the_start_page_makes_a_project(embedded_server: ServerProcess, stage: Stage) -> None:
     context = await stage.context(embedded_server.url)
     page = await context.new_page()
     await page.goto(embedded_server.url)

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import httpx2
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Request, expect
 
 from tests.support.browser import LOST_LINK
 from tests.support.proxy import Proxy
+from tests.support.server import ServerProcess
 
 from . import signals
 from .conftest import MakeProject, Project, Stage
@@ -27,7 +28,11 @@ def project(shared_project: Project) -> Project:
 
 
 async def test_websockets_are_blocked(
-    server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient, measured: Callable[[str, float], None]
+    server: ServerProcess,
+    make_project: MakeProject,
+    stage: Stage,
+    http: httpx2.AsyncClient,
+    measured: Callable[[str, float], None],
 ) -> None:
     project = await make_project(server.url)
     async with Proxy(server.port, websockets=False) as proxy:
@@ -58,7 +63,9 @@ async def test_a_browser_without_websockets(project: Project, stage: Stage, http
     await tab.shows("first_error_received")
 
 
-async def test_a_link_is_cut(project: Project, shared_server, stage: Stage, http: httpx2.AsyncClient) -> None:
+async def test_a_link_is_cut(
+    project: Project, shared_server: ServerProcess, stage: Stage, http: httpx2.AsyncClient
+) -> None:
     async with Proxy(shared_server.port) as proxy:
         tab = await stage.open(replace(project, server=proxy.url))
         stage.allow(LOST_LINK)
@@ -120,5 +127,10 @@ async def test_what_other_clients_see_is_what_the_page_shows(
 def _requests(page: Page, pattern: str) -> list[str]:
     """Fills itself with the addresses that the page asks for and that match."""
     found: list[str] = []
-    page.on("request", lambda request: re.search(pattern, request.url) and found.append(request.url))
+
+    def note(request: Request) -> None:
+        if re.search(pattern, request.url):
+            found.append(request.url)
+
+    page.on("request", note)
     return found

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from tests.support.server import ServerProcess
+
 from . import apps
 from .conftest import MakeProject, Stage
 from .onboarding import Onboarding
@@ -45,7 +47,7 @@ PAUSES = {
 
 @pytest.mark.parametrize("platform", ["python", "node"])
 async def test_page_follows_a_running_application(
-    server, make_project: MakeProject, stage: Stage, tmp_path: Path, measured: Measured, platform: str
+    server: ServerProcess, make_project: MakeProject, stage: Stage, tmp_path: Path, measured: Measured, platform: str
 ) -> None:
     project = await make_project(server.url, platform=platform)
     tab = await stage.open(project)
@@ -53,6 +55,8 @@ async def test_page_follows_a_running_application(
     code = STAMPS[platform] + await tab.snippet("configure") + PAUSES[platform] + await tab.snippet("error")
 
     async with apps.running(platform, code, tmp_path) as app:
+        assert app.stdin
+        assert app.stdout
         initialised = float(await app.stdout.readline())
         await tab.shows("connected")
         app.stdin.write(b"\n")
@@ -68,7 +72,7 @@ async def test_page_follows_a_running_application(
 
 
 async def test_page_follows_an_application_in_a_browser(
-    server, make_project: MakeProject, stage: Stage, tmp_path: Path, measured: Measured
+    server: ServerProcess, make_project: MakeProject, stage: Stage, tmp_path: Path, measured: Measured
 ) -> None:
     platform = "javascript-browser"
     project = await make_project(server.url, platform=platform)
@@ -96,7 +100,7 @@ async def test_page_follows_an_application_in_a_browser(
 
 @pytest.mark.parametrize("platform", PROCESSES)
 async def test_snippets_as_they_stand(
-    shared_server, make_project: MakeProject, stage: Stage, tmp_path: Path, platform: str
+    shared_server: ServerProcess, make_project: MakeProject, stage: Stage, tmp_path: Path, platform: str
 ) -> None:
     project = await make_project(shared_server.url, platform=platform)
     tab = await stage.open(project)
@@ -111,7 +115,7 @@ async def test_snippets_as_they_stand(
 
 
 async def test_browser_snippet_as_it_stands(
-    shared_server, make_project: MakeProject, stage: Stage, tmp_path: Path
+    shared_server: ServerProcess, make_project: MakeProject, stage: Stage, tmp_path: Path
 ) -> None:
     platform = "javascript-browser"
     project = await make_project(shared_server.url, platform=platform)
@@ -132,7 +136,7 @@ async def test_browser_snippet_as_it_stands(
 
 
 async def test_an_error_as_the_very_first_signal_goes_to_the_top(
-    server, make_project: MakeProject, stage: Stage, tmp_path: Path
+    server: ServerProcess, make_project: MakeProject, stage: Stage, tmp_path: Path
 ) -> None:
     project = await make_project(server.url, platform="python")
     tab = await stage.open(project)

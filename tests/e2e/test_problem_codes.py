@@ -22,12 +22,13 @@ from server.core.diagnosis.rules import RULES, Severity
 from server.core.model.codes import Code
 from server.limits import Limits, SdkLimits
 from server.settings import Settings
+from tests.support.server import ServerProcess
 from tests.support.tampering_proxy import Asked, TamperingProxy
 from tests.support.waiting import until_answer
 from tests.support.warped import WarpedServer
 
 from . import apps, signals
-from .conftest import MakeProject, ServerProcess, Stage
+from .conftest import MakeProject, Stage
 from .scene import WRONG_KEY, Scene
 
 SEVERITY: dict[str, Severity] = {rule.code: rule.severity for rule in RULES}
@@ -443,7 +444,7 @@ async def is_shown(scene: Scene, code: str, case: Case | None = None) -> None:
     assert "{" not in told["summary"] + told["hint"]
     for name, pattern in (case.evidence if case else {}).items():
         assert re.search(pattern, told["evidence"][name]), told["evidence"]
-        assert told["evidence"][name] in await row.text_content()
+        assert told["evidence"][name] in (await row.text_content() or "")
     for part in case.checks if case else ():
         assert part in text
     assert told["docs"] == f"problems#{code}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from playwright.async_api import Locator, Route, expect
+
+from tests.support.server import ServerProcess
 
 from . import apps, signals
 from .conftest import MakeProject, Project, Stage
@@ -22,7 +25,7 @@ def project(shared_project: Project) -> Project:
     return shared_project
 
 
-async def test_a_wrong_key(server, make_project: MakeProject, stage: Stage, tmp_path: Path) -> None:
+async def test_a_wrong_key(server: ServerProcess, make_project: MakeProject, stage: Stage, tmp_path: Path) -> None:
     project = await make_project(server.url)
     tab = await stage.open(project)
     wrong = project.dsn.replace(project.key, WRONG_KEY)
@@ -86,7 +89,7 @@ async def test_a_repeated_problem_is_counted_and_told_once(
 
 
 async def test_the_newest_state_is_drawn_however_slow_its_code_comes(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     """The drawing of problems is fetched with the first; what comes meanwhile must not be lost."""
     project = await make_project(embedded_server.url)
@@ -111,13 +114,13 @@ async def test_the_newest_state_is_drawn_however_slow_its_code_comes(
 
 
 async def test_what_a_stranger_sends_is_shown_as_text(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     project = await make_project(embedded_server.url, "<img src=x onerror=alert(1)>")
     tab = await stage.open(project)
     nasty = "</script><img src=x onerror=alert(1)>\u202e<b>x"
     frame = {"function": nasty, "filename": nasty, "lineno": 1, "in_app": True, "context_line": nasty}
-    event = {
+    event: dict[str, Any] = {
         "level": "error",
         "release": nasty,
         "environment": nasty,

@@ -16,9 +16,10 @@ from playwright.async_api import Browser, Page, expect
 from tests.support import picture
 from tests.support.browser import LOST_LINK
 from tests.support.proxy import Proxy
+from tests.support.server import ServerProcess
 
 from . import signals
-from .conftest import MakeProject, Project, ServerProcess, Stage
+from .conftest import MakeProject, Project, Stage
 from .onboarding import Onboarding
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
@@ -47,7 +48,7 @@ async def problem(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -
     await expect(tab.problem("unknown_key")).to_be_attached()
 
 
-SAID = {
+SAID: dict[Reach, list[str]] = {
     awaiting: ["Awaiting your SDK", "This page changes by itself."],
     connected: ["SDK connected", "sentry.python.flask 2.75.0", "Now send a first error."],
     first_error: ["First error received", "ZeroDivisionError: division by zero"],
@@ -55,7 +56,7 @@ SAID = {
 }
 """What has to be read at a glance, whatever the size of the screen."""
 
-BESIDE = {
+BESIDE: dict[Reach, list[str]] = {
     awaiting: ["First error"],
     connected: ["shop@1.4.0", "CPython 3.12.1", "every 30 s"],
     first_error: ["shop/cart.py:42", "return sum(prices) / len(prices)", "not handled"],
@@ -63,14 +64,19 @@ BESIDE = {
 }
 """What is seen besides where there is room, or when the bar is open."""
 
-LAMP = {awaiting: "--surface", connected: "--accent-soft", first_error: "--accent", problem: "--surface"}
+LAMP: dict[Reach, str] = {
+    awaiting: "--surface",
+    connected: "--accent-soft",
+    first_error: "--accent",
+    problem: "--surface",
+}
 """The colour that is seen from the corner of an eye."""
 
 
 @pytest.mark.parametrize("reach", SAID, ids=lambda reach: reach.__name__)
 async def test_stages(
     browser: Browser,
-    embedded_server,
+    embedded_server: ServerProcess,
     make_project: MakeProject,
     stage: Stage,
     http: httpx2.AsyncClient,
@@ -91,7 +97,7 @@ async def test_stages(
 
 
 async def test_reconnecting(
-    browser: Browser, embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    browser: Browser, embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     project = await make_project(embedded_server.url, platform="node")
     await signals.heartbeat(http, project, interval=30)
@@ -118,7 +124,7 @@ async def test_index(browser: Browser, tmp_path: Path, make_project: MakeProject
 
 
 async def test_forced_colours(
-    browser: Browser, embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    browser: Browser, embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     """The user's own colours say the same: what is lit stays lit, and every word can be read."""
     project = await make_project(embedded_server.url, platform="python")

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx2
 from playwright.async_api import Page, expect
 
+from tests.support.server import ServerProcess
 from tests.support.waiting import until_answer
 
 from . import signals
@@ -45,7 +46,7 @@ async def lure(http: httpx2.AsyncClient, project: Project) -> None:
 
 
 async def test_what_a_stranger_sends_is_in_no_sentence_and_no_command(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     project = await make_project(embedded_server.url)
     context = await stage.context(embedded_server.url, permissions=["clipboard-read", "clipboard-write"])
@@ -69,7 +70,7 @@ async def test_what_a_stranger_sends_is_in_no_sentence_and_no_command(
 
 
 async def test_what_the_owner_copies_is_the_projects_own(
-    embedded_server, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     project = await make_project(embedded_server.url, platform="python")
     context = await stage.context(embedded_server.url, permissions=["clipboard-read", "clipboard-write"])

@@ -39,13 +39,13 @@ def clock() -> Monotonic:
 
 
 def test_a_burst_passes_and_no_more(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=2, burst=3)
+    limiter: Limiter[int] = Limiter(clock, rate=2, burst=3)
     assert [limiter.wait(1) for _ in range(3)] == [0, 0, 0]
     assert limiter.wait(1) == 0.5
 
 
 def test_a_token_comes_back_in_its_time(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=2, burst=3)
+    limiter: Limiter[int] = Limiter(clock, rate=2, burst=3)
     for _ in range(3):
         limiter.wait(1)
     clock.seconds += 0.25
@@ -56,26 +56,26 @@ def test_a_token_comes_back_in_its_time(clock: Monotonic) -> None:
 
 
 def test_asking_in_vain_costs_nothing(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=1, burst=1)
+    limiter: Limiter[int] = Limiter(clock, rate=1, burst=1)
     limiter.wait(1)
     assert [limiter.wait(1) for _ in range(5)] == [1.0] * 5
 
 
 def test_a_pause_fills_no_more_than_the_bucket(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=2, burst=3)
+    limiter: Limiter[int] = Limiter(clock, rate=2, burst=3)
     limiter.wait(1)
     clock.seconds += 3600
     assert [limiter.wait(1) for _ in range(4)] == [0, 0, 0, 0.5]
 
 
 def test_projects_do_not_share(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=1, burst=1)
+    limiter: Limiter[int] = Limiter(clock, rate=1, burst=1)
     assert [limiter.wait(1), limiter.wait(2), limiter.wait(3)] == [0, 0, 0]
     assert limiter.wait(1) > 0
 
 
 def test_it_remembers_only_so_many(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=1, burst=5, size=10)
+    limiter: Limiter[int] = Limiter(clock, rate=1, burst=5, size=10)
     for _ in range(5):
         limiter.wait(1)
     for number in range(2, 100):
@@ -86,7 +86,7 @@ def test_it_remembers_only_so_many(clock: Monotonic) -> None:
 
 def test_the_empty_buckets_stay_where_others_are_full(clock: Monotonic) -> None:
     """Nobody gets a fresh bucket by making up projects, as long as there are idle ones to forget."""
-    limiter = Limiter(clock, rate=1, burst=2, size=3)
+    limiter: Limiter[int] = Limiter(clock, rate=1, burst=2, size=3)
     limiter.wait(1)
     limiter.wait(2)
     clock.seconds += 5
@@ -124,20 +124,20 @@ def test_room_is_made_for_many_at_once(clock: Monotonic) -> None:
 
 
 def test_a_request_may_cost_more(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=2, burst=10)
+    limiter: Limiter[int] = Limiter(clock, rate=2, burst=10)
     assert limiter.wait(1, 8) == 0
     assert limiter.wait(1, 4) == 1.0
     assert limiter.wait(1, 2) == 0
 
 
 def test_what_costs_more_than_a_bucket_passes_a_full_one(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=1, burst=10)
+    limiter: Limiter[int] = Limiter(clock, rate=1, burst=10)
     assert limiter.wait(1, 25) == 0
     assert limiter.wait(1) == 16.0
 
 
 def test_a_look_takes_nothing(clock: Monotonic) -> None:
-    limiter = Limiter(clock, rate=1, burst=1)
+    limiter: Limiter[int] = Limiter(clock, rate=1, burst=1)
     assert [limiter.peek(1) for _ in range(3)] == [0, 0, 0]
     assert limiter.wait(1) == 0
     assert limiter.peek(1) == 1.0

@@ -103,7 +103,7 @@ class Lab:
         """Wait until the server has heard of a project's client."""
 
         async def is_there() -> bool:
-            return (await self._http.get(f"/live/{project.id}")).json()["stage"] != "awaiting"
+            return bool((await self._http.get(f"/live/{project.id}")).json()["stage"] != "awaiting")
 
         await until_answer(is_there, SECONDS)
 
@@ -113,6 +113,7 @@ async def started(folder: Path, *command: str | Path, status: int = 0, **env: st
     """Run a client to its end, which must be the right one. Its stdin ends with the context."""
     env = {**apps.environment(), **env}
     process = await create_subprocess_exec(*command, cwd=folder, env=env, stdin=PIPE, stdout=PIPE, stderr=STDOUT)
+    assert process.stdin
     try:
         yield
         process.stdin.close()
@@ -150,14 +151,14 @@ class Python:
 
     async def run(self, scenario: str, project: Project, lab: Lab) -> None:
         """Run a scenario to the end of its process."""
-        folder, env = lab.folder(project), {"PYTHONPATH": str(self.install())}
+        folder, path = lab.folder(project), str(self.install())
         if scenario == "heartbeat":
             program = apps.write(folder, "main.py", project.snippet("python") + "__import__('sys').stdin.read()\n")
-            async with started(folder, sys.executable, "-S", program, **env):
+            async with started(folder, sys.executable, "-S", program, PYTHONPATH=path):
                 await lab.heard(project)  # then stdin ends, and so does it
         else:
             command = (sys.executable, "-S", PROGRAMS / "app.py", scenario, project.dsn)
-            await finish(folder, *command, status=1 if scenario == "error" else 0, **env)
+            await finish(folder, *command, status=1 if scenario == "error" else 0, PYTHONPATH=path)
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class Cli:
             "message": ["send-event", "--level", "info", "--message", "hello"],
             "check_in": ["monitors", "run", "nightly", "--", "true"],
         }
-        command = [apps.MODULES / ".bin" / "sentry-cli", *arguments[scenario]]
+        command = [str(apps.MODULES / ".bin" / "sentry-cli"), *arguments[scenario]]
         await finish(folder, *command, SENTRY_DSN=project.dsn, HOME=str(folder))
 
 

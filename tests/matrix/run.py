@@ -43,7 +43,8 @@ async def _project(url: str, http: httpx2.AsyncClient, number: int) -> Project:
 
 async def _run(projects: Mapping[Cell, Project], folder: Path, http: httpx2.AsyncClient) -> dict[Cell, Result]:
     """Let every client run to its end; gives those that did not end well."""
-    places, failed = asyncio.Semaphore(AT_ONCE), {}
+    places = asyncio.Semaphore(AT_ONCE)
+    failed: dict[Cell, Result] = {}
 
     async def run(cell: Cell, project: Project, lab: Lab) -> None:
         async with places:
@@ -62,9 +63,11 @@ async def _outcomes(http: httpx2.AsyncClient, projects: Mapping[Cell, Project]) 
     """What the pages show as soon as all is as expected, or in the end."""
     deadline = time.monotonic() + SECONDS
     while True:
-        found = {cell: outcome_of((await http.get(f"/live/{p.id}")).json()) for cell, p in projects.items()}
+        found: dict[Cell, Outcome] = {
+            cell: outcome_of((await http.get(f"/live/{p.id}")).json()) for cell, p in projects.items()
+        }
         if time.monotonic() > deadline or all(EXPECTED[cell].fits(found[cell]) for cell in found):
-            return found
+            return dict(found)
         await asyncio.sleep(0.05)
 
 

@@ -491,9 +491,11 @@ async def show(server: ServerProcess, project: str, token: str) -> None:
         ask(server, path, {"cookie": f"firstlight_{project}={token}"})
     ask(server, f"/live/{project}/cookie?token={token}", bearer, b"")
     ask(server, f"/api/{project}/envelope/?sentry_key={token}", {"x-sentry-auth": f"Sentry sentry_key={token}"}, b"{}")
-    for options in ({"additional_headers": bearer}, {}):
+    for headers in (bearer, None):
         async with connect(
-            f"{server.url.replace('http', 'ws')}/live/{project}/ws?token={token}", proxy=None, **options
+            f"{server.url.replace('http', 'ws')}/live/{project}/ws?token={token}",
+            proxy=None,
+            additional_headers=headers,
         ) as viewer:
             await viewer.send(json.dumps({"type": "auth", "token": token}))
             with suppress(ConnectionClosed):

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import uvicorn
@@ -29,7 +29,7 @@ async def running(app: Any, **options: Any) -> AsyncIterator[str]:
         listener.bind((HOST, 0))
         config = uvicorn.Config(
             app,
-            http=partial(HttpProtocol, Connections(getattr(app, "limits", None) or Limits())),
+            http=cast(Any, partial(HttpProtocol, Connections(getattr(app, "limits", None) or Limits()))),
             ws="none",
             ws_per_message_deflate=False,
             lifespan="on",

@@ -55,7 +55,7 @@ class Picture:
 async def read(browser: Browser, png: bytes, boxes: dict[str, FloatRect]) -> Picture:
     """Read regions of a picture, given in its pixels."""
     names = list(boxes)
-    places = [[round(box[edge]) for edge in ("x", "y", "width", "height")] for box in boxes.values()]  # type: ignore[literal-required]
+    places = [[round(box[edge]) for edge in ("x", "y", "width", "height")] for box in boxes.values()]
     page = await browser.new_page()
     try:
         found: dict[str, Any] = await page.evaluate(_READ, [base64.b64encode(png).decode(), places])

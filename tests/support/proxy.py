@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Self
+from collections.abc import Coroutine
+from typing import Any, Self
 
 HOST = "127.0.0.1"
 
@@ -83,7 +84,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
 
 
-async def _first_of(up, down) -> None:
+async def _first_of(up: Coroutine[Any, Any, None], down: Coroutine[Any, Any, None]) -> None:
     """Until the answer has ended: a client that said all of its request waits for it."""
     upward, downward = asyncio.ensure_future(up), asyncio.ensure_future(down)
     try:

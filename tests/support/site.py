@@ -125,7 +125,7 @@ class Site:
             found = await self.snapshot(project_id)
             return found if condition(found) else None
 
-        return await until_answer(look)  # type: ignore[return-value]
+        return await until_answer(look)
 
     async def raw(self, request: bytes, close: bool = False) -> bytes:
         """Send bytes as they are; gives all that comes back until the connection ends or the answer is whole."""

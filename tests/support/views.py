@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias, cast
 
 from server.core.diagnosis.catalogue import Problem
 from server.core.model.project import Key, Project
@@ -25,23 +26,27 @@ CATALOGUE = load_catalogue(static_folder())
 PRESENTER = Presenter(CATALOGUE)
 
 
-def view(state: Update, now: int = AT, platform: str | None = None) -> View:
+Held: TypeAlias = dict[str, Any]
+"""Fields by their names as they are stored: a test that took the constants would not see that one was renamed."""
+
+
+def view(state: Mapping[Any, Any], now: int = AT, platform: str | None = None) -> View:
     """A project with this state."""
-    return View(Project(1, "shop", platform, (Key(KEY),), AT), "e1", now * 1000, state, now)
+    return View(Project(1, "shop", platform, (Key(KEY),), AT), "e1", now * 1000, cast(Update, state), now)
 
 
-def seen(signal: Signal, at: int = AT, last_at: int | None = None) -> Update:
+def seen(signal: Signal, at: int = AT, last_at: int | None = None) -> Held:
     """The fields of a signal."""
-    return dict(zip(fields.SIGNALS[signal], (at, at if last_at is None else last_at), strict=True))
+    return Held(zip(fields.SIGNALS[signal], (at, at if last_at is None else last_at), strict=True))
 
 
-def sdk(name: str, version: str | None) -> Update:
+def sdk(name: str, version: str | None) -> Held:
     """The fields of an SDK that has connected."""
     told = json.dumps({"name": name, "version": version})
     return {fields.CONNECTED_AT: AT, fields.PAYLOAD_SDK: (AT, told)}
 
 
-def config(**options: object) -> Update:
+def config(**options: object) -> Held:
     """The field of a heartbeat's configuration."""
     return {fields.CONFIG: (AT, json.dumps(options))}
 

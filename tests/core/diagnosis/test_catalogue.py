@@ -63,7 +63,8 @@ def test_a_fix_fits_the_reason(platform: str | None) -> None:
         state = {**recorded("dropped_by_sdk"), f"dropped.{reason}.error": 1}
         (said,) = snapshot(view(state, platform=platform))["problems"]
         assert len(said["checks"]) == 1
-        return said["fix"]
+        fix: str | None = said["fix"]
+        return fix
 
     assert fix("sample_rate") is None
     assert (fix("before_send") or "").count("event") == (2 if platform else 0)

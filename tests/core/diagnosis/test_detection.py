@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from server.core.state.fields import Update
-
-from ...support.views import AT, problem, snapshot, view
+from ...support.views import AT, Held, problem, snapshot, view
 
 SETTLED = 5_000
 """Milliseconds before a report in which an error may have arrived all the same."""
 
 
-def dropped(reason: str, error_at: int | None = None) -> Update:
-    error = (
+def dropped(reason: str, error_at: int | None = None) -> Held:
+    error: Held = (
         {} if error_at is None else {"stage": 2, "signal.error.first_at": error_at, "signal.error.last_at": error_at}
     )
     return {
@@ -42,7 +40,7 @@ def test_an_error_that_arrived_before_the_sdk_gave_it_up(reason: str, error_at: 
 
 
 def test_what_was_dropped_is_told_the_most_first_and_each_reason_is_explained() -> None:
-    state = {**dropped("sample_rate"), "dropped.before_send.error": 8, "dropped.before_send.log_item": 2}
+    state: Held = {**dropped("sample_rate"), "dropped.before_send.error": 8, "dropped.before_send.log_item": 2}
     (said,) = snapshot(view(state))["problems"]
     assert said["summary"] == "Your SDK dropped 8 errors (before_send)."
     assert said["evidence"]["more"] == "2 log items (before_send); 1 error (sample_rate)"

@@ -157,7 +157,21 @@ def test_a_strange_line_number_is_left_out(lineno: Any) -> None:
 
 
 def test_fields_of_strange_types_are_passed_over() -> None:
-    strange = [None, True, 1, -1.5, "", "x", [], [1], [None], {}, {"values": 1}, {"values": [1, {}]}, {"a": {"b": []}}]
+    strange: list[Any] = [
+        None,
+        True,
+        1,
+        -1.5,
+        "",
+        "x",
+        [],
+        [1],
+        [None],
+        {},
+        {"values": 1},
+        {"values": [1, {}]},
+        {"a": {"b": []}},
+    ]
     names = "event_id type level exception message logentry platform release environment transaction tags sdk contexts"
     for name in names.split():
         for value in strange:
@@ -239,7 +253,8 @@ def test_event_id(value: Any, found: str | None) -> None:
 def test_sdk() -> None:
     assert sdk_of({"name": "a", "version": "1"}) == Sdk("a", "1")
     assert sdk_of({"name": "a", "version": 1}) == Sdk("a", None)
-    assert all(sdk_of(value) is None for value in (None, {}, {"name": ""}, {"name": 1}, [], "a"))
+    nothing: list[Any] = [None, {}, {"name": ""}, {"name": 1}, [], "a"]
+    assert all(sdk_of(value) is None for value in nothing)
     assert parse_client("sentry.python/2.75.0") == Sdk("sentry.python", "2.75.0")
     assert parse_client("raven-python/6.10.0 (x)") == Sdk("raven-python", "6.10.0")
     assert parse_client("plain") == Sdk("plain", None)

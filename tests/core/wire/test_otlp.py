@@ -49,7 +49,7 @@ def protobuf(signal: Signal, *resources: dict[str, str]) -> bytes:
         attributes = parts.add().resource.attributes
         for key, text in resource.items():
             attributes.add(key=key).value.string_value = text
-    return request.SerializeToString()
+    return bytes(request.SerializeToString())
 
 
 def as_json(signal: Signal, *resources: dict[str, str]) -> bytes:
@@ -74,7 +74,8 @@ def test_who_sends(form: Any, content_type: str, signal: Signal) -> None:
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize(("form", "content_type"), FORMS)
 def test_who_says_nothing(form: Any, content_type: str, signal: Signal) -> None:
-    for resources in ((), ({},)):
+    nothing: list[list[dict[str, str]]] = [[], [{}]]
+    for resources in nothing:
         assert parse_otlp(form(signal, *resources), content_type, signal) == (Sdk("opentelemetry", None), App())
 
 
@@ -112,11 +113,16 @@ def test_what_is_no_export(body: bytes, content_type: str, error: type[Refusal])
         parse_otlp(body, content_type, Signal.TRANSACTION)
 
 
+STRANGE_ATTRIBUTES: list[Any] = [None, 1, {}, {"key": 1, "value": 2}, {"value": {}}]
+
+
 @pytest.mark.parametrize(
     "part",
-    [None, 1, "x", [], {}, {"resource": []}, {"resource": {"attributes": {}}}]
-    + [{"resource": {"attributes": [attribute]}} for attribute in (None, 1, {}, {"key": 1, "value": 2}, {"value": {}})]
-    + [{"resource": {"attributes": [{"key": "service.name", "value": {"intValue": "1"}}]}}],
+    [
+        *(None, 1, "x", [], {}, {"resource": []}, {"resource": {"attributes": {}}}),
+        *({"resource": {"attributes": [strange]}} for strange in STRANGE_ATTRIBUTES),
+        {"resource": {"attributes": [{"key": "service.name", "value": {"intValue": "1"}}]}},
+    ],
 )
 def test_json_of_strange_shapes_tells_nothing(part: Any) -> None:
     body = json.dumps({"resourceLogs": [part]}).encode()

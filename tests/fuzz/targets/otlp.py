@@ -15,7 +15,7 @@ def _export() -> bytes:
     for key, text in (("service.name", "shop"), ("service.version", "1.4.0"), ("telemetry.sdk.language", "python")):
         part.resource.attributes.add(key=key).value.string_value = text
     part.scope_spans.add().spans.add(name="checkout", span_id=b"12345678")
-    return request.SerializeToString()
+    return bytes(request.SerializeToString())
 
 
 SEEDS = [
