@@ -51,6 +51,7 @@ def load_platforms(folder: Path) -> Platforms:
         ValueError: the files do not fit together.
     """
     families = {path.stem: _read(path, decode_family) for path in sorted((folder / "families").glob("*.json"))}
+    # What turns features on is shared by several platforms and read by the page alone.
     paths = [path for path in sorted(folder.glob("*.json")) if not path.stem.startswith("features-")]
     return Platforms(families, {path.stem: _read(path, decode_platform) for path in paths})
 
@@ -61,6 +62,7 @@ def routes(platforms: Platforms) -> list[BaseRoute]:
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"etag": tag, "cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
+    # A route instead of a file: `index.json` kept by hand was one more list that a new platform had to be put into.
     async def index(request: Request) -> Response:
         known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
         if tag in known:

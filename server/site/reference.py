@@ -37,7 +37,7 @@ def routes(catalogue: Catalogue, headers: Mapping[str, str]) -> list[BaseRoute]:
         catalogue: all problems, with their words.
         headers: what a page may load; the same as for all pages.
     """
-    page = html(catalogue)
+    page = html(catalogue)  # once: it changes with the code, and is asked for by whoever follows a link of the page
 
     async def problems(_: Request) -> Response:
         return HTMLResponse(page, headers=dict(headers))

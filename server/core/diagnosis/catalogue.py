@@ -55,6 +55,7 @@ class Catalogue:
         self.rules = {rule.code: rule for rule in rules}
         self.words = words
         self.platforms = platforms
+        # At the start, not at the first time that somebody has the problem: by then nobody looks at the log.
         for rule in self.rules.values():
             if rule.code not in words.problems or rule.cure.says not in words.cures:
                 raise ValueError(f"the problem {rule.code} or its cure {rule.cure.says} has no words")
@@ -68,6 +69,7 @@ class Catalogue:
             for rule in self.rules.values()
             if (finding := rule.find(view, self.platforms))
         ]
+        # Python's sort is stable: within a severity the order of the rules stays, the most probable first.
         found.sort(key=lambda problem: (problem.resolved, problem.rule.severity))
         return found[:MAX_SHOWN]
 

@@ -33,6 +33,7 @@ class Cure:
     check: Callable[[View, int], bool] = _vanishes
 
 
+# Strictly later: in the same millisecond it may well be the request that shows the problem.
 def _later(field: Time) -> Callable[[View, int], bool]:
     return lambda view, at: (view.time(field) or 0) > at
 
@@ -55,6 +56,7 @@ def _delivered(view: View, at: int) -> bool:
     return (view.last(Signal.ERROR) or 0) > since
 
 
+# One sentence may belong to two checks, as the first two do; a check without its sentence cannot be written.
 VALID_KEY = Cure("valid_key", _later(fields.LAST_SEEN_AT))
 CONNECTED = Cure("valid_key", _connected)
 ACCEPTED = Cure("accepted", _later(fields.ACCEPTED_AT))

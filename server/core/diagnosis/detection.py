@@ -65,6 +65,7 @@ def dropped(view: View, platforms: Platforms) -> Finding | None:
         return None
     unnamed = (found.count, fields.DROP_REASONS[-1], fields.DROP_CATEGORIES[-1])
     counted = sorted(drops(view), reverse=True) or [unnamed]
+    # The largest loss names the problem and chooses the fix; the next five are evidence, and more than enough.
     told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in counted]
     reason, what = told[0]
     more = {"more": "; ".join(f"{what} ({reason})" for reason, what in told[1:6])} if told[1:] else {}
@@ -90,12 +91,13 @@ def silence(view: View, platforms: Platforms) -> Finding | None:
     """Somebody waits, and nothing came at all."""
     watched_at = view.time(fields.WATCHED_AT)
     if watched_at is None:
-        return None
+        return None  # nobody waits, so nobody has to be helped
     connected_at = view.time(fields.CONNECTED_AT)
     if connected_at is None and any(
         view.number(row.total) for code, row in fields.PROBLEMS.items() if code not in BY_ANYBODY
     ):
         return None  # something came, and what is wrong with it is said
+    # What was said stays on the page as resolved; it must not go on counting after the first signal.
     waited = (connected_at or view.now) - watched_at
     steps = [step for step in SILENCE_STEPS if waited >= step]
     if not steps:
@@ -110,6 +112,7 @@ def only(signal: Signal, others: frozenset[Signal]) -> Find:
 
     def find(view: View, _: Platforms) -> Finding | None:
         first_at, last_at = view.first(signal), view.last(signal)
+        # The first error does not hide what was said before it: it resolves it, so it is left out of the comparison.
         seen = {other for other in Signal if view.first(other) is not None}
         if first_at is None or last_at is None or seen - others - {signal, Signal.ERROR}:
             return None
@@ -125,6 +128,7 @@ def preflight_only(view: View, _: Platforms) -> Finding | None:
     asked_at = view.time(fields.PREFLIGHT_AT)
     if asked_at is None or view.now - asked_at < PREFLIGHT_GRACE:
         return None
+    # Whatever came after the question shows that the browser was allowed to send, also where it was refused then.
     requests = [fields.LAST_SEEN_AT, fields.CHECKED_AT, *(row.last_at for row in fields.PROBLEMS.values())]
     if any((view.time(request) or 0) >= asked_at for request in requests):
         return None
@@ -136,6 +140,7 @@ def quiet(view: View, _: Platforms) -> Finding | None:
     at = view.quiet_at
     if at is None or view.liveness is not Liveness.QUIET:
         return None
+    # The page says what came last, since it tells a crash (an error) from an end (a session) from a cut link.
     last = max((s for s in Signal if view.last(s)), key=lambda s: view.last(s) or 0, default=Signal.HEARTBEAT)
     return Finding(at, at, evidence={"interval": f"{view.interval:g} s", "last signal": last.replace("_", " ")})
 
@@ -175,6 +180,7 @@ def missing(field: Text) -> Find:
     """Find that events come without one field."""
 
     def find(view: View, _: Platforms) -> Finding | None:
+        # Only events are the occasion: without one, nothing yet stands on its own for want of a release.
         kinds = (Signal.ERROR, Signal.MESSAGE, Signal.TRANSACTION)
         firsts = [at for at in map(view.first, kinds) if at is not None]
         lasts = [at for at in map(view.last, kinds) if at is not None]
@@ -188,7 +194,10 @@ def never(_view: View, _platforms: Platforms) -> None:
 
 
 def deadlines(view: View) -> Iterable[int]:
-    """When a problem may appear or change by time alone, in milliseconds."""
+    """When a problem may appear or change by time alone, in milliseconds.
+
+    Whoever shows a project looks again then. A deadline too many costs one look, one too few a page that lags.
+    """
     starts = [(fields.WATCHED_AT, step) for step in SILENCE_STEPS if view.stage is Stage.AWAITING]
     starts += [(fields.SIGNALS[signal].first_at, GRACE) for signal in (Signal.TRANSACTION, Signal.SESSION)]
     starts.append((fields.PREFLIGHT_AT, PREFLIGHT_GRACE))

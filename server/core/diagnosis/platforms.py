@@ -102,6 +102,7 @@ class Platforms:
     """
 
     def __init__(self, families: Mapping[str, Family], platforms: Mapping[str, Platform]) -> None:
+        # Slips that the types of the files cannot see. Each stops the start, so that a platform is whole or not there.
         strays = [name for name, platform in platforms.items() if platform.family not in families]
         if strays:
             raise ValueError(f"these platforms are of no family: {', '.join(sorted(strays))}")
@@ -163,10 +164,12 @@ class Platforms:
 
         What comes back is nothing that a client wrote: a known start of its name, and numbers.
         """
+        # The most particular row decides: React Native's versions have nothing to do with those of the browser's SDK.
         start, number = _longest(self._sdks, name), _VERSION.match(version or "")
         row = self._sdks[start] if start else None
         if row is None or number is None or not _is_older(int(number[1]), row.oldest):
             return None
+        # Shown is the longest name that some file knows, not what was sent: `sentry.python.flask` and no more.
         known = _longest(self._sdks.keys() | self._families.keys(), name) or row.sdk
         return Old(known, number[0], row.upgrade)
 

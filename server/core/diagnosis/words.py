@@ -94,6 +94,7 @@ def strangers(texts: Iterable[str]) -> list[str]:
 
 def filled(text: str | Plural, evidence: Mapping[str, str], count: int = 1) -> str:
     """Fill the gaps of a sentence, once: evidence may hold braces. What is not sayable, or not evident, stays open."""
+    # One pass, and by names of ours alone: what fills a gap is not looked into again, whatever it holds.
     said = text if isinstance(text, str) else text.one if count == 1 else text.other
     known = {name: value for name, value in evidence.items() if name in SAYABLE} | {"count": str(count)}
     return _GAP.sub(lambda gap: known.get(gap[1], gap[0]), said)
