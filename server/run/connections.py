@@ -75,7 +75,7 @@ class Connection(Protocol):
 
     state: State
     since: float
-    """When it came into its state, by the loop's clock."""
+    """When it was first seen in its state, by the loop's clock; infinite until then. Every request changes it twice."""
     stalled_at: float
     """Since when the peer reads nothing while something waits for it; infinite where it reads."""
     transport: asyncio.Transport
@@ -168,6 +168,8 @@ class Connections:
     def _expire(self, connections: Iterable[Connection], now: float) -> None:
         seconds, stall = self._seconds, self.limits.connections.stall_seconds
         for connection in connections:
+            if connection.since == FOREVER:
+                connection.since = now
             if connection.stalled_at + stall < now:
                 connection.transport.abort()
             elif connection.since + seconds[connection.state] < now:

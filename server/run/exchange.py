@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent, HTTPRequestEvent
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -15,24 +14,21 @@ class Exchange(RequestResponseCycle):
     Uvicorn's own gives `http.disconnect` in its place as soon as the connection is lost. A program that reports its
     error and ends at once closes before the answer: what it sent is whole all the same.
 
-    Args:
-        resume: reads on, where the connection may.
-        options: uvicorn's.
     """
 
-    def __init__(self, resume: Callable[[], None], **options: Any) -> None:
-        super().__init__(**options)
-        self._resume = resume
-        self._is_half_closed = False
-        self._gave_all = False
+    resume: Callable[[], None]
+    """Reads on, where the connection may. Set by who makes one."""
+    _is_half_closed = False
+    _gave_all = False
 
     async def receive(self) -> ASGIReceiveEvent:
         """The next part of the body; after the last one, the end of the connection."""
-        self._invite()
+        if self.waiting_for_100_continue:
+            self._invite()
         while not self._is_over():
             if self.body or (not self.more_body and not self._gave_all):
                 return self._take()
-            self._resume()
+            self.resume()
             self.message_event.clear()
             await self.message_event.wait()
         return {"type": "http.disconnect"}
@@ -46,12 +42,13 @@ class Exchange(RequestResponseCycle):
         message: HTTPRequestEvent = {"type": "http.request", "body": bytes(self.body), "more_body": self.more_body}
         self.body = bytearray()
         self._gave_all = not self.more_body
-        self._resume()
+        if self.flow.read_paused:
+            self.resume()
         return message
 
     def _invite(self) -> None:
         """100 Continue, unless the body comes already (RFC 9110, 10.1.1): writing to who has left loses the rest."""
-        if self.waiting_for_100_continue and self.more_body and not self.body and not self.transport.is_closing():
+        if self.more_body and not self.body and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.waiting_for_100_continue = False
 

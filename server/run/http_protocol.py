@@ -36,7 +36,7 @@ class HttpProtocol(HttpReader):
     """
 
     state = State.IDLE
-    since = 0.0
+    since = FOREVER
     stalled_at = FOREVER
 
     def __init__(
@@ -135,10 +135,8 @@ class HttpProtocol(HttpReader):
             self.pipeline.appendleft((exchange, self.app))
 
     def _whole(self) -> None:
-        if any(True for _ in self._due()):
-            self._enter(State.ANSWERING)
-        else:
-            self._enter(State.IDLE)  # the answer did not wait for the end of the body
+        is_answered = self._answering is None or self._answering.response_complete  # it did not wait for the end
+        self._enter(State.IDLE if is_answered and not self.pipeline else State.ANSWERING)
 
     def _start_asgi_task(self, cycle: Any, app: ASGI3Application) -> None:
         self._answering = cycle
@@ -179,7 +177,7 @@ class HttpProtocol(HttpReader):
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self.since = self.loop.time()
+        self.since = FOREVER
 
     # To a WebSocket.
 

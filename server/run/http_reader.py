@@ -24,7 +24,6 @@ from .refused import (
     CROWDED,
     TOO_LARGE,
     Refused,
-    check_coding,
     has_body,
     head_of,
     is_host,
@@ -34,6 +33,7 @@ from .refused import (
 )
 
 _OTHER, _WEBSOCKET = b"other", b"websocket"
+_NOTED = frozenset({b"host", b"expect", b"transfer-encoding"})
 
 
 class HttpReader(HttpToolsProtocol):
@@ -65,7 +65,8 @@ class HttpReader(HttpToolsProtocol):
     def _reset(self) -> None:
         """What is counted and known of one request."""
         self._first = self._fed = self._now
-        self._body = self._fields = self._chunks = self._hosts = 0
+        self._body = self._trailers = self._chunks = self._hosts = 0
+        self._coding: bytes | None = None
         self._offer = b""
         self._is_begun = False
 
@@ -93,25 +94,24 @@ class HttpReader(HttpToolsProtocol):
         """Read what came."""
         self._now = len(data)
         self._fed += self._now
-        stop, refused = self._parse(data)
-        if refused is not None:
-            self._refuse(refused)
-        elif stop is not None and self._offer == _WEBSOCKET:
-            self._change(data[stop:])
-        elif stop is not None:
-            self._go_on_without(data[stop:])
-        elif self._is_arriving and self._fed - self._first - self._body > self._allowance:
-            self._refuse(Refused(TOO_LARGE))
-
-    def _parse(self, data: bytes) -> tuple[int | None, Refused | None]:
-        """Returns where an offer stopped the parser, and what it or a callback refused."""
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            return int(offer.args[0]), None
-        except httptools.HttpParserError as error:
-            return None, reason_of(error)
-        return None, None
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
+            stopped = error
+        else:
+            if self._is_arriving and self._fed - self._first - self._body > self._allowance:
+                self._refuse(Refused(TOO_LARGE))
+            return
+        self._stop(stopped, data)
+
+    def _stop(self, stopped: Exception, data: bytes) -> None:
+        """The parser has stopped: at an offer, or at what it or a callback refused."""
+        if not isinstance(stopped, httptools.HttpParserUpgrade):
+            self._refuse(reason_of(stopped))
+        elif self._offer == _WEBSOCKET:
+            self._change(data[stopped.args[0] :])
+        else:
+            self._go_on_without(data[stopped.args[0] :])
 
     @property
     def _allowance(self) -> int:
@@ -148,17 +148,23 @@ class HttpReader(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of its head, or a trailer."""
-        self._fields += 1
-        if self._fields > self._limits.head_fields:
-            raise Refused("This request has too many header fields.")
         if not self._is_head:
-            return
-        name = name.lower()
+            self._trailers += 1
+        else:
+            name = name.lower()
+            if name in _NOTED:
+                self._note(name, value)
+            self.headers.append((name, value))
+        if len(self.headers) + self._trailers > self._limits.head_fields:
+            raise Refused("This request has too many header fields.")
+
+    def _note(self, name: bytes, value: bytes) -> None:
         if name == b"host":
             self._hosts += 1 if is_host(value) else 2
-        elif name == b"expect" and value.lower() == b"100-continue":
+        elif name == b"transfer-encoding":
+            self._coding = value.strip().lower() if self._coding is None else b"several"
+        elif value.lower() == b"100-continue":
             self.expect_100_continue = True
-        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Its head is whole."""
@@ -218,7 +224,8 @@ class HttpReader(HttpToolsProtocol):
         self._offer = _WEBSOCKET
 
     def _begin(self, version: str) -> None:
-        check_coding(self.headers)
+        if self._coding not in (None, b"chunked"):
+            raise Refused("Only chunked is understood as Transfer-Encoding.", 501)  # RFC 9112, 6.1
         target = httptools.parse_url(self.url)
         if target.path is None:
             raise Refused("The target of this request has no path.")
@@ -232,8 +239,7 @@ class HttpReader(HttpToolsProtocol):
         self._start(exchange)
 
     def _exchange(self, keep_alive: bool) -> Exchange:
-        return Exchange(
-            self._resume,
+        exchange = Exchange(
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -246,3 +252,5 @@ class HttpReader(HttpToolsProtocol):
             keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
+        exchange.resume = self._resume
+        return exchange

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -43,7 +44,7 @@ class Refused(Exception):
         return b"".join([STATUS_LINE[self.status], *lines, b"connection: close\r\n\r\n", words])
 
 
-def reason_of(error: httptools.HttpParserError) -> Refused:
+def reason_of(error: Exception) -> Refused:
     """What a parser's error means: ours, which it carries along, or its own."""
     cause = error.__context__
     if cause is None or isinstance(cause, Refused | httptools.HttpParserError | UnicodeDecodeError):
@@ -52,6 +53,7 @@ def reason_of(error: httptools.HttpParserError) -> Refused:
     return Refused("The server failed; its log says why.", 500)
 
 
+@lru_cache(maxsize=256)
 def is_host(value: bytes) -> bool:
     """Whether this may stand in a Host field."""
     return _HOST.fullmatch(value) is not None
@@ -67,13 +69,6 @@ def has_body(headers: Fields) -> bool:
     """Whether a head announces a body (RFC 9112, section 6)."""
     framing = [value for name, value in headers if name in (b"content-length", b"transfer-encoding")]
     return any(value != b"0" for value in framing)
-
-
-def check_coding(headers: Fields) -> None:
-    """Only `chunked` is understood; another coding would reach the parsers of bodies undecoded (RFC 9112, 6.1)."""
-    for name, value in headers:
-        if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-            raise Refused("Only chunked is understood as Transfer-Encoding.", 501)
 
 
 def size_of(target: bytes, headers: Fields) -> int:

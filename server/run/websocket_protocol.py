@@ -67,11 +67,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.ping_interval = None
         self.close_timeout = limits.closing_seconds
         self.state = State.HANDSHAKE
-        self.since = self.loop.time()
+        self.since = FOREVER
         self.stalled_at = FOREVER
         self._frames = float(limits.frames)
         self._bytes = float(limits.burst_bytes)
-        self._counted_at = self.since
+        self._counted_at = self.loop.time()
         self._messages = 0
         self._is_trusted = False
         self._ping: bytes | None = None
@@ -118,7 +118,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self.since = self.loop.time()
+        self.since = FOREVER
         if state is State.KEYLESS:
             self._owner.add_keyless(self)
         else:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
+import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from server.command.client import Client, send
+from server.core.wire.dsn import parse_dsn
 from server.limits import ConnectionLimits, HttpLimits, Limits, SocketLimits
+from server.run import connections
 from server.run.connections import SHED, State, capacity_of, seconds_of
 
 from ..support.app import running
@@ -194,3 +200,58 @@ def test_no_connection_keeps_the_server_from_its_end(tmp_path: Any) -> None:
             connection.close()
     assert "Traceback" not in server.output
     assert "Error" not in server.output
+
+
+def test_when_the_descriptors_run_out_others_are_served_all_the_same(tmp_path: Path) -> None:
+    """Handshakes that cannot be read, slow heads and idle connections; each was held for ever, without a word."""
+    command = f"ulimit -n 300 && exec {sys.executable} -m server serve"
+    starts = [HANDSHAKE.replace(b"\r\n\r\n", b"\r\nContent-Length: 3\r\n\r\n"), b"GET / HTTP/1.1\r\n", HEALTH]
+    with ServerProcess(tmp_path, shell=command) as server, ExitStack() as stack:
+        client = Client(server.url)
+        project = client.ask("POST", "/projects", name="shop")
+        for number in range(600):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            connection.sendall(starts[number % len(starts)])
+        assert client.ask("GET", "/healthz") == {"status": "ok"}
+        assert send("error", parse_dsn(project["dsn"])).status == 200
+        assert client.ask("GET", f"/live/{project['id']}")["signals"]
+        assert server.output.count("connections are open") == 1
+        assert "Traceback" not in server.output
+
+
+def test_the_table_of_states_is_the_one_that_holds() -> None:
+    """As the module's docstring has it."""
+    fields = {name for limits in (HttpLimits, SocketLimits, ConnectionLimits) for name in limits.__dataclass_fields__}
+    rows = {line.split()[0]: line for line in (connections.__doc__ or "").splitlines() if line[:8].strip().isupper()}
+    assert set(rows) == {state.name for state in State}
+    for state, seconds in seconds_of(Limits()).items():
+        named = re.search(r"(?:Http|Socket|Connection)Limits\.(\w+)", rows[state.name])
+        assert bool(named) == (seconds != float("inf")), state
+        assert named is None or named[1] in fields
+
+
+def test_what_viewers_break_is_no_line_in_the_log(tmp_path: Path) -> None:
+    """One broken frame wrote 48 lines."""
+    frames = [
+        b"\x81\x05hello",
+        masked(1, b"\xff"),
+        masked(3, b""),
+        masked(1, bytes(4097)),
+        masked(8, b"\x00"),
+        b"\xff" * 99,
+    ]
+    secret = {"FIRSTLIGHT_SECRET": "signing-secret-of-the-viewer-tokens", "FIRSTLIGHT_PUBLIC_URL": "http://shop"}
+    for number, env in enumerate(({}, secret)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with ServerProcess(folder, env) as server:
+            quiet = server.output
+            for frame in frames:
+                with socket.create_connection(("127.0.0.1", server.port)) as viewer:
+                    viewer.sendall(HANDSHAKE.replace(b"Host: shop", b"Host: localhost"))
+                    assert b" 101 " in viewer.recv(1000)
+                    viewer.sendall(frame)
+                    with viewer.makefile("rb") as answer, suppress(ConnectionError):
+                        answer.read()
+            assert server.output == quiet
+            assert server.stop() == 0
