@@ -26,6 +26,7 @@ STATUS: dict[type[errors.FirstlightError], int] = {
     errors.TooLarge: 413,
     errors.RateLimited: 429,
     errors.StoreUnavailable: 503,
+    errors.StoreRejected: 503,
     errors.Overloaded: 503,
 }
 """The status of an error, or of the nearest of its bases that stands here."""
@@ -61,7 +62,7 @@ def status_of(error: errors.FirstlightError) -> int:
 
 def body_of(error: errors.FirstlightError) -> dict[str, object]:
     """`{"detail": "<a sentence>", "causes": […]}`."""
-    if isinstance(error, errors.StoreUnavailable):  # its own words are for the log
+    if isinstance(error, errors.StoreUnavailable | errors.StoreRejected):  # its own words are for the log
         return {"detail": "The server cannot reach its store. Try again in a few seconds.", "causes": []}
     causes = error.causes if isinstance(error, errors.Refusal) else ()
     return {"detail": str(error), "causes": list(causes)}

@@ -26,6 +26,8 @@ from .engine.hub import Hub
 from .engine.limits import Guesses
 from .engine.projects import Projects
 from .engine.senders import Senders
+from .engine.spill import Spill
+from .engine.unverified import Unverified
 from .engine.writer import Writer
 from .limits import AccessLimits, Limits
 from .owners import projects as owners
@@ -94,12 +96,16 @@ class Firstlight:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:
         async with self._store as store:
             projects = Projects(store, time.monotonic, self.limits.projects)
-            writer = Writer(store, projects, self._clock, self.limits.writer)
             senders = Senders(self.limits.sdk.senders)
             hub = self.hub = Hub(store, writer, self._presenter, self.limits.viewers, clock=self._clock)
             store.listen(projects)
             store.listen(hub)
-            tasks = [_owned(writer.run(), "writer"), _owned(hub.tick(), "hub")]
+            writer, unverified = self._writers(store, projects)
+            tasks = [
+                _owned(writer.run(), "writer"),
+                _owned(unverified.run(), "judge of unverified requests"),
+                _owned(hub.tick(), "hub"),
+            ]
             try:
                 yield State(
                     settings=self.settings,
@@ -122,7 +128,20 @@ class Firstlight:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await writer.flush()
+                await writer.close()
+                unverified.close()
+
+    def _writers(self, store: Store, projects: Projects) -> tuple[Writer, Unverified]:
+        """The write door and what stands before it while the store is away, with what dead processes left to them."""
+        name = secrets.token_hex(8)
+        folder = self.settings.spill or self.settings.data.with_name(f"{self.settings.data.name}.spill")
+        limit = self.limits.writer.spill_bytes
+        spills = Spill(folder, name, "updates", limit), Spill(folder, name, "unverified", limit)
+        writer = Writer(store, projects, spills[0], self._clock, self.limits.writer, name)
+        unverified = Unverified(projects, writer, spills[1], self._clock, self.limits.unverified)
+        writer.adopt(spills[0].adopt())
+        unverified.adopt(spills[1].adopt())
+        return writer, unverified
 
 
 def create_app(

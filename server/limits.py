@@ -195,6 +195,22 @@ class WriterLimits:
     """Updates in one write of what somebody waits for: about 10 ms of the store's time."""
     lazy_batch: int = 50
     """Updates in one write of what can wait: 1 ms of the store's time, which is how long the other lane waits."""
+    rejected: int = 1_000
+    """Projects with something that the store refuses for what it is; it is tried again, and lost beyond that number."""
+    rejected_seconds: float = 60.0
+    """Between two tries of what the store refused: somebody has to mend the store first."""
+    spill_bytes: int = 64 * 1024 * 1024
+    """Of one process on disk, while the store is away: some 100,000 first errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnverifiedLimits:
+    """Of requests that came while the store was away, for projects that this process has not seen yet."""
+
+    in_all: int = 10_000
+    """Requests, about 2 KiB each."""
+    per_address: int = 200
+    """Of one sender: a team behind one address that starts its apps at the same time, and no flood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,5 +257,6 @@ class Limits:
     projects: ProjectLimits = field(default_factory=ProjectLimits)
     access: AccessLimits = field(default_factory=AccessLimits)
     writer: WriterLimits = field(default_factory=WriterLimits)
+    unverified: UnverifiedLimits = field(default_factory=UnverifiedLimits)
     end: EndLimits = field(default_factory=EndLimits)
     workers: WorkerLimits = field(default_factory=WorkerLimits)

@@ -30,6 +30,7 @@ class Settings:
         port: where to listen; 0 takes a free one.
         redis_url: the Redis that several processes share; none for the embedded store.
         data: the file of the embedded store.
+        spill: a folder for what waits to be written while the store is away; beside `data` if it is not set.
         secret: signs viewer tokens, one or with a comma the new one and the old one; none leaves the server open, on
             loopback only.
         admin_token: for owners.
@@ -48,6 +49,7 @@ class Settings:
     port: int = 8000
     redis_url: str | None = field(default=None, repr=False)
     data: Path = Path("firstlight.db")
+    spill: Path | None = None
     secret: str | None = field(default=None, repr=False)
     admin_token: str | None = field(default=None, repr=False)
     origins: frozenset[str] = frozenset()
@@ -83,6 +85,7 @@ class Settings:
             port=_number(given, "PORT", 8000, 0, MAX_PORT),
             redis_url=_redis_url(given),
             data=_data(given),
+            spill=Path(given["FIRSTLIGHT_SPILL"]).expanduser() if "FIRSTLIGHT_SPILL" in given else None,
             secret=_secret(given),
             admin_token=_long_enough("FIRSTLIGHT_ADMIN_TOKEN", given.get("FIRSTLIGHT_ADMIN_TOKEN"), MIN_ADMIN_TOKEN),
             origins=_origins(given, "FIRSTLIGHT_ORIGINS"),

@@ -19,6 +19,7 @@ SETTING_OF_FIELD = {
     "port": "PORT",
     "redis_url": "REDIS_URL",
     "data": "FIRSTLIGHT_DATA",
+    "spill": "FIRSTLIGHT_SPILL",
     "secret": "FIRSTLIGHT_SECRET",
     "admin_token": "FIRSTLIGHT_ADMIN_TOKEN",
     "origins": "FIRSTLIGHT_ORIGINS",

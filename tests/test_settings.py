@@ -19,6 +19,7 @@ DEFAULTS = {
     "port": 8000,
     "redis_url": None,
     "data": Path("firstlight.db"),
+    "spill": None,
     "secret": None,
     "admin_token": None,
     "origins": frozenset(),
@@ -58,6 +59,7 @@ def test_an_empty_environment_gives_the_demo_on_loopback() -> None:
         ({"REDIS_URL": "unix:///run/redis.sock"}, "redis_url", "unix:///run/redis.sock"),
         ({"FIRSTLIGHT_DATA": "/var/lib/firstlight.db"}, "data", Path("/var/lib/firstlight.db")),
         ({"FIRSTLIGHT_DATA": "~/firstlight.db"}, "data", Path.home() / "firstlight.db"),
+        ({"FIRSTLIGHT_SPILL": "~/spill"}, "spill", Path.home() / "spill"),
         ({"FIRSTLIGHT_SECRET": SECRET}, "secret", SECRET),
         ({"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}, "admin_token", ADMIN),
         (

@@ -24,6 +24,7 @@ class _Memory:
     """What this process knows of one project."""
 
     project: Project
+    epoch: str
     state: State
     checked_at: float
 
@@ -131,10 +132,15 @@ class Projects:
         memory = self._memories.get(project_id)
         return effect_of(memory.state if memory else {}, update)
 
-    def learn(self, project_id: int, update: Update) -> None:
-        """Remember that an update is stored."""
+    def epoch_of(self, project_id: int) -> str | None:
+        """The epoch that a project is in, as far as this process knows."""
         memory = self._memories.get(project_id)
-        if memory:
+        return memory.epoch if memory else None
+
+    def learn(self, project_id: int, update: Update, epoch: str | None) -> None:
+        """Remember that an update of an epoch is stored."""
+        memory = self._memories.get(project_id)
+        if memory and epoch in (None, memory.epoch):
             join(memory.state, update)
 
     def _is_recent(self, at: float | None) -> bool:
@@ -180,7 +186,7 @@ class Projects:
             self._missing[project_id] = asked_at
         else:
             self._bound(self._memories)
-            self._memories[project_id] = _Memory(view.project, dict(view.state), asked_at)
+            self._memories[project_id] = _Memory(view.project, view.epoch, dict(view.state), asked_at)
 
     def _bound(self, mapping: dict[int, _Memory] | dict[int, float]) -> None:
         """Forget the oldest tenth of a full mapping."""

@@ -5,25 +5,45 @@
 - *Later*: what can wait (`REFRESH`, `SILENT`). It is gathered per project, written at most every `lazy_seconds` in
   small parts, and its request does not wait. The other lane never stands behind it.
 
-Both gather by joining updates into a pending one. What cannot be written because the store is away stays pending and
-goes on the second lane; only a full map refuses.
+What somebody waits for is answered when it is stored, or, while the store is away, when it is on disk (`spill`). What
+can wait is answered at once: a killed process may lose `lazy_seconds` of it.
+
+Both lanes gather by joining updates into a pending one. Joining twice changes nothing, but for counts: an update with a
+count gets a number when it is first sent. If its answer is lost it is sent again just as it was, and the store takes
+each number once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count
 
-from ..core.model.errors import Overloaded, StoreUnavailable
-from ..core.state.fields import Effect, State, Update, join
+from ..core.model.errors import Overloaded, StoreRejected, StoreUnavailable
+from ..core.state.fields import Effect, Join, State, Update, join
 from ..limits import WriterLimits
-from ..stores import Store
+from ..stores import Origin, Store
 from .projects import Projects
+from .spill import Entry, Spill, entry_of
 
 log = logging.getLogger("firstlight.writer")
 
-Batch = dict[int, State]
+
+@dataclass(slots=True)
+class _Pending:
+    """An update that waits to be written.
+
+    Args:
+        origin: `number` is 0 until it is sent for the first time, and then for good if it counts something.
+    """
+
+    update: State
+    origin: Origin
+
+
+Batch = dict[int, _Pending]
 """What is pending, by project."""
 
 
@@ -33,39 +53,68 @@ class Writer:
     Args:
         store: where updates go.
         projects: what is known; it says what an update means, and learns what is stored.
+        spill: keeps what somebody waits for while the store is away.
         clock: seconds since the Unix epoch, for the times in updates.
         limits: how much may wait, and how long.
+        name: of this process, unlike any other's.
     """
 
-    def __init__(self, store: Store, projects: Projects, clock: Callable[[], float], limits: WriterLimits) -> None:
+    def __init__(
+        self,
+        store: Store,
+        projects: Projects,
+        spill: Spill,
+        clock: Callable[[], float],
+        limits: WriterLimits,
+        name: str,
+    ) -> None:
         self._store = store
         self._projects = projects
+        self._spill = spill
         self._clock = clock
         self._limits = limits
+        self._name = name
         self._at_once: Batch = {}
         self._later: Batch = {}
+        self._in_doubt: dict[Origin, tuple[int, State]] = {}
+        self._rejected: Batch = {}
+        self._numbers = count(1)
+        self._open: set[int] = set()
         self._commit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._news = asyncio.Event()
         self._is_away = False
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the last write found the store away."""
+        return self._is_away
+
+    @property
+    def unwritten(self) -> int:
+        """How many projects have something that is not stored."""
+        return len({*self._at_once, *self._later, *self._rejected, *(p for p, _ in self._in_doubt.values())})
 
     def now(self) -> int:
         """The time of receipt of a request that is handled now, in milliseconds."""
         return int(self._clock() * 1000)
 
     async def write(self, project_id: int, update: Update, at_once: bool = False) -> None:
-        """Take an update; return once it is committed if somebody waits for it, and at once otherwise.
+        """Take an update; return at once if it can wait, and otherwise once it is stored or on disk.
 
         Args:
             at_once: commit it now, whatever it means.
 
         Raises:
-            Overloaded: the store is away and the map of pending updates is full.
+            Overloaded: too much is pending already.
         """
-        at_once = at_once or self._projects.effect_of(project_id, update) >= Effect.NEWS
-        if self._is_away or not at_once:
-            self._add(self._later, project_id, update)
+        is_awaited = self._projects.effect_of(project_id, update) >= Effect.NEWS
+        origin = Origin(self._projects.epoch_of(project_id))
+        if self._is_away or not (at_once or is_awaited):
+            self._add(self._later, project_id, update, origin)
+            if is_awaited:
+                await self._spill.keep([entry_of(project_id, update, origin)])
             return
-        self._add(self._at_once, project_id, update)
+        self._add(self._at_once, project_id, update, origin)
         self._news.set()
         await asyncio.shield(self._commit)
 
@@ -85,16 +134,42 @@ class Writer:
         """
         await self._store.touch(project_id, epoch, version)
 
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Take over what a process that ended had not written."""
+        for entry in entries:
+            if entry.number:
+                self._in_doubt[entry.origin] = (entry.project, entry.update)
+            else:
+                self._add(self._later, entry.project, entry.update, entry.origin)
+
+    def try_rejected_again(self) -> None:
+        """Let what the store refused for what it is wait for the next write: somebody may have mended the store."""
+        for number, pending in self._rejected.items():
+            self._add(self._later, number, pending.update, pending.origin)
+        self._rejected = {}
+
     async def run(self) -> None:
         """Write what is pending, until cancelled. `flush` does the rest."""
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._run_at_once(), name="writer: at once")
             lanes.create_task(self._run_later(), name="writer: later")
+            lanes.create_task(self._run_rejected(), name="writer: rejected")
 
     async def flush(self) -> None:
-        """Write everything that is pending, or keep it where the store is away."""
+        """Write everything that is pending; where the store is away, put it on disk."""
         await self._write_at_once()
         await self._write_later()
+        pending = {**self._rejected, **self._later}
+        left = [entry_of(number, waiting.update, waiting.origin) for number, waiting in pending.items()]
+        left += [entry_of(number, update, origin) for origin, (number, update) in self._in_doubt.items()]
+        self._spill.replace(left)
+        if left:
+            log.error("%d projects have something that is not stored; the next start writes it", self.unwritten)
+
+    async def close(self) -> None:
+        """Write everything that is pending, or leave it to the next process, on disk."""
+        await self.flush()
+        self._spill.close()
 
     async def _run_at_once(self) -> None:
         while True:
@@ -106,62 +181,135 @@ class Writer:
             await asyncio.sleep(self._limits.lazy_seconds)
             await self._write_later()
 
+    async def _run_rejected(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.rejected_seconds)
+            self.try_rejected_again()
+
     async def _write_at_once(self) -> None:
         batch, self._at_once = self._at_once, {}
         commit, self._commit = self._commit, asyncio.get_running_loop().create_future()
+        commit.add_done_callback(asyncio.Future.exception)  # whoever waits raises it
         self._news.clear()
         try:
-            await self._write_all(batch, self._limits.batch)
+            left = await self._write_all(batch, self._limits.batch, is_awaited=True)
+            if left:
+                await self._spill.keep(left)
+        except Overloaded as error:
+            commit.set_exception(error)
         finally:
-            commit.set_result(None)
+            if not commit.done():
+                commit.set_result(None)
 
     async def _write_later(self) -> None:
+        await self._settle()
         batch, self._later = self._later, {}
-        await self._write_all(batch, self._limits.lazy_batch)
+        await self._write_all(batch, self._limits.lazy_batch, is_awaited=False)
+        if not self.unwritten:
+            self._spill.clear()
 
-    async def _write_all(self, batch: Batch, size: int) -> None:
-        """Write a batch in parts; what is left when the store goes away, or this is cancelled, stays pending."""
+    async def _settle(self) -> None:
+        """Send again, just as it was, whatever has a number and no answer."""
+        for origin, (number, update) in list(self._in_doubt.items()):
+            try:
+                results = await self._store.apply({number: update}, self.now(), {number: origin})
+            except StoreUnavailable:
+                return
+            del self._in_doubt[origin]
+            if origin.writer == self._name:
+                self._open.discard(origin.number)
+            result = results.get(number)
+            if isinstance(result, StoreRejected):
+                self._reject(number, _Pending(update, origin), result)
+
+    async def _write_all(self, batch: Batch, size: int, is_awaited: bool) -> list[Entry]:
+        """Write a batch in parts. What is left when the store goes away, or this is cancelled, stays pending.
+
+        Args:
+            is_awaited: what was received for an epoch that is over goes into the present one: its owner's reset was not
+                heard of here yet, and an error that somebody waits for is not dropped behind an answer. What could wait
+                is dropped: it was received before.
+
+        Returns:
+            What is left, as it is kept on disk.
+        """
         try:
             for part in _parts(batch, size):
-                await self._apply(part)
+                over = await self._apply(part)
                 for number in part:
                     del batch[number]
+                if over and is_awaited:
+                    await self._apply({number: _Pending(pending.update, Origin()) for number, pending in over.items()})
         except StoreUnavailable as error:
             if not self._is_away:
                 log.warning("The store is away; %d projects wait to be written: %s", len(batch), error)
             self._is_away = True
         finally:
-            self._keep(batch)
+            left = self._keep(batch)
+        return left
 
-    async def _apply(self, updates: Batch) -> None:
-        try:
-            await self._store.apply(updates, self.now())
-        except StoreUnavailable:
-            raise
-        except Exception:  # one update that the store chokes on must not stop all others, for ever
-            if len(updates) > 1:
-                for number, update in updates.items():
-                    await self._apply({number: update})
-            else:
-                log.exception("An update of project %d cannot be written and is dropped", *updates)
-            return
+    async def _apply(self, part: Batch) -> Batch:
+        """Write a part.
+
+        Returns:
+            What the store did not take, as it is of another epoch or of a project that is gone.
+        """
+        for pending in part.values():
+            if not pending.origin.number and _counts(pending.update):
+                pending.origin = self._numbered(pending.origin)
+        updates = {number: pending.update for number, pending in part.items()}
+        origins = {number: pending.origin for number, pending in part.items()}
+        results = await self._store.apply(updates, self.now(), origins)
         self._is_away = False
-        for number, update in updates.items():
-            self._projects.learn(number, update)
+        for number, pending in part.items():
+            self._open.discard(pending.origin.number)
+            result = results.get(number)
+            if isinstance(result, StoreRejected):
+                self._reject(number, pending, result)
+            elif result is not None:
+                self._projects.learn(number, pending.update, pending.origin.epoch)
+        return {number: pending for number, pending in part.items() if number not in results}
 
-    def _add(self, pending: Batch, project_id: int, update: Update) -> None:
-        if project_id in pending:
-            join(pending[project_id], update)
-        elif len(pending) < self._limits.pending:
-            pending[project_id] = dict(update)
+    def _numbered(self, origin: Origin) -> Origin:
+        number = next(self._numbers)
+        self._open.add(number)
+        return Origin(origin.epoch, self._name, number, min(self._open))
+
+    def _reject(self, number: int, pending: _Pending, error: StoreRejected) -> None:
+        """Set aside what the store cannot keep, so that it stops nobody else."""
+        if number not in self._rejected:
+            log.error("An update of project %d cannot be stored, and is tried again later: %s", number, error)
+        if number in self._rejected or len(self._rejected) < self._limits.rejected:
+            self._add(self._rejected, number, pending.update, Origin(pending.origin.epoch))
+        else:
+            log.error("Too much is set aside: an update of project %d is lost", number)
+
+    def _add(self, batch: Batch, project_id: int, update: Update, origin: Origin) -> None:
+        pending = batch.get(project_id)
+        if pending and pending.origin.epoch in (None, origin.epoch):
+            join(pending.update, update)
+        elif pending or len(batch) < self._limits.pending:  # what was received before a reset is over
+            batch[project_id] = _Pending(dict(update), origin)
         else:
             raise Overloaded("Too much is waiting to be written.")
 
-    def _keep(self, batch: Batch) -> None:
-        """Put back what could not be written, beneath what came meanwhile."""
-        for number, update in batch.items():
-            join(update, self._later.get(number, {}))
-            self._later[number] = update
+    def _keep(self, batch: Batch) -> list[Entry]:
+        """Put back what could not be written, beneath what came meanwhile; what has a number stays as it is."""
+        left = [entry_of(number, pending.update, pending.origin) for number, pending in batch.items()]
+        for number, pending in batch.items():
+            if pending.origin.number:
+                self._in_doubt[pending.origin] = (number, pending.update)
+            else:
+                newer = self._later.get(number)
+                if newer and newer.origin.epoch == pending.origin.epoch:
+                    join(pending.update, newer.update)
+                if not newer or newer.origin.epoch == pending.origin.epoch:
+                    self._later[number] = pending
+        return left
+
+
+def _counts(update: Update) -> bool:
+    return any(field.joined_by is Join.SUM for field in update)
 
 
 def _parts(batch: Batch, size: int) -> Iterator[Batch]:

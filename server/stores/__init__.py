@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol, Self
 
+from ..core.model.errors import StoreRejected
 from ..core.model.project import Project
 from ..core.state.change import Change
 from ..core.state.fields import Effect, Update
@@ -28,6 +30,23 @@ class Listener(Protocol):
 
     def away(self) -> None:
         """The store is out of reach. `resync` follows when it is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an update comes from, so that it counts once, and in no other epoch than its own.
+
+    Args:
+        epoch: of the project when the update was received, as its process knew; None joins into whichever is now.
+        writer: the process, by a name of its own.
+        number: of the update in that process; the store takes each but once. 0 for what may be joined twice.
+        settled: all numbers of the process below this one are known to be stored or given up.
+    """
+
+    epoch: str | None = None
+    writer: str = ""
+    number: int = 0
+    settled: int = 0
 
 
 class Store(Protocol):
@@ -86,15 +105,19 @@ class Store(Protocol):
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         """Epoch and version of each project that exists, in one round trip."""
 
-    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, Change]:
+    async def apply(
+        self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
+    ) -> Mapping[int, Change | StoreRejected]:
         """Join updates into the states, each in one atomic step, and wake whoever listens, in every process.
 
         Args:
             updates: by project; unknown projects are passed over.
             now: the clock that the updates' times were taken from, in milliseconds.
+            origins: where updates come from, by project, as far as it matters.
 
         Returns:
-            What each update changed. A project that is unknown, or has started over since, has no entry.
+            What each update changed, or why the store cannot keep it. A project that is unknown, or is in another epoch
+            than its update was received in, has no entry.
         """
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:

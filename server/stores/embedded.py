@@ -20,13 +20,13 @@ from typing import Any, Self
 
 import msgspec
 
-from ..core.model.errors import SettingsError, StoreUnavailable
+from ..core.model.errors import SettingsError, StoreRejected, StoreUnavailable
 from ..core.model.keys import MAX_PROJECT_ID
 from ..core.model.project import Key, Project
 from ..core.state.change import Change
-from ..core.state.fields import Effect, State, Update, Value, join, known, newest, next_version, stage_of
+from ..core.state.fields import Effect, State, Update, Value, join, known, next_version, stage_of
 from ..core.state.view import View
-from . import Listener
+from . import Listener, Origin
 
 log = logging.getLogger("firstlight.stores.embedded")
 
@@ -34,16 +34,17 @@ SWEEP_SECONDS = 3600.0
 """Between two looks for states that are older than they are kept; they are kept for days."""
 
 _PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA secure_delete=ON")
+_FORMAT = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (
     id INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL,
-    epoch TEXT NOT NULL, epoch_at INTEGER NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL
+    epoch TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL
 )
 """
 _KEYS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (key TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID
 """
-_COLUMNS = "project, epoch, epoch_at, version, state"
+_COLUMNS = "project, epoch, version, state"
 
 _Rows = list[tuple[Any, ...]]  # the store's method hides the name `list`
 
@@ -52,7 +53,6 @@ _Rows = list[tuple[Any, ...]]  # the store's method hides the name `list`
 class _Row:
     project: Project
     epoch: str
-    epoch_at: int
     version: int
     state: State
 
@@ -103,7 +103,7 @@ class EmbeddedStore:
     async def create(self, name: str, platform: str | None, key: str) -> Project:
         with self._transaction():
             project = Project(self._free_id(), name, platform, (Key(key),), self._now())
-            self._save(_Row(project, self._new_epoch(), self._now(), next_version(0, self._now()), {}))
+            self._save(_Row(project, self._new_epoch(), next_version(0, self._now()), {}))
             self._index_keys(project)
         self._edited(project.id)
         return project
@@ -112,7 +112,7 @@ class EmbeddedStore:
         with self._transaction():
             now, row = self._now(), self._load(project.id)
             if row is None:
-                row = _Row(Project(project.id, "", None, (), now), self._new_epoch(), now, 0, {})
+                row = _Row(Project(project.id, "", None, (), now), self._new_epoch(), 0, {})
             self._write(row, project)
         self._edited(project.id)
         return row.project
@@ -168,15 +168,23 @@ class EmbeddedStore:
         rows = ((number, self._query(query, (number,))) for number in project_ids)
         return {number: found[0] for number, found in rows if found}
 
-    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, Change]:
-        changes: dict[int, Change] = {}
+    async def apply(
+        self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
+    ) -> Mapping[int, Change | StoreRejected]:
+        """As the protocol says. Numbers need no memory here: a transaction that failed has left nothing."""
+        changes: dict[int, Change | StoreRejected] = {}
         with self._transaction():
             for number, update in updates.items():
-                row = self._load(number)
-                if row is not None and newest(update) >= row.epoch_at:
+                try:
+                    row = self._load(number)
+                except StoreRejected as error:
+                    changes[number] = error
+                    continue
+                origin = (origins or {}).get(number)
+                if row is not None and (origin is None or origin.epoch in (None, row.epoch)):
                     changes[number] = self._apply(row, update, now)
         for number, change in changes.items():
-            if change.effect > Effect.SILENT:
+            if isinstance(change, Change) and change.effect > Effect.SILENT:
                 self._changed(number, change.effect)
         return changes
 
@@ -214,7 +222,7 @@ class EmbeddedStore:
             row = self._load(project_id)
             if row is None:
                 return False
-            self._save(_Row(row.project, epoch, self._now(), next_version(row.version, self._now()), {}))
+            self._save(_Row(row.project, epoch, next_version(row.version, self._now()), {}))
         self._edited(project_id)
         return True
 
@@ -242,6 +250,7 @@ class EmbeddedStore:
                 db = opened.enter_context(closing(sqlite3.connect(self._path, isolation_level=None)))
                 for statement in (*_PRAGMAS, _SCHEMA, _KEYS_SCHEMA):
                     db.execute(statement)
+                _migrate(db)
                 opened.pop_all()
         except (sqlite3.Error, OSError) as error:
             raise SettingsError(f"FIRSTLIGHT_DATA: {self._path} is not a usable database: {error}.") from error
@@ -294,9 +303,12 @@ class EmbeddedStore:
         rows = self._query(f"SELECT {_COLUMNS} FROM projects WHERE id = ?", (project_id,))
         if not rows:
             return None
-        project, epoch, epoch_at, version, state = rows[0]
-        held = known(msgspec.json.decode(state, type=dict[str, Value]))
-        return _Row(msgspec.json.decode(project, type=Project), epoch, epoch_at, version, held)
+        project, epoch, version, state = rows[0]
+        try:
+            held = known(msgspec.json.decode(state, type=dict[str, Value]))
+            return _Row(msgspec.json.decode(project, type=Project), epoch, version, held)
+        except msgspec.MsgspecError as error:
+            raise StoreRejected(f"{self._path}: the row of project {project_id} is damaged: {error}") from error
 
     def _index_keys(self, project: Project) -> None:
         self._query("DELETE FROM keys WHERE id = ?", (project.id,))
@@ -305,12 +317,11 @@ class EmbeddedStore:
 
     def _save(self, row: _Row) -> None:
         self._query(
-            f"INSERT OR REPLACE INTO projects (id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO projects (id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
             (
                 row.project.id,
                 msgspec.json.encode(row.project).decode(),
                 row.epoch,
-                row.epoch_at,
                 row.version,
                 msgspec.json.encode(row.state).decode(),
             ),
@@ -340,6 +351,17 @@ class EmbeddedStore:
     def _edited(self, project_id: int) -> None:
         for listener in self._listeners:
             listener.edited(project_id)
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Bring a file of an earlier version up to this one. `user_version` counts the formats.
+
+    0 → 1: an epoch is told by its name alone; when it began was compared with clocks, which step.
+    """
+    columns = {name for _, name, *_ in db.execute("PRAGMA table_info(projects)")}
+    if "epoch_at" in columns:
+        db.execute("ALTER TABLE projects DROP COLUMN epoch_at")
+    db.execute(f"PRAGMA user_version = {_FORMAT}")
 
 
 def _private(path: str, flags: int) -> int:

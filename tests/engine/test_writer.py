@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,7 @@ from server.core.model.project import Project
 from server.core.state.fields import LAST_SEEN_AT, Effect, Update
 from server.core.state.view import View
 from server.engine.projects import Projects
+from server.engine.spill import Spill
 from server.engine.writer import Writer
 from server.limits import ProjectLimits, WriterLimits
 from server.stores import Store
@@ -61,9 +65,13 @@ class Engine:
         clock: Clock,
         projects: ProjectLimits | None = None,
         writer: WriterLimits | None = None,
+        folder: Path | None = None,
     ) -> None:
+        limits, name = writer or WriterLimits(), uuid.uuid4().hex
+        self.spill = Spill(folder or Path(tempfile.mkdtemp()), name, "updates", limits.spill_bytes)
         self.projects = Projects(store, clock, projects or ProjectLimits())
-        self.writer = Writer(store, self.projects, time.time, writer or WriterLimits())
+        self.writer = Writer(store, self.projects, self.spill, time.time, limits, name)
+        self.writer.adopt(self.spill.adopt())
 
     async def get(self, project_id: int) -> Project | None:
         """The project, as it is remembered."""
@@ -217,9 +225,15 @@ async def test_away_requests_are_answered_and_kept_and_written_later(watched: Wa
     for number in range(3):
         await engine.write(project.id, {**error(now(), f"e{number}"), **named({"problem.too_large.count": 1})})
     watched.is_away = False
-    state = await until_answer(lambda: stage_two(watched, project.id))
-    assert state["problem.too_large.count"] == 3
+    await until_answer(lambda: counted(watched, project.id, 3))
+    state = await state_of(watched, project.id)
+    assert state["stage"] == 2
     assert state["first_error"][1] == '{"event_id":"e0"}'  # type: ignore[index]
+
+
+async def counted(store: Store, project_id: int, count: int) -> bool:
+    """Whether so many sightings are stored."""
+    return (await state_of(store, project_id)).get("problem.too_large.count") == count
 
 
 async def stage_two(store: Store, project_id: int) -> dict[str, object] | None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from server.core.model.errors import StoreRejected
 from server.core.model.keys import MAX_PROJECT_ID
 from server.core.model.project import Key, Project
 from server.core.model.signals import Stage
+from server.core.state.change import Change
 from server.core.state.fields import (
     ACCEPTED_AT,
     CONNECTED_AT,
@@ -21,7 +23,7 @@ from server.core.state.fields import (
     Update,
 )
 from server.core.state.view import View
-from server.stores import Store
+from server.stores import Origin, Store
 
 from ..support.listening import Ears
 from ..support.updates import KEY, beat, error, firsts, named, now
@@ -250,7 +252,6 @@ async def test_what_says_nothing_new_changes_nothing(store: Store) -> None:
         named({"stage": 1, "connected_at": at, "last_seen_at": at - MINUTE, "release": (at - MINUTE, "z")}),
         {},
         named({"stage": 2}),
-        named({"problem.too_large.count": 1}),  # an update without a time was received in no epoch
     ]
     for update in old:
         await store.apply({project.id: update}, at)
@@ -284,15 +285,32 @@ async def test_a_reset_starts_over(store: Store) -> None:
     assert await store.read(UNKNOWN) is None
 
 
-async def test_updates_from_before_a_reset_are_dropped(store: Store) -> None:
+async def test_updates_of_another_epoch_are_dropped(store: Store) -> None:
     project = await made(store)
-    received = now() - 1000
+    before = (await read(store, project)).epoch
     await store.reset(project.id, "the next one")
-    assert await store.apply({project.id: error(received)}, now()) == {}
-    assert dict((await read(store, project)).state) == {}
-    await until(lambda: now() > received + 1000)
     at = now()
-    assert firsts((await store.apply({project.id: error(at)}, at))[project.id]) == {"first_error"}
+    assert await store.apply({project.id: error(at)}, at, {project.id: Origin(before)}) == {}
+    assert dict((await read(store, project)).state) == {}
+    change = (await store.apply({project.id: error(at)}, at, {project.id: Origin("the next one")}))[project.id]
+    assert firsts(change) == {"first_error"}
+
+
+@pytest.mark.parametrize("step", [-3_600_000, -3000, 3_600_000])
+async def test_a_clock_that_steps_loses_nothing(store: Store, step: int) -> None:
+    """Whoever sends the update has another clock than whoever made the project; only the epoch's name counts."""
+    project = await made(store)
+    epoch = (await read(store, project)).epoch
+    at = now() + step
+    change = (await store.apply({project.id: error(at)}, at, {project.id: Origin(epoch)}))[project.id]
+    assert changed(change).after is Stage.FIRST_ERROR_RECEIVED
+    assert (await read(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+def changed(change: Change | StoreRejected) -> Change:
+    """The change, which must be one."""
+    assert isinstance(change, Change)
+    return change
 
 
 async def test_touch_raises_the_version_beyond(store: Store) -> None:
@@ -369,15 +387,16 @@ async def test_the_owner_of_a_key(store: Store) -> None:
 async def test_a_change_is_told_with_what_it_means(store: Store) -> None:
     project = await made(store)
     at = now()
-    (first,) = (await store.apply({project.id: beat(at)}, at)).values()
+    first = changed((await store.apply({project.id: beat(at)}, at))[project.id])
     assert (first.before, first.after, first.effect) == (Stage.AWAITING, Stage.CONNECTED, Effect.TRANSITION)
     assert set(first.fields) == set(beat(at))
     await until(lambda: now() > at + 1)  # clocks of whole milliseconds
-    (again,) = (await store.apply({project.id: beat(now())}, now())).values()
+    again = changed((await store.apply({project.id: beat(now())}, now()))[project.id])
     assert again.effect is Effect.REFRESH
-    (error_came,) = (await store.apply({project.id: error(at)}, at)).values()
+    error_came = changed((await store.apply({project.id: error(at)}, at))[project.id])
     assert (error_came.before, error_came.after) == (Stage.CONNECTED, Stage.FIRST_ERROR_RECEIVED)
-    (nothing,) = (await store.apply({project.id: named({"stage": 1, "connected_at": at})}, at)).values()
+    update = named({"stage": 1, "connected_at": at})
+    nothing = changed((await store.apply({project.id: update}, at))[project.id])
     assert (nothing.effect, dict(nothing.fields)) == (Effect.SILENT, {})
 
 

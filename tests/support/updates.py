@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from server.core.model.errors import StoreRejected
 from server.core.state.change import Change
 from server.core.state.fields import FIELDS, Field, Join, Time, Update, Value
 
@@ -21,8 +22,9 @@ def named(values: Mapping[str, Value]) -> Update:
     return {FIELDS[name]: value for name, value in values.items()}
 
 
-def firsts(change: Change) -> set[Field]:
+def firsts(change: Change | StoreRejected) -> set[Field]:
     """The fields that this change decided for good."""
+    assert isinstance(change, Change)
     return {field for field in change.fields if field.joined_by is Join.ONCE}
 
 

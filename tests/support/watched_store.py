@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
-from server.core.model.errors import StoreUnavailable
+from server.core.model.errors import StoreRejected, StoreUnavailable
 from server.core.model.project import Project
 from server.core.state.change import Change
 from server.core.state.fields import Update
 from server.core.state.view import View
-from server.stores import Listener, Store
+from server.stores import Listener, Origin, Store
 
 
 class WatchedStore:
@@ -107,9 +107,11 @@ class WatchedStore:
         await self._called("versions")
         return await self._store.versions(project_ids)
 
-    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, Change]:
+    async def apply(
+        self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
+    ) -> Mapping[int, Change | StoreRejected]:
         await self._called("apply")
-        answer = await self._store.apply(updates, now)
+        answer = await self._store.apply(updates, now, origins)
         await self._answered("apply")
         return answer
 

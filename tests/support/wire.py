@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from typing import Self
 
 HOST = "127.0.0.1"
@@ -36,6 +39,16 @@ class Wire:
             connection.is_cut = True
         return len(found)
 
+    def lose_answers(self) -> None:
+        """Let everything through to the server from now on, and nothing back."""
+        for connection in self._connections:
+            connection.loses_answers = True
+
+    def reset(self) -> None:
+        """End every connection with a reset (RST), as a firewall does that has forgotten it."""
+        for connection in self._connections:
+            connection.reset()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = _Connection()
         self._connections.append(connection)
@@ -46,6 +59,7 @@ class _Connection:
     def __init__(self) -> None:
         self.sent = b""
         self.is_cut = False
+        self.loses_answers = False
         self._tasks: list[asyncio.Task[None]] = []
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -56,6 +70,13 @@ class _Connection:
             asyncio.create_task(self._pump(reader, there_writer, is_client=True)),
             asyncio.create_task(self._pump(there_reader, writer, is_client=False)),
         ]
+
+    def reset(self) -> None:
+        linger = struct.pack("ii", 1, 0)
+        for writer in self._writers:
+            with contextlib.suppress(OSError):  # it is closed already
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -68,7 +89,7 @@ class _Connection:
         while data := await reader.read(65536):
             if is_client:
                 self.sent += data
-            if not self.is_cut:
+            if not self.is_cut and (is_client or not self.loses_answers):
                 writer.write(data)
         if not self.is_cut:
             writer.close()

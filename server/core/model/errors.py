@@ -2,7 +2,8 @@
 
     FirstlightError
     ├── SettingsError                 a setting is wrong: the start stops with one line
-    ├── StoreUnavailable              the store is out of reach or too slow
+    ├── StoreUnavailable              the store is out of reach, too slow, or takes no writes now
+    ├── StoreRejected                 the store cannot keep or read this one thing, whatever else it can
     ├── Overloaded                    a bound is reached: cannot take it now
     ├── NotFound                      an owner or viewer names a project that does not exist
     ├── AccessDenied                  a viewer or owner may not do this
@@ -46,7 +47,11 @@ class SettingsError(FirstlightError):
 
 
 class StoreUnavailable(FirstlightError):
-    """The store did not answer in time, or refused the connection."""
+    """The store did not answer in time, refused the connection, or takes no writes now: nobody's fault, it passes."""
+
+
+class StoreRejected(FirstlightError):
+    """The store cannot keep or read one thing, as where a stranger's value stands under its key. Others are fine."""
 
 
 class Overloaded(FirstlightError):

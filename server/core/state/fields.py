@@ -253,17 +253,6 @@ def effect_of(state: Update, update: Update) -> Effect:
     return strongest
 
 
-def newest(update: Update) -> int:
-    """When the newest thing in an update was received, in milliseconds."""
-    return max((_received_at(field, value) for field, value in update.items()), default=0)
-
-
-def _received_at(field: Field, value: Value) -> int:
-    if isinstance(value, tuple):
-        return value[0]
-    return value if isinstance(field, Time) else 0
-
-
 def next_version(version: int, now: int) -> int:
     """A version above `version`, in microseconds of the store's clock.
 

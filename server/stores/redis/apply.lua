@@ -1,10 +1,14 @@
 -- Joins one update into the state of a project. It knows joins and effects, and nothing of onboarding.
 --
--- ARGV[5 …]  (field, row, number, text) for each field of the update, where the row is "join first later": how values
+-- KEYS[3]    the numbers of the writer's updates that the project has taken, a sorted set.
+-- ARGV[5]    the epoch that the update was received in; empty if it may join into whichever is now.
+-- ARGV[6]    the number of the update; 0 if it may be joined twice.
+-- ARGV[7]    the writer's numbers below this one are settled, and need not be remembered.
+-- ARGV[8 …]  (field, row, number, text) for each field of the update, where the row is "join first later": how values
 --            join, what it means that the field is known at all, and what a changed value means.
 --            A time is given as its age in milliseconds: only this server's clock counts.
 -- Returns    the stage before and after, then each changed field with its effect; nil if there is no such project, or
---            it has started over since the update was received.
+--            it is in another epoch.
 --
 -- A number is held as its digits, a pair of time and text as the digits, a space and the text.
 
@@ -40,20 +44,26 @@ local joins = {
 local is_time = { earliest = true, latest = true, once = true, last = true }
 
 local held_meta = meta()
-if not held_meta then return false end
+if not held_meta or (ARGV[5] ~= '' and ARGV[5] ~= held_meta[1]) then return false end
 
-local fields, rows, newest = { 'stage' }, {}, 0
-for i = 5, #ARGV, 4 do
+local NUMBERS_KEPT = 3600 * 1000
+if ARGV[6] ~= '0' then
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[7])
+  if redis.call('ZADD', KEYS[3], 'NX', ARGV[6], ARGV[6]) == 0 then
+    local stage = redis.call('HGET', KEYS[2], 'stage') or '0'
+    return { stage, stage }
+  end
+  redis.call('PEXPIRE', KEYS[3], NUMBERS_KEPT)
+end
+
+local fields, rows = { 'stage' }, {}
+for i = 8, #ARGV, 4 do
   local join, first, later = string.match(ARGV[i + 1], '(%a+) (%d) (%d)')
   local number = tonumber(ARGV[i + 2])
-  if is_time[join] then
-    number = now - number
-    newest = math.max(newest, number)
-  end
+  if is_time[join] then number = now - number end
   fields[#fields + 1] = ARGV[i]
   rows[#rows + 1] = { ARGV[i], join, first, later, number, ARGV[i + 3] }
 end
-if newest < tonumber(held_meta[2]) then return false end
 
 local held = redis.call('HMGET', KEYS[2], unpack(fields))
 local before = held[1] or '0'
@@ -76,7 +86,7 @@ if #values > 0 then
   keep()
 end
 if strongest > '0' then
-  raise_version(held_meta[3])
+  raise_version(held_meta[2])
   wake('changed', strongest)
 end
 return { before, after, unpack(changes) }

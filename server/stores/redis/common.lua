@@ -1,7 +1,7 @@
 -- What every script about one project begins with. Its keys are in the project's own slot, and nothing else is touched:
 --
 -- KEYS[1]  the project: a hash of `project` (JSON), `created_at`, `revision`, and `valid_from`, `revoked` once tokens were.
--- KEYS[2]  its state: a hash of `@epoch`, `@epoch_at`, `@version` and the fields.
+-- KEYS[2]  its state: a hash of `@epoch`, `@version` and the fields.
 -- ARGV[1]  the channel for wake-ups.
 -- ARGV[2]  the project's id.
 -- ARGV[3]  a fresh epoch, for a project without a state.
@@ -30,7 +30,7 @@ end
 
 local function start_epoch(epoch, version)
   redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[2], '@epoch', epoch, '@epoch_at', digits(now))
+  redis.call('HSET', KEYS[2], '@epoch', epoch)
   raise_version(version)
 end
 
@@ -38,11 +38,11 @@ local function keep()
   if KEEP > 0 then redis.call('PEXPIRE', KEYS[2], digits(KEEP)) end
 end
 
--- The state's own fields; nil where there is no such project. A state that was forgotten starts over.
+-- The epoch and the version; nil where there is no such project. A state that was forgotten starts over.
 local function meta()
-  local held = redis.call('HMGET', KEYS[2], '@epoch', '@epoch_at', '@version')
+  local held = redis.call('HMGET', KEYS[2], '@epoch', '@version')
   if held[1] then return held end
   if redis.call('EXISTS', KEYS[1]) == 0 then return nil end
   start_epoch(FRESH)
-  return redis.call('HMGET', KEYS[2], '@epoch', '@epoch_at', '@version')
+  return redis.call('HMGET', KEYS[2], '@epoch', '@version')
 end

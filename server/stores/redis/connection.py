@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, NoScriptError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from ...core.model.errors import SettingsError, StoreUnavailable
+from ...core.model.errors import SettingsError, StoreRejected, StoreUnavailable
 
 log = logging.getLogger("firstlight.stores.redis")
 
@@ -28,6 +29,15 @@ MAX_CONNECTIONS = 32
 
 _BAD_URL = "REDIS_URL: not a usable address. Write redis://[user:password@]host:port/0, rediss://… or unix:///path."
 _FOLDER = Path(__file__).parent
+
+# Refusals that have nothing to do with the command: out of memory, a replica, a failed save, a start, a permission that
+# is missing. Redis 6 puts them into the middle of a script's error. redis-py takes the word off some of them.
+_PASSING = re.compile(
+    r"\b(OOM|READONLY|MISCONF|MASTERDOWN|LOADING|NOREPLICAS|BUSY|CLUSTERDOWN|TRYAGAIN|NOPERM|NOAUTH|UNKILLABLE)\b"
+    r"|out of memory|command not allowed when used memory|read only replica|no permissions|snapshots"
+    r"|loading the dataset|master is down|not enough good replicas",
+    re.IGNORECASE,
+)
 
 Command: TypeAlias = tuple[str | int, ...]
 
@@ -91,11 +101,26 @@ class Connection:
         await self._client.aclose()
 
     async def run(self, *command: str | int) -> Any:
-        """Send one command and return its answer."""
-        return (await self.send([command]))[0]
+        """Send one command and return its answer.
+
+        Raises:
+            StoreUnavailable: the server is out of reach, or refuses this kind of command now.
+            StoreRejected: it refuses this very command.
+        """
+        (answer,) = await self.send([command])
+        if isinstance(answer, StoreRejected):
+            raise answer
+        return answer
 
     async def send(self, commands: list[Command]) -> list[Any]:
-        """Send commands in one round trip (those with a script that the server does not know in two)."""
+        """Send commands in one round trip (those with a script that the server does not know in two).
+
+        Returns:
+            The answers; a `StoreRejected` stands where the server refused one command for what it is.
+
+        Raises:
+            StoreUnavailable: the server is out of reach, or refuses this kind of command now.
+        """
         try:
             async with asyncio.timeout(self.seconds):
                 answers = await self._exchange(commands)
@@ -103,12 +128,21 @@ class Connection:
                 again = await self._exchange([_with_text(commands[at]) for at in unknown])
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreUnavailable(f"Redis: {self.explain(error)}") from None
+        except Exception as error:  # uvloop's closed transport is a RuntimeError; nothing may leak out of here
+            log.warning("Redis: an unexpected error of its client library", exc_info=True)
+            raise StoreUnavailable(f"Redis: {self.explain(error)}") from None
         for at, answer in zip(unknown, again, strict=True):
             answers[at] = answer
-        for answer in answers:
-            if isinstance(answer, Exception):  # out of memory, read-only, a mistake in a script
-                raise StoreUnavailable(f"Redis: {self.explain(answer)}")
-        return answers
+        return [self._judged(answer) for answer in answers]
+
+    def _judged(self, answer: Any) -> Any:
+        """Tell a server that takes no such command now from a command that it never will take."""
+        if not isinstance(answer, Exception):
+            return answer
+        said = self.explain(answer)
+        if isinstance(answer, ResponseError) and not _PASSING.search(said):
+            return StoreRejected(f"Redis: {said}")
+        raise StoreUnavailable(f"Redis: {said}")
 
     async def _exchange(self, commands: list[Command]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)

@@ -10,6 +10,6 @@ if ARGV[6] == 'edit' and (not old or (redis.call('HGET', KEYS[1], 'revision') or
 redis.call('HINCRBY', KEYS[1], 'revision', 1)
 redis.call('HSETNX', KEYS[1], 'created_at', digits(now))
 redis.call('HSET', KEYS[1], 'project', ARGV[5])
-if old then raise_version(meta()[3]) else start_epoch(FRESH) end
+if old then raise_version(meta()[2]) else start_epoch(FRESH) end
 wake('edited', NEWS)
 return { redis.call('HMGET', KEYS[1], 'project', 'created_at', 'valid_from', 'revoked', 'revision'), old }

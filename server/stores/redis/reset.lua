@@ -4,6 +4,6 @@
 
 local held = meta()
 if not held then return false end
-start_epoch(FRESH, held[3])
+start_epoch(FRESH, held[2])
 wake('edited', NEWS)
 return true

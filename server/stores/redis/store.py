@@ -15,13 +15,13 @@ from typing import Any, Self
 
 import msgspec
 
-from ...core.model.errors import StoreUnavailable
+from ...core.model.errors import StoreRejected, StoreUnavailable
 from ...core.model.project import Key, Project
 from ...core.model.signals import Stage
 from ...core.state.change import Change
 from ...core.state.fields import FIELDS, Effect, Update, Value, aged, known
 from ...core.state.view import View
-from .. import Listener
+from .. import Listener, Origin
 from .connection import Command, Connection, Script
 from .wakeups import Wakeups, channel_of
 
@@ -46,6 +46,8 @@ _APPLY, _READ, _TOUCH = Script("common", "apply"), Script("common", "read"), Scr
 _PUT, _DELETE, _RESET = Script("common", "put"), Script("common", "delete"), Script("common", "reset")
 _REVOKE = Script("common", "revoke")
 _INDEX, _FREE_ID = Script("index"), Script("free_id")
+
+_NOWHERE = Origin()
 
 
 class RedisStore:
@@ -121,7 +123,7 @@ class RedisStore:
         members = await self._server.run("ZRANGEBYLEX", _IDS, f"({_member(after)}", "+", "LIMIT", 0, limit)
         keys = [_slot(int(member))[0] for member in members]
         found = await self._server.send([("HMGET", key, *_PROJECT) for key in keys])
-        return [_decode_project(*held) for held in found if held[0]]
+        return [_decode_project(*held) for held in found if not isinstance(held, StoreRejected) and held[0]]
 
     async def owner_of(self, key: str) -> int | None:
         found = await self._server.run("ZRANGEBYLEX", _KEYS, f"[{key}:", f"[{key}:~", "LIMIT", 0, 1)
@@ -143,11 +145,15 @@ class RedisStore:
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         numbers = list(project_ids)
         found = await self._server.send([("HMGET", _slot(number)[1], "@epoch", "@version") for number in numbers])
-        return {number: (epoch, int(version)) for number, (epoch, version) in zip(numbers, found, strict=True) if epoch}
+        readable = [(n, pair) for n, pair in zip(numbers, found, strict=True) if not isinstance(pair, StoreRejected)]
+        return {number: (epoch, int(version)) for number, (epoch, version) in readable if epoch}
 
-    async def apply(self, updates: Mapping[int, Update], now: int) -> Mapping[int, Change]:
-        answers = await self._server.send([self._apply(number, update, now) for number, update in updates.items()])
-        found = zip(updates, answers, strict=True)
+    async def apply(
+        self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
+    ) -> Mapping[int, Change | StoreRejected]:
+        known = origins or {}
+        commands = [self._apply(number, update, now, known.get(number, _NOWHERE)) for number, update in updates.items()]
+        found = zip(updates, await self._server.send(commands), strict=True)
         return {number: _decode_change(answer) for number, answer in found if answer is not None}
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
@@ -156,9 +162,11 @@ class RedisStore:
     async def ping(self) -> None:
         await self._server.run("PING")
 
-    def _apply(self, project_id: int, update: Update, now: int) -> Command:
+    def _apply(self, project_id: int, update: Update, now: int, origin: Origin) -> Command:
         values = (part for field, number, text in aged(update, now) for part in (field, field.kind, number, text))
-        return _APPLY.call(_slot(project_id), *self._head(project_id, self._new_epoch()), *values)
+        keys = (*_slot(project_id), f"firstlight:{{{project_id}}}:taken:{origin.writer}")
+        told = (origin.epoch or "", origin.number, origin.settled)
+        return _APPLY.call(keys, *self._head(project_id, self._new_epoch()), *told, *values)
 
     async def _put(self, project: Project, mode: str) -> Project | None:
         text = msgspec.json.encode(project).decode()
@@ -215,7 +223,9 @@ def _decode_project(
     )
 
 
-def _decode_change(answer: list[str]) -> Change:
+def _decode_change(answer: list[str] | StoreRejected) -> Change | StoreRejected:
+    if isinstance(answer, StoreRejected):
+        return answer
     before, after, *changes = answer
     fields = {FIELDS[name]: Effect(int(effect)) for name, effect in zip(changes[::2], changes[1::2], strict=True)}
     return Change(fields, Stage(int(before)), Stage(int(after)))

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from ...core.model.errors import StoreUnavailable
+from ...core.model.errors import StoreRejected, StoreUnavailable
 from ...core.state.fields import Effect
 from .. import Listener
 from .connection import Connection
@@ -72,7 +72,7 @@ class Wakeups:
         while True:
             try:
                 await self._follow()
-            except (RedisError, OSError, TimeoutError, StoreUnavailable) as error:
+            except (RedisError, OSError, TimeoutError, StoreUnavailable, StoreRejected) as error:
                 self._down(self._server.explain(error))
             except Exception:
                 log.exception("Listening to Redis failed and starts again")

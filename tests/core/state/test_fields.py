@@ -29,7 +29,6 @@ from server.core.state.fields import (
     effect_of,
     join,
     known,
-    newest,
     next_version,
     stage_of,
 )
@@ -163,20 +162,6 @@ def test_two_values_become_one(field: str, old: Value, new: Value, result: Value
     state = dict(named({field: old}))
     assert bool(join(state, named({field: new}))) == (result != old)
     assert state == {field: result}
-
-
-@pytest.mark.parametrize(
-    ("update", "at"),
-    [
-        ({}, 0),
-        ({"stage": 2, "problem.too_large.count": 7}, 0),
-        ({"connected_at": 5, "stage": 9}, 5),
-        ({"connected_at": 5, "release": (7, "r1"), "first_error": (6, "e")}, 7),
-        ({"watched_at": 8, "last_seen_at": 3}, 8),
-    ],
-)
-def test_the_newest_thing_in_an_update(update: dict[str, Value], at: int) -> None:
-    assert newest(named(update)) == at
 
 
 def test_news_is_what_a_viewer_waits_for() -> None:

@@ -1,0 +1,114 @@
+"""Requests that came while the store was away, for projects that this process has not seen yet.
+
+SDKs do not retry, and the first error of somebody who has just set an SDK up is exactly such a request. So it is taken
+without its key being checked, kept on disk, and judged when the store is back: written, or shown as refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+from ..core.model.errors import KeyRefused, Overloaded, StoreUnavailable
+from ..core.model.project import check_key
+from ..core.state.fields import Update
+from ..core.state.update import update_of_refusal
+from ..limits import UnverifiedLimits
+from ..stores import Origin
+from .projects import Projects
+from .spill import Entry, Spill, entry_of
+from .writer import Writer
+
+log = logging.getLogger("firstlight.unverified")
+
+RETRY_SECONDS = 1.0
+"""Between two looks whether the store is back."""
+
+
+class Unverified:
+    """See the module. One per process, used from its event loop only.
+
+    Args:
+        projects: asked when the store is back.
+        writer: takes what turns out to be right, and the refusals of the rest.
+        spill: keeps requests until they are judged.
+        clock: seconds since the Unix epoch.
+        limits: how many are taken, in all and from one address.
+    """
+
+    def __init__(
+        self,
+        projects: Projects,
+        writer: Writer,
+        spill: Spill,
+        clock: Callable[[], float],
+        limits: UnverifiedLimits,
+    ) -> None:
+        self._projects = projects
+        self._writer = writer
+        self._spill = spill
+        self._clock = clock
+        self._limits = limits
+        self._waiting: deque[Entry] = deque()
+        self._by_address: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def take(self, address: str, project_id: int, key: str, update: Update) -> None:
+        """Keep a request; return once it is on disk.
+
+        Args:
+            address: of the sender, see `limits.network_of`.
+
+        Raises:
+            Overloaded: too many wait already, of this address or in all.
+        """
+        if len(self._waiting) >= self._limits.in_all or self._by_address[address] >= self._limits.per_address:
+            raise Overloaded("The store is away, and too many requests wait for it.")
+        entry = entry_of(project_id, update, Origin(), key)
+        self._by_address[address] += 1
+        self._waiting.append(entry)
+        await self._spill.keep([entry])
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Take over what a process that ended had not judged."""
+        self._waiting.extend(entries)
+
+    def close(self) -> None:
+        """Leave what waits to the next process."""
+        self._spill.close()
+
+    async def run(self) -> None:
+        """Judge what waits whenever the store is there, until cancelled."""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            try:
+                await self.judge()
+            except StoreUnavailable:
+                continue
+
+    async def judge(self) -> None:
+        """Judge everything that waits.
+
+        Raises:
+            StoreUnavailable: the store is still away; what was not judged waits on.
+        """
+        while self._waiting:
+            await self._judge(self._waiting[0])
+            self._waiting.popleft()
+        self._by_address.clear()
+        self._spill.clear()
+
+    async def _judge(self, entry: Entry) -> None:
+        project = await self._projects.get(entry.project)
+        try:
+            check_key(project, entry.key or "")
+        except KeyRefused as refusal:
+            if project:
+                at = int(self._clock() * 1000)
+                await self._writer.write(project.id, update_of_refusal(refusal, key_is_valid=False, at=at))
+        else:
+            await self._writer.write(entry.project, entry.update)

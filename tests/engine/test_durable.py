@@ -1,0 +1,316 @@
+"""An answer is a promise: what was taken is in the store, once, whatever single thing fails on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.core.model.errors import Overloaded, StoreRejected, StoreUnavailable
+from server.core.model.project import Project
+from server.core.model.signals import Stage
+from server.core.state.fields import FIRST_ERROR, PROBLEMS, Update
+from server.core.state.view import View
+from server.engine.projects import Projects
+from server.engine.spill import Spill
+from server.engine.unverified import Unverified
+from server.engine.writer import Writer
+from server.limits import ProjectLimits, UnverifiedLimits, WriterLimits
+from server.stores import Store
+from server.stores.redis import RedisStore
+
+from ..conftest import redis_store
+from ..support.redis_server import HOST, RedisServer
+from ..support.updates import KEY, beat, error, named, now
+from ..support.waiting import until_answer
+from ..support.watched_store import WatchedStore
+from ..support.wire import Wire
+
+OTHER_KEY = "f" * 32
+HOME = "192.0.2.1"
+
+
+class Process:
+    """The engine of one process, which starts, takes, and ends in order or at once."""
+
+    def __init__(self, store: Store, folder: Path, name: str, limits: UnverifiedLimits | None = None) -> None:
+        self.spills = Spill(folder, name, "updates", 10**7), Spill(folder, name, "unverified", 10**7)
+        self.projects = Projects(store, time.monotonic, ProjectLimits())
+        self.writer = Writer(store, self.projects, self.spills[0], time.time, WriterLimits(), name)
+        self.unverified = Unverified(
+            self.projects, self.writer, self.spills[1], time.time, limits or UnverifiedLimits()
+        )
+        self.writer.adopt(self.spills[0].adopt())
+        self.unverified.adopt(self.spills[1].adopt())
+
+    async def writes(self, project: Project, update: Update) -> None:
+        """Take an update for a project that it knows, and write as its tasks do all the time."""
+        await self.projects.get(project.id)
+        writing = self.writer.write(project.id, update)
+        if self.writer.is_away:
+            await writing
+        else:
+            await asyncio.gather(writing, self.writer.flush())
+
+    def is_killed(self) -> None:
+        """End without a word: the system lets its locks go."""
+        for spill in self.spills:
+            os.close(spill._file)
+
+    async def ends(self) -> None:
+        """End in order."""
+        await self.writer.close()
+        self.unverified.close()
+
+
+@pytest.fixture
+async def watched(store: Store) -> WatchedStore:
+    """The store, which can be away."""
+    return WatchedStore(store)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where processes keep what waits."""
+    return tmp_path / "spill"
+
+
+@pytest.fixture
+def names() -> Iterator[str]:
+    """Names of processes."""
+    return iter(f"process{number}" for number in range(100))
+
+
+async def view_of(store: Store, project: Project) -> View:
+    """What is stored."""
+    view = await store.read(project.id)
+    assert view
+    return view
+
+
+def sighting() -> Update:
+    """A sighting of a problem, which counts."""
+    return named({"problem.too_large.count": 1, "last_seen_at": now()})
+
+
+async def total(store: Store, project: Project) -> int:
+    """How many sightings are stored."""
+    return (await view_of(store, project)).number(PROBLEMS["too_large"].total)
+
+
+# The store is away.
+
+
+@pytest.mark.parametrize("end", ["killed", "in order"])
+async def test_a_first_error_survives_an_outage_with_a_restart(
+    watched: WatchedStore, folder: Path, names: Iterator[str], end: str
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    one = Process(watched, folder, next(names))
+    await one.writes(project, beat(now()))
+    watched.is_away = True
+    await one.writes(project, error(now(), "e1"))  # answered, also the one that finds out
+    await one.writes(project, error(now(), "e2"))
+    if end == "killed":
+        one.is_killed()
+    else:
+        await one.ends()
+    watched.is_away = False
+    two = Process(watched, folder, next(names))
+    await two.writer.flush()
+    assert (await view_of(watched, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+    await two.ends()
+    assert not folder.exists()
+
+
+async def test_counts_that_wait_survive_an_end_in_order(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    one = Process(watched, folder, next(names))
+    await one.writes(project, sighting())
+    watched.is_away = True
+    for _ in range(3):
+        await one.writer.write(project.id, sighting())
+    await one.ends()
+    watched.is_away = False
+    two = Process(watched, folder, next(names))
+    await two.writer.flush()
+    assert await total(watched, project) == 4
+
+
+async def test_a_request_for_a_project_that_is_not_known_is_judged_later(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    one = Process(watched, folder, next(names))
+    watched.is_away = True
+    with pytest.raises(StoreUnavailable):
+        await one.projects.get(project.id)
+    await one.unverified.take(HOME, project.id, OTHER_KEY, error(now(), "wrong"))
+    await one.unverified.take(HOME, project.id, KEY, error(now(), "right"))
+    await one.unverified.take(HOME, 999, KEY, error(now(), "of no project"))
+    one.is_killed()
+    watched.is_away = False
+    two = Process(watched, folder, next(names))
+    await asyncio.gather(two.unverified.judge(), flushing(two.writer))
+    view = await view_of(watched, project)
+    assert view.text(FIRST_ERROR) == '{"event_id":"right"}'
+    assert view.number(PROBLEMS["unknown_key"].total) == 1
+    assert len(two.unverified) == 0
+    await two.ends()
+    assert not folder.exists()
+
+
+async def flushing(writer: Writer) -> None:
+    """Write what comes up, for a while."""
+    for _ in range(50):
+        await writer.flush()
+        await asyncio.sleep(0)
+
+
+async def test_one_sender_cannot_take_all_places_of_what_is_not_known(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    limits = UnverifiedLimits(in_all=5, per_address=3)
+    one = Process(watched, folder, next(names), limits)
+    for number in range(3):
+        await one.unverified.take(HOME, number + 1, KEY, error(now()))
+    with pytest.raises(Overloaded):
+        await one.unverified.take(HOME, 9, KEY, error(now()))
+    for number in range(2):
+        await one.unverified.take("198.51.100.7", number + 1, KEY, error(now()))
+    with pytest.raises(Overloaded):
+        await one.unverified.take("203.0.113.9", 9, KEY, error(now()))
+
+
+# An answer is lost, or the server refuses.
+
+
+async def test_a_lost_answer_counts_once(own_redis: RedisServer, folder: Path, names: Iterator[str]) -> None:
+    async with Wire(own_redis.port) as wire, redis_store(own_redis.url) as direct, through(wire) as store:
+        project = await direct.create("Shop", None, KEY)
+        process = Process(store, folder, next(names))
+        await process.writes(project, sighting())
+        wire.lose_answers()
+        await process.writer.write(project.id, sighting())
+        await process.writer.flush()  # it gets there, and nobody hears of it
+        assert await total(direct, project) == 2
+        await process.writer.write(project.id, sighting())
+        wire.reset()
+        await until_answer(lambda: everything_is_written(process))
+        assert await total(direct, project) == 3
+
+
+def through(wire: Wire) -> RedisStore:
+    """A store behind a wire, which does not wait long."""
+    return redis_store(f"redis://{HOST}:{wire.port}", command_seconds=0.3)
+
+
+async def everything_is_written(process: Process) -> bool:
+    """Try to write what is left."""
+    await process.writer.flush()
+    return process.writer.unwritten == 0
+
+
+async def test_a_lost_answer_counts_once_also_after_a_kill(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with Wire(own_redis.port) as wire, redis_store(own_redis.url) as direct, through(wire) as store:
+        project = await direct.create("Shop", None, KEY)
+        one = Process(store, folder, next(names))
+        await one.projects.get(project.id)
+        wire.lose_answers()
+        await asyncio.gather(one.writer.write(project.id, {**error(now()), **sighting()}), one.writer.flush())
+        one.is_killed()
+        two = Process(direct, folder, next(names))
+        await two.writer.flush()
+        assert await total(direct, project) == 1
+        assert (await view_of(direct, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+async def test_reset_connections_are_an_outage_and_no_mistake(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with Wire(own_redis.port) as wire, redis_store(f"redis://{HOST}:{wire.port}") as store:
+        project = await store.create("Shop", None, KEY)
+        process = Process(store, folder, next(names))
+        for number in range(20):
+            reads = [store.read(project.id) for _ in range(10)]
+            wire.reset()
+            answers = await asyncio.gather(*reads, return_exceptions=True)
+            assert {type(answer) for answer in answers} <= {View, StoreUnavailable}
+            await process.writes(project, error(now(), f"e{number}"))
+        await until_answer(lambda: everything_is_written(process))
+        assert (await view_of(store, project)).text(FIRST_ERROR) == '{"event_id":"e0"}'
+
+
+async def test_one_spoilt_key_costs_nobody_else_anything(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        spoilt, *others = [await store.create("Shop", None, KEY) for _ in range(5)]
+        process = Process(store, folder, next(names))
+        for project in (spoilt, *others):
+            await process.projects.get(project.id)
+        own_redis.command("SET", f"firstlight:{{{spoilt.id}}}:state", "a stranger's")
+        for _ in range(3):
+            writing = [process.writer.write(project.id, sighting()) for project in (spoilt, *others)]
+            await asyncio.gather(*writing, flushing(process.writer))
+        assert [await total(store, project) for project in others] == [3] * 4
+        assert not process.writer.is_away
+        with pytest.raises(StoreRejected):
+            await store.read(spoilt.id)
+        assert process.writer.unwritten == 1
+        own_redis.command("DEL", f"firstlight:{{{spoilt.id}}}:state")
+        process.writer.try_rejected_again()
+        assert await everything_is_written(process)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "usual"), [("maxmemory", "1", "0"), ("min-replicas-to-write", "1", "0")], ids=["full", "too few"]
+)
+async def test_a_server_that_takes_no_writes_is_away(
+    own_redis: RedisServer, folder: Path, names: Iterator[str], name: str, value: str, usual: str
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        process = Process(store, folder, next(names))
+        await process.writes(project, beat(now()))
+        own_redis.command("CONFIG", "SET", name, value)
+        await process.writes(project, error(now(), "e1"))
+        assert process.writer.is_away
+        await process.writes(project, error(now(), "e2"))
+        own_redis.command("CONFIG", "SET", name, usual)
+        await until_answer(lambda: everything_is_written(process))
+        assert (await view_of(store, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+
+
+# A project starts over.
+
+
+async def test_what_waited_is_not_written_into_the_next_epoch(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    process = Process(watched, folder, next(names))
+    await process.writes(project, beat(now()))
+    await process.writer.write(project.id, beat(now()))  # can wait
+    await watched.reset(project.id, "the next one")
+    await process.writer.flush()
+    assert dict((await view_of(watched, project)).state) == {}
+
+
+async def test_an_error_that_overtakes_the_news_of_a_reset_is_not_lost(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    process = Process(watched, folder, next(names))  # hears no wake-up
+    await process.writes(project, beat(now()))
+    await watched.reset(project.id, "the next one")
+    await process.writes(project, error(now()))
+    assert (await view_of(watched, project)).stage is Stage.FIRST_ERROR_RECEIVED
