@@ -117,6 +117,7 @@ class Firstlight:
                     sdk=make_tools(
                         projects,
                         writer,
+                        unverified,
                         senders,
                         time.monotonic,
                         self.limits.sdk,

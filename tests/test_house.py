@@ -110,6 +110,7 @@ ROOMS: dict[str, list[str]] = {
         *CORE,
         "server.engine.projects",
         "server.engine.writer",
+        "server.engine.unverified",
         "server.engine.limits",
         "server.engine.senders",
         "server.answers",

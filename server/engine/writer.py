@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
 from ..core.model.errors import Overloaded, StoreRejected, StoreUnavailable
+from ..core.state.change import Change
 from ..core.state.fields import Effect, Join, State, Update, join
 from ..limits import WriterLimits
 from ..stores import Origin, Store
@@ -124,7 +125,7 @@ class Writer:
         Raises:
             Overloaded: as `write`.
         """
-        self._add(self._later, project_id, update)
+        self._add(self._later, project_id, update, Origin(self._projects.epoch_of(project_id)))
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         """Raise the version of a project beyond `version`, for what changes without an update.
@@ -257,9 +258,7 @@ class Writer:
         for pending in part.values():
             if not pending.origin.number and _counts(pending.update):
                 pending.origin = self._numbered(pending.origin)
-        updates = {number: pending.update for number, pending in part.items()}
-        origins = {number: pending.origin for number, pending in part.items()}
-        results = await self._store.apply(updates, self.now(), origins)
+        results = await self._stored(part)
         self._is_away = False
         for number, pending in part.items():
             self._open.discard(pending.origin.number)
@@ -269,6 +268,23 @@ class Writer:
             elif result is not None:
                 self._projects.learn(number, pending.update, pending.origin.epoch)
         return {number: pending for number, pending in part.items() if number not in results}
+
+    async def _stored(self, part: Batch) -> Mapping[int, Change | StoreRejected]:
+        """What the store makes of a part. A mistake of ours in one update is found by trying each alone."""
+        updates = {number: pending.update for number, pending in part.items()}
+        origins = {number: pending.origin for number, pending in part.items()}
+        try:
+            return await self._store.apply(updates, self.now(), origins)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            if len(part) == 1:
+                log.exception("An update of project %d cannot be stored", *part)
+                return dict.fromkeys(part, StoreRejected(f"a mistake in this program: {error!r}"))
+        found: dict[int, Change | StoreRejected] = {}
+        for number, pending in part.items():
+            found.update(await self._stored({number: pending}))
+        return found
 
     def _numbered(self, origin: Origin) -> Origin:
         number = next(self._numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
-from ..core.model.errors import BadRequest, KeyRefused
+from ..core.model.errors import BadRequest, KeyRefused, StoreUnavailable
 from ..core.model.project import Project, check_key, has_key
 from ..core.wire.dsn import Credentials, check_length, credentials_of, one_of, parse_auth_header
 from .request import SdkRequest
@@ -54,7 +54,8 @@ async def authenticate(request: SdkRequest, credentials: Credentials | None) -> 
     Raises:
         MissingKey: there is no key.
         KeyRefused: it is not one of the project's. All kinds of it do the same work: see `_judged`.
-        StoreUnavailable: the store is away, and the project is not remembered.
+        StoreUnavailable: the store is away, the project is not remembered, and somebody waits for what is said. What
+            an SDK sends is taken then, and judged later (`engine.unverified`): `request.project` stays None.
     """
     found = request.credentials = credentials or one_of()
     if request.project is None:
@@ -63,8 +64,8 @@ async def authenticate(request: SdkRequest, credentials: Credentials | None) -> 
     return found
 
 
-async def _judged(request: SdkRequest, key: str) -> Project:
-    """The project, if this is its key.
+async def _judged(request: SdkRequest, key: str) -> Project | None:
+    """The project, if this is its key; None where only the store could tell and is away, and the request may wait.
 
     What is remembered decides for a key that fits it; whatever else comes asks the store, at most once a second for
     each id. So a wrong key, a disabled one, and an id that does not exist make the same calls, and the time of an
@@ -77,7 +78,12 @@ async def _judged(request: SdkRequest, key: str) -> Project:
         except KeyRefused:
             pass  # it is just disabled, and what is remembered is too old to know
     request.start_receiving()
-    project = await projects.get_for_another_key(project_id)
+    try:
+        project = await projects.get_for_another_key(project_id)
+    except StoreUnavailable:
+        if request.is_question:
+            raise
+        return None
     try:
         return check_key(project, key)
     except KeyRefused:

@@ -73,10 +73,11 @@ def _handler(request: SdkRequest) -> Handler:
     if not address.is_exact:
         expected = f"/api/{request.project_id}/{nearest(address.endpoint, EXACT)}/"
         raise WrongPath(request.scope["path"], expected)
-    handlers = ENDPOINTS[address.endpoint].handlers
-    handler = handlers.get(request.method)
+    endpoint = ENDPOINTS[address.endpoint]
+    handler = endpoint.handlers.get(request.method)
     if handler is None:
-        raise WrongMethod(request.method, list(handlers))
+        raise WrongMethod(request.method, list(endpoint.handlers))
+    request.is_question = request.method in endpoint.questions
     return handler
 
 

@@ -141,6 +141,10 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     """
     tools, project_id = request.tools, request.project_id
     update = update_of(observation, tools.writer.now(), tools.keep)
+    answer = _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
+    if request.project is None and request.credentials:
+        await tools.unverified.take(request.sender, project_id, request.credentials.key, update)
+        return answer
     if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:
         tools.gate.check_project(project_id)
     await tools.writer.write(project_id, update)
@@ -148,7 +152,7 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     origin = parse_origin(request.headers[b"origin"]) if b"origin" in request.headers else None
     if origin:
         tools.senders.met(project_id, origin)
-    return _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
+    return answer
 
 
 async def show(request: SdkRequest, project_id: int, update: fields.Update) -> None:

@@ -37,6 +37,7 @@ class SdkRequest:
         project_id: 0 until the path was found to hold one.
         credentials: the key that it came with, once one was found, valid or not.
         project: the project, once the key was found to be valid.
+        is_question: whether somebody waits for what the answer says.
         size: bytes of its body, decompressed, as far as they came.
         held: what is to be given back at its end.
     """
@@ -50,6 +51,7 @@ class SdkRequest:
         "credentials",
         "headers",
         "held",
+        "is_question",
         "method",
         "project",
         "project_id",
@@ -72,6 +74,7 @@ class SdkRequest:
         self.project_id = 0
         self.credentials: Credentials | None = None
         self.project: Project | None = None
+        self.is_question = False
         self._budget: Budget | None = None
         self.size = 0
         self.held: ExitStack | None = None

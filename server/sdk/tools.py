@@ -10,6 +10,7 @@ from ..core.wire.kept import Keep
 from ..engine.limits import Places, Room
 from ..engine.projects import Projects
 from ..engine.senders import Senders
+from ..engine.unverified import Unverified
 from ..engine.writer import Writer
 from ..limits import SdkLimits
 from .gate import Gate
@@ -22,6 +23,7 @@ class Tools:
     Args:
         projects: what is known, and whose a key is.
         writer: the one write door.
+        unverified: what comes while the store is away, for projects that are not known here.
         senders: which addresses and pages are a project's own.
         gate: how much may come.
         long_bodies: places for bodies of several parts with a valid key, by address and project.
@@ -34,6 +36,7 @@ class Tools:
 
     projects: Projects
     writer: Writer
+    unverified: Unverified
     senders: Senders
     gate: Gate
     long_bodies: Places[str]
@@ -53,6 +56,7 @@ class State(TypedDict):
 def make_tools(
     projects: Projects,
     writer: Writer,
+    unverified: Unverified,
     senders: Senders,
     monotonic: Callable[[], float],
     limits: SdkLimits,
@@ -63,6 +67,7 @@ def make_tools(
     return Tools(
         projects,
         writer,
+        unverified,
         senders,
         Gate(monotonic, limits),
         Places(limits.long_bodies, limits.long_bodies_each),

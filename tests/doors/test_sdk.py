@@ -819,10 +819,10 @@ class Ailing(EmbeddedStore):
             raise StoreUnavailable("it is away, at 10.0.0.7")
         return await super().read(project_id)
 
-    async def apply(self, updates: Any, now: int) -> Any:
+    async def apply(self, updates: Any, now: int, origins: Any = None) -> Any:
         if self.is_away:
             raise StoreUnavailable("it is away, at 10.0.0.7")
-        return await super().apply(updates, now)
+        return await super().apply(updates, now, origins)
 
 
 @pytest.fixture
@@ -838,7 +838,8 @@ async def test_the_store_is_away(ailing: Ailing) -> None:
         known, unknown = await site.project(), await site.project()
         assert (await site.post(known)).status_code == 200
         ailing.is_away = True
-        answer = await site.post_any(unknown)
+        assert (await site.post(unknown, body=event())).status_code == 200  # taken unseen: SDKs do not send it again
+        answer = await site.http.get(f"/api/{unknown}/heartbeat/?sentry_key={KEY}")  # whoever asks can ask again
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.headers["access-control-allow-origin"] == "*"
@@ -846,7 +847,19 @@ async def test_the_store_is_away(ailing: Ailing) -> None:
         assert "10.0.0.7" not in answer.text
         assert (await site.post(known, body=event())).status_code == 200  # kept, and written when the store is back
         ailing.is_away = False
-        await site.until(known, lambda found: found["stage"] == "first_error_received")
+        for project in (known, unknown):
+            await site.until(project, lambda found: found["stage"] == "first_error_received")
+
+
+async def test_a_wrong_key_that_came_while_the_store_was_away_is_shown_later(ailing: Ailing) -> None:
+    async with open_site(Settings(), ailing) as site:
+        unknown = await site.project()
+        ailing.is_away = True
+        path = f"/api/{unknown}/heartbeat/?sentry_key={NOBODYS_KEY}"
+        assert (await site.http.post(path, content=b"")).status_code == 200  # nobody can tell yet
+        ailing.is_away = False
+        found = await site.until(unknown, lambda found: found["problems"])
+        assert (found["stage"], found["problems"][0]["code"]) == ("awaiting", "unknown_key")
 
 
 async def test_a_bug_is_answered_so_that_a_browser_can_read_it(

@@ -16,6 +16,6 @@ else
     redis.call('HSET', KEYS[1], 'revoked', revoked .. ARGV[5] .. '\n')
   end
 end
-raise_version(held[3])
+raise_version(held[2])
 wake('edited', NEWS)
 return true
