@@ -105,7 +105,7 @@ async def test_a_hung_server_fails_calls_in_time_and_is_used_again(own_redis: Re
         began = time.monotonic()
         calls = [store.apply({project.id: beat(now())}, now()) for _ in range(100)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10  # one after the other they would take 30 s
         assert all(isinstance(answer, StoreUnavailable) for answer in answers)
         await until(lambda: ears.count("away"))
         own_redis.cont()
