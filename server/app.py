@@ -97,10 +97,10 @@ class Firstlight:
         async with self._store as store:
             projects = Projects(store, time.monotonic, self.limits.projects)
             senders = Senders(self.limits.sdk.senders)
+            writer, unverified = self._writers(store, projects)
             hub = self.hub = Hub(store, writer, self._presenter, self.limits.viewers, clock=self._clock)
             store.listen(projects)
             store.listen(hub)
-            writer, unverified = self._writers(store, projects)
             tasks = [
                 _owned(writer.run(), "writer"),
                 _owned(unverified.run(), "judge of unverified requests"),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from starlette.types import Message
 
 from server.core.wire.kept import Keep
 from server.engine.projects import Projects
 from server.engine.senders import Senders
+from server.engine.spill import Spill
+from server.engine.unverified import Unverified
 from server.engine.writer import Writer
-from server.limits import ProjectLimits, SdkLimits, WriterLimits
+from server.limits import ProjectLimits, SdkLimits, UnverifiedLimits, WriterLimits
 from server.sdk.door import sdk_door
 from server.sdk.tools import Tools, make_tools
 
@@ -106,13 +110,24 @@ async def open_door(
 ) -> AsyncIterator[Door]:
     """A door whose writer runs."""
     projects = Projects(store, monotonic, ProjectLimits())
-    writer = Writer(store, projects, time.time, WriterLimits(lazy_seconds=lazy_seconds))
-    senders = Senders(100)
-    store.listen(projects)
-    task = asyncio.create_task(writer.run())
-    try:
-        sdk = limits or SdkLimits()
-        yield Door(store, make_tools(projects, writer, senders, monotonic, sdk, 20 * 1024 * 1024, Keep.ALL))
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+    with tempfile.TemporaryDirectory() as folder:
+        spills = [Spill(Path(folder), "door", kind, 10**7) for kind in ("updates", "unverified")]
+        writer = Writer(store, projects, spills[0], time.time, WriterLimits(lazy_seconds=lazy_seconds), "door")
+        unverified = Unverified(projects, writer, spills[1], time.time, UnverifiedLimits())
+        store.listen(projects)
+        task = asyncio.create_task(writer.run())
+        tools = make_tools(
+            projects,
+            writer,
+            unverified,
+            Senders(100),
+            monotonic,
+            limits or SdkLimits(),
+            20 * 1024 * 1024,
+            Keep.ALL,
+        )
+        try:
+            yield Door(store, tools)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
