@@ -94,8 +94,14 @@ async def test_a_damaged_end_costs_nothing_before_it(tmp_path: Path, damage: str
 
 
 async def test_requests_of_the_same_moment_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    syncs, sync = [], os.fsync
-    monkeypatch.setattr(os, "fsync", lambda file: (syncs.append(file), sync(file)))
+    syncs: list[int] = []
+    sync = os.fsync
+
+    def counted(file: int) -> None:
+        syncs.append(file)
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", counted)
     spill = opened(tmp_path)
     await asyncio.gather(*(spill.keep([entry]) for entry in entries(200)))
     assert len(syncs) <= 3
