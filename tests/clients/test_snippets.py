@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from ..test_platforms import texts
 from .languages import CLIENTS, ROOT
 
 PLATFORMS = sorted((ROOT / "static" / "platforms").glob("*.json"))
@@ -22,14 +22,6 @@ CALLS = {
     "shell": r"heartbeat\.sh",
 }
 """How the file of each language is called."""
-
-
-def texts(value: Any) -> list[str]:
-    """All strings in a JSON value."""
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [text for each in inner for text in texts(each)]
 
 
 def fetched(path: Path) -> set[str]:
