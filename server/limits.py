@@ -99,6 +99,8 @@ class SdkLimits:
     """Requests at once: a deployment of a few hundred processes that all start together and fail."""
     questions_rate: float = 1.0
     """Preflights, and checks of the page and the doctor, that a project's viewers see at once, per second."""
+    checks_burst: float = 5.0
+    """Such checks at once: the doctor makes two, and the page one."""
     body_seconds: float = 30.0
     """How long a body may take to arrive; SDKs give up after that, too."""
     body_grace_seconds: float = 5.0

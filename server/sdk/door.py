@@ -91,10 +91,12 @@ async def _preflight(request: SdkRequest, send: Send) -> None:
     asks = (b"access-control-request-method", b"POST") in request.scope["headers"]
     if asks and request.address.endpoint != "check":
         with suppress(FirstlightError):  # it is answered already
-            project = await request.tools.projects.get(parse_project_id(request.address.project))
+            request.project_id = parse_project_id(request.address.project)
+            project = await request.tools.projects.get(request.project_id)
             request.credentials = credentials_around(request)  # SDKs of browsers have the key in the query
             if project and looks_own(request, project):
-                await show(request, project.id, {fields.PREFLIGHT_AT: asked_at})
+                at_once = request.tools.gate.shows_preflight(project.id)
+                await show(request, at_once, {fields.PREFLIGHT_AT: asked_at})
 
 
 async def _refuse(request: SdkRequest, refusal: Refusal, send: Send) -> None:

@@ -61,7 +61,7 @@ async def check(request: SdkRequest) -> bytes:
     size, tools = len((await read_body(request)).decoded), request.tools
     tools.gate.check_project(request.project_id)
     now = tools.writer.now()
-    await show(request, request.project_id, {fields.CHECKED_AT: now})
+    await show(request, tools.gate.shows_check(request.project_id), {fields.CHECKED_AT: now})
     return encode({"received": size, "now": iso(now)})
 
 
@@ -155,13 +155,13 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     return answer
 
 
-async def show(request: SdkRequest, project_id: int, update: fields.Update) -> None:
-    """Write down what only the page waits for: at once, but no more often than once a second for a project."""
-    tools = request.tools
-    if tools.gate.is_calm(project_id):
-        await tools.writer.write(project_id, update)
+async def show(request: SdkRequest, at_once: bool, update: fields.Update) -> None:
+    """Write down what only the page waits for; what must not be shown at once is gathered for a second."""
+    writer = request.tools.writer
+    if at_once:
+        await writer.write(request.project_id, update)
     else:
-        tools.writer.write_later(project_id, update)
+        writer.write_later(request.project_id, update)
 
 
 async def _otlp(request: SdkRequest, signal: Signal) -> bytes:

@@ -37,7 +37,8 @@ class Gate:
         self._all: Limiter[int] = Limiter(monotonic, limits.process_refusals_rate, limits.process_refusals_burst)
         self._projects: Limiter[int] = Limiter(monotonic, limits.project_rate, limits.project_burst)
         self._warnings: Limiter[int] = Limiter(monotonic, 1 / 60, 1)
-        self._questions: Limiter[int] = Limiter(monotonic, limits.questions_rate, 1)
+        self._preflights: Limiter[int] = Limiter(monotonic, limits.questions_rate, 1)
+        self._checks: Limiter[int] = Limiter(monotonic, limits.questions_rate, limits.checks_burst)
 
     def admit(self, sender: str) -> None:
         """Count a request of an address, before anything is done for it.
@@ -79,6 +80,10 @@ class Gate:
             return refusal
         return RateLimited(math.ceil(wait), "This address sends too many requests that are refused.")
 
-    def is_calm(self, project_id: int) -> bool:
-        """Whether a question about a project may be shown to its viewers at once: one a second."""
-        return not self._questions.wait(project_id)
+    def shows_preflight(self, project_id: int) -> bool:
+        """Whether a project's viewers see at once that a browser asks whether it may send."""
+        return not self._preflights.wait(project_id)
+
+    def shows_check(self, project_id: int) -> bool:
+        """Whether a project's viewers see a check at once: the doctor makes a few, and measures how long it takes."""
+        return not self._checks.wait(project_id)
