@@ -187,7 +187,7 @@ def test_the_demo_says_where_to_look_and_tells_what_it_sees(demo: ServerProcess)
     demo.wait_for_output(FIRST_ERROR)
     assert firstlight("send", "error", dsn.replace("://", "://f", 1)).exit_code == 1
     demo.wait_for_output("⚠ Your app is using the wrong key.  key …")
-    demo.wait_for_output("\n  The key in your app's DSN is mistyped")
+    demo.wait_for_output("\n  This project has no such key. The DSN in your app may be mistyped")
     assert demo.stop(signal.SIGINT) == 0
     assert demo.output.endswith("\n\nStopped. What was seen is kept in firstlight.db.\n")
     assert demo.output.count(AWAITING) == demo.output.count(CONNECTED) == demo.output.count(FIRST_ERROR) == 1
