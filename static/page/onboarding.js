@@ -63,9 +63,20 @@ class OnboardingPage {
       const { tradeToken } = await import("./token.js");
       this.#server.token = await tradeToken((given) => this.#server.trade(given));
     }
-    this.#connect();
+    this.#connect(id);
     setInterval(() => this.#tick(), 1_000);
-    const [{ Todo: Made }, index] = await Promise.all([import("./todo.js"), this.#platforms.index()]);
+    await this.#loadTodo(id);
+  }
+
+  /**
+   * What failed with the network is tried again with it.
+   *
+   * @param {string} id the project's
+   */
+  async #loadTodo(id) {
+    const loaded = await Promise.all([import("./todo.js"), this.#platforms.index()]).catch(() => null);
+    if (!loaded || this.#todo) return;
+    const [{ Todo: Made }, index] = loaded;
     const memory = `firstlight.platform.${id}`;
     this.#todo = new Made(part(document, "do"), this.#words, this.#platforms, index, memory, {
       chosen: (platform) => this.#server.rememberPlatform(platform.id),
@@ -74,13 +85,13 @@ class OnboardingPage {
     await this.#loadProject();
   }
 
-  #connect() {
+  /** @param {string} id the project's */
+  #connect(id) {
     const connection = new Connection(this.#server.live, this.#server.token, {
       message: (message, fresh) => this.#apply({ message, fresh, at: Date.now() }),
       link: (link) => {
         this.#apply({ link });
-        if (link.state === "live" && this.#todo && !this.#state.project) this.#loadProject();
-        if (link.state === "live") this.#lookOnce();
+        if (link.state === "live") this.#isLive(id);
       },
     });
     this.#connection = connection;
@@ -92,6 +103,13 @@ class OnboardingPage {
       connection.retryNow();
       if (this.#state.own.some(({ resolved }) => !resolved)) this.#lookQuietly();
     });
+  }
+
+  /** @param {string} id the project's */
+  #isLive(id) {
+    if (!this.#todo) this.#loadTodo(id);
+    else if (!this.#state.project) this.#loadProject();
+    this.#lookOnce();
   }
 
   /** @param {PageEvent} event */

@@ -95,6 +95,25 @@ async def test_offline_and_back(project: Project, stage: Stage, http: httpx2.Asy
     await tab.shows("first_error_received")
 
 
+async def test_what_failed_to_load_comes_with_the_link(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage
+) -> None:
+    """A page that was opened in a tunnel has to be whole behind it, without a reload."""
+    project = await make_project(embedded_server.url, platform="python")
+    tab = await stage.tab(project)
+    stage.allow(f"{LOST_LINK}|ERR_FAILED")
+    await tab.page.route("**/platforms/index.json", lambda route: route.abort())
+    await tab.open()
+    await expect(tab.page.locator(".dsn-text")).not_to_have_text(project.dsn)
+    await tab.page.unroute("**/platforms/index.json")
+    await tab.page.context.set_offline(True)
+    await tab.link("offline", "Offline", BACK)
+    await tab.page.context.set_offline(False)
+    await tab.is_live(BACK)
+    await expect(tab.page.locator(".dsn-text")).to_have_text(project.dsn)
+    assert "sentry_sdk.init(" in await tab.snippet("configure")
+
+
 async def test_a_slow_network(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
     tab = await stage.tab(project)
     devtools = await tab.page.context.new_cdp_session(tab.page)
