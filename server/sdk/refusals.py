@@ -45,7 +45,7 @@ async def note(request: SdkRequest, refusal: Refusal) -> None:
         if project is None:
             return
         if refusal.key_is_valid or looks_own(request, project):
-            update = update_of_refusal(_in_words(request, refusal), refusal.key_is_valid, now)
+            update = update_of_refusal(_in_words(request, refusal), refusal.key_is_valid, now, request.tools.keep)
         else:
             update = update_of_stranger(refusal, now)
         await request.tools.writer.write(project.id, update)

@@ -81,5 +81,9 @@ async def test_no_more_is_kept_than_the_owner_wants(
         message = await sent(site, b'{"level":"info","message":"hello milk"}')
         told = (await site.told(message, "message_not_error"))["evidence"]["title"]
         assert told == ("An error" if keep is Keep.TYPE else "hello milk")
+        damaged = await sent(site, b"milk\n{}", "envelope")
+        evidence = (await site.told(damaged, "malformed_envelope"))["evidence"]
+        assert ("line" in evidence) == (keep is not Keep.TYPE)
+        assert evidence["reason"]
     if keep is Keep.TYPE:
         assert b"milk" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())

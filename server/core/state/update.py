@@ -26,6 +26,8 @@ MAX_SKEW = 60_000
 
 _ERROR_CATEGORIES = frozenset({"error", "default"})
 _LOSSES = frozenset({"network_error", "send_error", "queue_overflow", "cache_overflow", "buffer_overflow"})
+_QUOTES = frozenset({"detail", "line"})
+"""Evidence that may repeat what was sent, in its words."""
 _KEY_LIKE = re.compile(r"[0-9A-Fa-f]{12,}")
 
 
@@ -138,16 +140,19 @@ def update_of_problem(code: str, evidence: Mapping[str, str], at: int, count: in
     return {row.total: count, row.first_at: at, row.last_at: at, row.evidence: (at, text)}
 
 
-def update_of_refusal(refusal: Refusal, key_is_valid: bool, at: int) -> Update:
+def update_of_refusal(refusal: Refusal, key_is_valid: bool, at: int, keep: Keep = Keep.ALL) -> Update:
     """The update of a refused request, for the page of the project that it named.
 
-    The sentence that it was answered with may quote what it sent: it is shown only where a valid key came with it.
+    The sentence that it was answered with may quote what it sent: it is shown only where a valid key came with it, and
+    where more than types are kept.
     """
     update = update_of_key(at) if key_is_valid else {}
     if refusal.code:
         detail = {"detail": _without_keys(refusal.detail)[:300]} if key_is_valid else {}
         evidence = {name: _without_keys(text)[:200] for name, text in refusal.evidence.items()}
-        update |= update_of_problem(refusal.code, {**detail, **evidence}, at)
+        dropped = _QUOTES if keep is Keep.TYPE else ()
+        kept = {name: text for name, text in {**detail, **evidence}.items() if name not in dropped}
+        update |= update_of_problem(refusal.code, kept, at)
     return update
 
 
