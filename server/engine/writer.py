@@ -204,6 +204,8 @@ class Writer:
 
     async def _write_later(self) -> None:
         await self._settle()
+        if self._in_doubt:  # the store is away, and one more try would only put more in doubt, without an end
+            return
         batch, self._later = self._later, {}
         await self._write_all(batch, self._limits.lazy_batch, is_awaited=False)
         if not self.unwritten:

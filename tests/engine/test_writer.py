@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from server.core.model.codes import Code
 from server.core.model.errors import Overloaded, StoreUnavailable
 from server.core.model.project import Project
-from server.core.state.fields import LAST_SEEN_AT, Effect, Update
+from server.core.state.fields import LAST_SEEN_AT, PROBLEMS, Effect, Update
+from server.core.state.update import update_of_problem
 from server.core.state.view import View
 from server.engine.projects import Projects
 from server.engine.spill import Spill
@@ -403,3 +405,19 @@ async def test_a_reset_drops_what_was_received_before(watched: WatchedStore, eng
     await until_answer(lambda: engine.get(project.id))
     await engine.write(project.id, beat(now()))
     assert await until_answer(lambda: state_of(watched, project.id))
+
+
+async def test_an_outage_does_not_pile_up_what_is_in_doubt(watched: WatchedStore, engine: Engine) -> None:
+    """A count that may have been stored is sent again just as it was; what came after it waits behind, as one."""
+    project = await known(watched, engine)
+    watched.is_away = True
+    for _ in range(30):
+        engine.writer.write_later(project.id, update_of_problem(Code.RATE_LIMITED, {}, now()))
+        await engine.writer.flush()
+    watched.is_away = False
+    before = watched.count("apply")
+    await engine.writer.flush()
+    assert watched.count("apply") - before <= 3
+    view = await watched.read(project.id)
+    assert view
+    assert view.state[PROBLEMS[Code.RATE_LIMITED].total] == 30
