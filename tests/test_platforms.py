@@ -38,7 +38,11 @@ def faults(folder: Path) -> Iterator[str]:
         if name not in {file["family"] for file in files.values()}:
             yield f"{name}: no platform is of this family"
         yield from (f"{name}: {code} is no problem" for code in {fix.partition(".")[0] for fix in family.fixes} - CODES)
-        yield from (f"{name}: {hint}: no sentence" for hint in family.silence.values() if not hint.endswith((".", "?")))
+        yield from (
+            f"{name}: {hint}: no sentence"
+            for hint in family.silence.values()
+            if not hint.endswith((".", "?")) or "'" in hint
+        )
 
 
 def _faults_of_platform(file: Mapping[str, Any], languages: set[str], folder: Path) -> Iterator[str]:
@@ -62,6 +66,8 @@ def _faults_of_code(parts: Mapping[str, Any], languages: set[str], language: str
         for snippet in (part, *part.get("also", ())):
             if snippet.get("language", language) not in languages:
                 yield f"{name}: no family knows the language {snippet.get('language', language)}"
+            if re.search(r"[a-z]'[a-z]", snippet.get("note", "")):
+                yield f"{name}: an apostrophe is ’ in a sentence"
             if not (snippet.get("code") or snippet.get("note")):
                 yield f"{name}: there is neither code nor a note"
     strangers = values(parts) - VALUES

@@ -146,6 +146,7 @@ def test_what_is_said_is_said_calmly(language: str) -> None:
         if path[:1] != ("problems",) or "fixes" not in path:
             assert "!" not in text, path
             assert text == text.strip(), path
+            assert not re.search(r"\w'\w", text), path  # one kind of apostrophe, the typographic one
 
 
 def test_nothing_is_said_that_nobody_says() -> None:
