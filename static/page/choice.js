@@ -32,7 +32,7 @@ export class Choice {
     this.#tell = tell;
     this.#wishes = { chosen: storage((store) => store.getItem(memory)) };
     this.platform = choosePlatform(platforms, this.#wishes);
-    this.#input.addEventListener("focus", () => this.#loadPicker(), { once: true });
+    this.#input.addEventListener("focus", () => this.#loadPicker());
   }
 
   /**
@@ -54,8 +54,9 @@ export class Choice {
 
   /** Most visitors never search. */
   async #loadPicker() {
-    const { Picker: Made } = await import("../elements/picker.js");
-    this.#picker = new Made(this.#root, this.#words, this.#platforms, this.platform, (platform) => {
+    const code = this.#picker ? null : await import("../elements/picker.js").catch(() => null);
+    if (!code || this.#picker) return;
+    this.#picker = new code.Picker(this.#root, this.#words, this.#platforms, this.platform, (platform) => {
       storage((store) => store.setItem(this.#memory, platform.id));
       this.#wishes.chosen = platform.id;
       this.platform = platform;

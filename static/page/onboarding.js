@@ -185,17 +185,19 @@ class OnboardingPage {
 
   /** Rarely wanted, so fetched when it is. */
   async #startOver() {
-    const { Reset } = await import("../elements/reset.js");
     const [button, result] = [part(document, "start-over"), part(document, "over-result")];
+    const code = await import("../elements/reset.js").catch(() => null);
+    if (!code) return setText(result, this.#words.messages.reset.no_answer);
     const done = (/** @type {Message} */ message) => this.#apply({ message, at: Date.now() });
-    new Reset(button, result, this.#words, () => this.#server.reset(), done).ask();
+    new code.Reset(button, result, this.#words, () => this.#server.reset(), done).ask();
   }
 
   async #checkSetup() {
     const target = this.#todo?.target;
     if (!target) return;
-    const { SetupCheck } = await import("./check.js");
-    this.#check ??= new SetupCheck(part(document, "check"), this.#words, this.#server.root, {
+    const code = await import("./check.js").catch(() => null);
+    if (!code) return setText(part(document, "over-result"), this.#words.messages.reset.no_answer);
+    this.#check ??= new code.SetupCheck(part(document, "check"), this.#words, this.#server.root, {
       link: () => ({ name: linkState(this.#state), text: this.link.text }),
       seen: (patience) => this.#seen(patience),
       found: (found) => this.#found(found),
@@ -241,10 +243,11 @@ class OnboardingPage {
   /** @param {Found} found */
   async #found(found) {
     if (found.cause === null && !this.#state.own.length) return;
-    const { problemsAfter } = await import("./blocked.js");
+    const code = await import("./blocked.js").catch(() => null);
+    if (!code) return;
     const said = new URL(`problems/browser_blocked?platform=${this.#todo?.platform.id ?? ""}`, this.#server.root);
     const at = Date.now() + this.#state.skew;
-    const own = await problemsAfter(this.#state.own, found, this.#words, said, at);
+    const own = await code.problemsAfter(this.#state.own, found, this.#words, said, at);
     if (own !== this.#state.own) this.#apply({ own });
   }
 }

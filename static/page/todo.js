@@ -92,7 +92,8 @@ export class Todo {
 
   /** @param {Kind} kind */
   async #send(kind) {
-    const send = await import("./send.js");
-    return send[kind](/** @type {Target} */ (this.target), this.#words);
+    const send = await import("./send.js").catch(() => null);
+    if (!send || !this.target) return { ok: false, text: this.#words.messages.trial.no_answer };
+    return send[kind](this.target, this.#words);
   }
 }
