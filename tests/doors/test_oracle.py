@@ -107,6 +107,21 @@ async def test_an_endpoint_that_reads_the_key_from_the_body_does_the_same(watche
     assert all(answers == seen[0] for answers in seen), seen
 
 
+async def test_requests_without_a_key_prepare_no_way_to_tell(watched: WatchedStore) -> None:
+    """What is looked up for the page of a project, after an answer, is not what the next refusal is judged by."""
+    seen = []
+    for project in (HERE, NOWHERE):
+        async with open_door(watched, monotonic=no_time, lazy_seconds=3600) as door:
+            answers = [await door.send(f"/api/{project}/heartbeat/", [BEAT])]
+            answers.append(await door.send(f"/api/{project}/envelop/", [BEAT]))
+            asks = {"access-control-request-method": "POST"}
+            answers.append(await door.send(f"/api/{project}/envelope/", [b""], asks, method="OPTIONS"))
+            answers += [await asked(door, project, NOBODYS_KEY) for _ in range(2)]
+            seen.append([(answer.before, answer.status) for answer in answers])
+    assert seen[0] == seen[1]
+    assert [calls for calls, _ in seen[0]] == [[], [], [], ["read"], []]
+
+
 async def test_a_valid_key_is_let_in_whatever_strangers_do(door: Door) -> None:
     """Their refusals do not make what is remembered of the project decide about a key that was just made."""
     for _ in range(5):

@@ -196,10 +196,14 @@ async def test_a_whole_request_counts_though_its_sender_has_left(door: Door, par
     assert (await view_of(door)).stage == 1
 
 
+@pytest.mark.parametrize("kind", ["embedded", "redis"])
 @pytest.mark.parametrize("how", ["closes", "resets", "half closes", "keeps"])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-async def test_a_program_that_ends_at_once(tmp_path: Path, how: str, framing: str) -> None:
-    async with open_site(Settings(data=tmp_path / "firstlight.db")) as site:
+async def test_a_program_that_ends_at_once(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, how: str, framing: str
+) -> None:
+    url = request.getfixturevalue("redis_url") if kind == "redis" else None
+    async with open_site(Settings(data=tmp_path / "firstlight.db", redis_url=url)) as site:
         for _ in range(5):
             project = await site.project()
             send_and_leave(site, project, how, framing)

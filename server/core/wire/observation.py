@@ -47,6 +47,8 @@ _SESSION_TYPES = frozenset({"session", "sessions"})
 _CRASH_ATTACHMENTS = frozenset({"event.minidump", "event.applecrashreport"})
 MAX_DROPPED = 100
 """Lines of client reports that are read of one request: SDKs send one for each reason and category."""
+MAX_QUANTITY = 1_000_000
+"""That one line may count. SDKs send a report a minute; counts are added up for as long as a project lives."""
 MAX_REPORTS = 10
 """Client reports of one request that are read: SDKs send one."""
 MAX_HEARTBEATS = 20
@@ -248,7 +250,7 @@ def _dropped(envelope: Envelope, budget: Budget) -> Iterable[Dropped]:
             fields = line if isinstance(line, dict) else {}
             reason, category, quantity = (fields.get(name) for name in ("reason", "category", "quantity"))
             if isinstance(reason, str) and isinstance(category, str) and type(quantity) is int and quantity > 0:
-                yield Dropped(reason[:MAX_TEXT], category[:MAX_TEXT], min(quantity, 2**31))
+                yield Dropped(reason[:MAX_TEXT], category[:MAX_TEXT], min(quantity, MAX_QUANTITY))
 
 
 def _time_of(value: Any) -> int | None:

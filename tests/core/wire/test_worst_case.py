@@ -17,7 +17,7 @@ from server.core.wire.body import Body, inflate_store_body
 from server.core.wire.budget import SLOW_BYTES, Budget
 from server.core.wire.envelope import MAX_ITEMS, parse_envelope
 from server.core.wire.heartbeat import MAX_HEARTBEAT_BYTES, parse_heartbeat
-from server.core.wire.observation import MAX_DROPPED, observe_envelope, observe_security, observe_store
+from server.core.wire.observation import MAX_DROPPED, MAX_QUANTITY, observe_envelope, observe_security, observe_store
 from server.core.wire.otlp import MAX_OTLP_BYTES, parse_otlp
 
 MIB = 1024 * 1024
@@ -180,6 +180,9 @@ def test_drops_are_bounded_per_request() -> None:
     report = b'{"discarded_events":[' + b",".join(line % number for number in range(90)) + b"]}"
     found = observe_envelope(parse_envelope(items(b'{"type":"client_report"}', report, 9)), "a" * 32)
     assert len(found.dropped) == MAX_DROPPED
+    many = b'{"discarded_events":[{"reason":"r","category":"error","quantity":%d}]}' % 10**18
+    found = observe_envelope(parse_envelope(items(b'{"type":"client_report"}', many, 1)), "a" * 32)
+    assert [drop.quantity for drop in found.dropped] == [MAX_QUANTITY]
 
 
 def test_a_number_of_4200_digits_is_no_time() -> None:
