@@ -20,11 +20,17 @@ from tests.support.nginx import Nginx
 from tests.support.server import ServerProcess
 
 from .attacks import Attack, attacks
-from .measure import Heartbeats, Viewers, Watched, p99
+from .measure import Heartbeats, Viewers, Watched, in_turn, p99
 
 ADMIN = "admin-token-for-the-attacks-only"
 SECRET = "signing-secret-for-the-attacks-only"
-QUIET_SECONDS = 2.0
+SETTINGS = {
+    "FIRSTLIGHT_SECRET": SECRET,
+    "FIRSTLIGHT_ADMIN_TOKEN": ADMIN,
+    "FORWARDED_ALLOW_IPS": "127.0.0.1",
+    "FIRSTLIGHT_PUBLIC_URL": "http://localhost",
+}
+QUIET_SECONDS = 1.0
 VIEWERS = 50
 MAX_RATIO = 3.0
 MAX_GROWTH = 64 * 1024 * 1024
@@ -39,8 +45,10 @@ class Result:
     way: str
     quiet: float
     """Seconds: the 99th percentile of the heartbeat, right before."""
+    control: float
+    """While the flood lasted, of a second server that nobody floods."""
     during: float
-    """The same while it lasted."""
+    """At the same time, of the one that is flooded."""
     share: float
     """Of one processor, that the server took."""
     growth: int
@@ -55,8 +63,8 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """How much longer."""
-        return self.during / self.quiet
+        """How much longer than on the second server."""
+        return self.during / self.control
 
     @property
     def holds(self) -> bool:
@@ -82,51 +90,79 @@ def main() -> int:
     return int(not all(result.holds for result in results))
 
 
-def run(way: str, names: list[str], seconds: float) -> Iterator[Result]:
-    """Each flood in turn, against one server: what an earlier one left behind counts against it."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server, with what is before it."""
+
+    url: str
+    port: int
+    """Of the server, or of the nginx before it."""
+    pid: int
+
+
+@contextlib.contextmanager
+def place(way: str) -> Iterator[Place]:
+    """Start one."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
-        settings = {
-            "FIRSTLIGHT_SECRET": SECRET,
-            "FIRSTLIGHT_ADMIN_TOKEN": ADMIN,
-            "FORWARDED_ALLOW_IPS": "127.0.0.1",
-            "FIRSTLIGHT_PUBLIC_URL": "http://localhost",
-        }
-        server = stack.enter_context(ServerProcess(folder, settings))
+        server = stack.enter_context(ServerProcess(folder, SETTINGS))
         port = server.port
         if way == "nginx":
             port = stack.enter_context(Nginx(folder / "nginx", server.port)).port
-        attacked, timed = (post(server.url, name) for name in ("attacked", "timed"))
-        beats = Heartbeats(port, timed["id"], timed["key"])
-        stack.callback(beats.close)
-        beats.during(1)
-        viewers = Viewers(server.port, attacked["id"], ADMIN, VIEWERS)
+        yield Place(server.url, port, server.process.pid)
+
+
+def run(way: str, names: list[str], seconds: float) -> Iterator[Result]:
+    """Each flood in turn, against one server: what an earlier one left behind counts against it."""
+    with place(way) as flooded, place(way) as control, contextlib.ExitStack() as stack:
+        applications = []
+        for each in (flooded, control):
+            timed = post(each.url, "timed")
+            applications.append(Heartbeats(each.port, timed["id"], timed["key"]))
+            stack.callback(applications[-1].close)
+        attacked = post(flooded.url, "attacked")
+        viewers = Viewers(int(flooded.url.rpartition(":")[2]), attacked["id"], ADMIN, VIEWERS)
         stack.callback(viewers.close)
+        in_turn(applications, 1)
         for attack in attacks(attacked["id"], attacked["key"], "f" * 32):
             if not names or attack.name in names:
-                yield one(attack, way, port, server.process.pid, beats, viewers, seconds)
+                yield one(attack, way, flooded, applications, viewers, seconds)
 
 
-def one(attack: Attack, way: str, port: int, pid: int, beats: Heartbeats, viewers: Viewers, seconds: float) -> Result:
+def one(
+    attack: Attack, way: str, flooded: Place, applications: list[Heartbeats], viewers: Viewers, seconds: float
+) -> Result:
     """Quiet, and then this flood."""
-    quiet, _ = beats.during(QUIET_SECONDS)
-    pushed = viewers.received
-    command = [sys.executable, "-m", "bench.attacks.attacker", "127.0.0.1", str(port), str(seconds + 0.5)]
-    with Watched(pid) as server:
+    other = applications[0]
+    quiet = p99(in_turn(applications, QUIET_SECONDS)[0])
+    other.refused, before = 0, viewers.received
+    command = [sys.executable, "-m", "bench.attacks.attacker", "127.0.0.1", str(flooded.port), str(seconds + 0.5)]
+    with Watched(flooded.pid) as server:
         attacker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert attacker.stdin
         attacker.stdin.write(pickle.dumps(attack))
         attacker.stdin.close()
-        times, refused = beats.during(seconds + 0.5)
+        during, control = in_turn(applications, seconds + 0.5)
         assert attacker.stdout
         sent, opened = (int(text) for text in attacker.stdout.read().split())
         attacker.wait()
-    growth, pushed = server.most - server.first, (viewers.received - pushed) // VIEWERS
-    if refused:
-        print(f"refused: {beats.last_failure!r}", file=sys.stderr)
-    times_ = (p99(quiet), p99(times))
-    return Result(attack.name, way, *times_, server.share, growth, refused, len(times), sent, opened, pushed)
+    if other.refused:
+        print(f"refused: {other.last_failure!r}", file=sys.stderr)
+    return Result(
+        name=attack.name,
+        way=way,
+        quiet=quiet,
+        control=p99(control),
+        during=p99(during),
+        share=server.share,
+        growth=server.most - server.first,
+        refused=other.refused,
+        beats=len(during),
+        sent=sent,
+        opened=opened,
+        pushed=(viewers.received - before) // VIEWERS,
+    )
 
 
 def post(url: str, name: str) -> dict[str, Any]:
@@ -138,15 +174,30 @@ def post(url: str, name: str) -> dict[str, Any]:
         return dict(json.load(made))
 
 
-COLUMNS = ["flood", "way", "p99 quiet, ms", "p99 during, ms", "ratio", "CPU, %", "memory, MiB", "refused", "sent, MB"]
+COLUMNS = [
+    "flood",
+    "way",
+    "p99 before, ms",
+    "p99 of the control, ms",
+    "p99, ms",
+    "ratio",
+    "CPU, %",
+    "memory, MiB",
+    "refused",
+    "sent, MB",
+]
 COLUMNS += ["connections", "to a viewer, KB"]
 HEADER = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
 
 def row(result: Result) -> str:
     """One line of the table."""
-    cells = [result.name, result.way, f"{result.quiet * 1e3:.2f}", f"{result.during * 1e3:.2f}"]
-    cells += [f"{result.ratio:.1f}{'' if result.holds else ' **over**'}", f"{result.share * 100:.0f}"]
+    cells = [result.name, result.way, f"{result.quiet * 1e3:.1f}", f"{result.control * 1e3:.1f}"]
+    cells += [
+        f"{result.during * 1e3:.1f}",
+        f"{result.ratio:.1f}{'' if result.holds else ' **over**'}",
+        f"{result.share * 100:.0f}",
+    ]
     cells += [f"{result.growth / 2**20:.1f}", f"{result.refused} of {result.beats}", f"{result.sent / 1e6:.1f}"]
     cells += [str(result.opened), f"{result.pushed / 1e3:.1f}"]
     return f"| {' | '.join(cells)} |"

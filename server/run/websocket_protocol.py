@@ -267,6 +267,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             raise ClientDisconnected
         was_open = self.handshake_complete
         await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True  # by an answer that is none; uvicorn would log each as an error
         if self.handshake_complete and not was_open and not self.close_sent:
             self._opened()
 

@@ -99,7 +99,7 @@ async def _admitted(websocket: WebSocket[State]) -> tuple[Visit, bool] | None:
     try:
         await check_origin(websocket)
     except AccessDenied as error:
-        log.info("A WebSocket was refused: %s", error)
+        log.debug("A WebSocket was refused: %s", error)  # 500 a second are no news
         await websocket.close(Close.BROKEN_RULE)  # before the handshake: the browser sees a 403
         return None
     try:

@@ -165,6 +165,29 @@ async def test_to_send_to_who_was_closed_is_no_error_in_the_log(caplog: pytest.L
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": []})
+    await send({"type": "websocket.http.response.body", "body": b"later"})
+
+
+async def closing(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+@pytest.mark.parametrize(("app", "status"), [(refusing, b"503"), (closing, b"403")])
+async def test_a_handshake_that_is_refused_is_no_error_in_the_log(
+    app: Any, status: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = Link(app)
+    link.feed(HANDSHAKE)
+    await link.settle()
+    assert link.output[9:12] == status
+    assert link.transport.is_ended
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
 @pytest.mark.parametrize(
     "head",
     [
