@@ -60,3 +60,18 @@ def test_a_browser_that_asked_and_then_sent(answer: str) -> None:
     assert problem("cors_preflight_only", view(asked))
     assert problem("cors_preflight_only", view({**asked, answer: AT - 59_000})) is None
     assert problem("cors_preflight_only", view({**asked, answer: AT - 61_000}))
+
+
+@pytest.mark.parametrize("signal", ["session", "transaction"])
+def test_nothing_else_is_told_once_it_lasts(signal: str) -> None:
+    first = {"stage": 1, f"signal.{signal}.first_at": AT, f"signal.{signal}.last_at": AT}
+    code = f"only_{signal}s"
+    assert problem(code, view(first, AT + 9_999)) is None
+    assert problem(code, view(first, AT + 10_000))
+    at_once = {**first, "stage": 2, "signal.error.first_at": AT + 9_999, "signal.error.last_at": AT + 9_999}
+    assert problem(code, view(at_once, AT + 60_000)) is None
+    late = {**first, "stage": 2, "signal.error.first_at": AT + 10_000, "signal.error.last_at": AT + 10_000}
+    found = problem(code, view(late, AT + 60_000))
+    assert found
+    assert found.resolved
+    assert problem(code, view({**first, "signal.replay.first_at": AT}, AT + 60_000)) is None
