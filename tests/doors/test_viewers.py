@@ -380,6 +380,22 @@ async def test_a_message_that_is_too_large(site: Site) -> None:
         assert await close_code(socket) == 1009
 
 
+async def test_what_strangers_do_costs_viewers_one_push_a_second(both: Site) -> None:
+    """Not one for each request; and what somebody waits for is still shown, whatever they do."""
+    project, news = await both.project(), ViewerLimits().news_at_once
+    async with watch(both, project) as socket:
+        seen, began = [await next_message(socket)], time.monotonic()
+        headers = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+        for _ in range(60):
+            await both.http.options(f"/api/{project}/envelope/", headers=headers)
+            await both.post_any(project, "check", headers={})
+            await both.post_any(project, body=b"{}", headers={"x-sentry-auth": "Sentry sentry_key=x"})
+        await both.post(project, body=ERROR)
+        while seen[-1]["stage"] != "first_error_received":
+            seen.append(await next_message(socket))
+        assert len(seen) <= 1 + news + (time.monotonic() - began) + 2
+
+
 async def test_a_viewer_that_never_reads_blocks_nobody(site: Site) -> None:
     project = await site.project()
     with socket.socket() as deaf:
