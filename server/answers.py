@@ -17,7 +17,7 @@ STATUS: dict[type[errors.FirstlightError], int] = {
     errors.BadRequest: 400,
     errors.MissingKey: 401,
     errors.TokenRejected: 401,
-    errors.TooManyGuesses: 429,
+    errors.TooManyRequests: 429,
     errors.KeyRefused: 403,
     errors.AccessDenied: 403,
     errors.NotFound: 404,
@@ -73,7 +73,7 @@ def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:
     if isinstance(error, errors.RateLimited):
         limits = f"{error.retry_after}:{LIMITED_CATEGORIES}:project"
         return {"retry-after": str(error.retry_after), "x-sentry-rate-limits": limits}
-    if isinstance(error, errors.TooManyGuesses):
+    if isinstance(error, errors.TooManyRequests):
         return {"retry-after": str(error.retry_after)}
     if isinstance(error, errors.WrongMethod):
         return {"allow": ", ".join([*error.allowed, "OPTIONS"])}

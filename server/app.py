@@ -23,13 +23,13 @@ from .answers import SafeAnswers, body_of, headers_of, status_of
 from .core.model.errors import FirstlightError, StoreUnavailable
 from .core.snapshot import Presenter
 from .engine.hub import Hub
-from .engine.limits import Guesses
+from .engine.limits import Guesses, Limiter
 from .engine.projects import Projects
 from .engine.senders import Senders
 from .engine.spill import Spill
 from .engine.unverified import Unverified
 from .engine.writer import Writer
-from .limits import AccessLimits, Limits
+from .limits import AccessLimits, Limits, ViewerLimits
 from .owners import projects as owners
 from .owners.request import State as OwnersState
 from .sdk.door import matches, sdk_door
@@ -114,6 +114,7 @@ class Firstlight:
                     hub=hub,
                     senders=senders,
                     lobby=Lobby(self.limits.viewers),
+                    pace=_pace(self.limits.viewers),
                     sdk=make_tools(
                         projects,
                         writer,
@@ -174,6 +175,10 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
 
 def _new_epoch() -> str:
     return secrets.token_hex(8)
+
+
+def _pace(limits: ViewerLimits) -> Limiter[str]:
+    return Limiter(time.monotonic, limits.requests_per_second, limits.requests_at_once)
 
 
 def _guesses(limits: AccessLimits) -> Guesses[str]:

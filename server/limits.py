@@ -135,6 +135,10 @@ class ViewerLimits:
     """An office behind one address; the tokens in it are bounded one by one."""
     per_token: int = 50
     """A link that a team shares, with a few tabs each."""
+    requests_per_second: float = 10.0
+    """With one token, for long: an agent that looks every second, some tabs that reconnect."""
+    requests_at_once: float = 200.0
+    """With one token: all of its tabs that come back after a restart, each by way of a few attempts."""
     waiting: int = 500
     """WebSockets without a token yet: a burst of reconnecting pages shows theirs within milliseconds."""
     waiting_per_address: int = 50

@@ -242,8 +242,8 @@ class Hub:
         stored = await self._store.versions(list(self._watches))
         for project_id, watch in list(self._watches.items()):
             held = (watch.view.epoch, watch.view.version) if watch.view else None
-            if watch.is_dirty or stored.get(project_id) != held:
-                self.changed(project_id)
+            if watch.is_dirty or stored.get(project_id) != held:  # what is held back is not hurried by this
+                self.changed(project_id, Effect.TRANSITION if watch.is_dirty else Effect.REFRESH)
 
     async def _refresh(self, watch: Watch) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -10,10 +11,11 @@ from starlette.requests import HTTPConnection
 
 from ..access import Access
 from ..core.model.codes import Code
-from ..core.model.errors import OriginBlocked, Overloaded, Refusal, StoreUnavailable
+from ..core.model.errors import OriginBlocked, Overloaded, Refusal, StoreUnavailable, TooManyRequests
+from ..core.model.grant import Grant
 from ..core.model.keys import parse_project_id
 from ..engine.hub import Hub
-from ..engine.limits import network_of
+from ..engine.limits import Limiter, network_of
 from ..engine.seats import Guest
 from ..engine.senders import Senders
 from .lobby import Lobby
@@ -25,6 +27,7 @@ class State(TypedDict):
     hub: Hub
     access: Access
     lobby: Lobby
+    pace: Limiter[str]
     senders: Senders
 
 
@@ -50,14 +53,23 @@ def visit_of(connection: HTTPConnection[Any], token: str | None = None) -> Visit
     Raises:
         Refusal: the address names no project.
         TokenRejected, TooManyGuesses: as `Access.grant`.
+        TooManyRequests: the token is used too often.
         AccessDenied: the token is for another project.
     """
     access, project_id = connection.state["access"], project_id_of(connection)
     given = access.token_of(connection, project_id) if token is None else token
     grant, address = access.check_project(given, project_id, sender=connection), address_of(connection)
-    if grant.project_id is not None:  # a viewer's, and most likely a developer's, who also runs the application there
-        connection.state["senders"].met(project_id, address)
+    if grant.project_id is not None:
+        check_pace(connection, grant)
+        connection.state["senders"].met(project_id, address)  # a developer, whose application runs there too
     return Visit(project_id, Guest(grant, address), access.seconds_left(grant))
+
+
+def check_pace(connection: HTTPConnection[Any], grant: Grant) -> None:
+    """Bound how often a token is used. Raises `TooManyRequests`."""
+    wait = connection.state["pace"].wait(grant.id)
+    if wait:
+        raise TooManyRequests(math.ceil(wait))
 
 
 def project_id_of(connection: HTTPConnection[Any]) -> int:

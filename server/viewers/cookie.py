@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..access import bearer
-from .admission import State, project_id_of
+from .admission import State, check_pace, project_id_of
 
 
 async def trade(request: Request[State]) -> Response:
@@ -14,6 +14,8 @@ async def trade(request: Request[State]) -> Response:
     access, project_id = request.state["access"], project_id_of(request)
     access.check_origin(request)
     grant = access.check_project(bearer(request), project_id, sender=request)
+    if grant.project_id is not None:
+        check_pace(request, grant)
     if not access.is_open:  # there it costs nothing, and the page asks before it knows whether there is a project
         access.check_revoked(grant, (await request.state["hub"].read(project_id)).project)
     response = Response(status_code=204)

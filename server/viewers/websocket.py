@@ -20,7 +20,7 @@ from ..core.model.errors import (
     Refusal,
     StoreUnavailable,
     TokenRejected,
-    TooManyGuesses,
+    TooManyRequests,
 )
 from ..engine.frames import Frame
 from ..engine.hub import Hub
@@ -34,7 +34,7 @@ MAX_REASON = 123
 
 CLOSE_CODES: dict[type[FirstlightError], Close] = {
     TokenRejected: Close.TOKEN,
-    TooManyGuesses: Close.OVERLOADED,
+    TooManyRequests: Close.OVERLOADED,
     AccessDenied: Close.OTHER_PROJECT,
     NotFound: Close.NO_PROJECT,
     Refusal: Close.NO_PROJECT,  # a project id that can be none

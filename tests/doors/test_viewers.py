@@ -579,6 +579,23 @@ async def test_one_token_cannot_take_all_places(tmp_path: Path) -> None:
             assert await coming(other) == "snapshot"
 
 
+async def test_one_token_cannot_ask_all_the_time(tmp_path: Path) -> None:
+    """By no way, and nobody else has to wait for it."""
+    limits = bounded(requests_per_second=0.001, requests_at_once=3)
+    async with guarded_site(tmp_path, limits) as guarded:
+        project = await guarded.project()
+        mine, others = bearer(project), bearer(project, seconds=61)
+        answers = [await guarded.http.get(f"/live/{project}", headers=mine) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert (await guarded.http.get(f"/live/{project}/events", headers=mine)).status_code == 429
+        assert (await guarded.http.post(f"/live/{project}/cookie", headers=mine)).status_code == 429
+        async with watch(guarded, project, additional_headers=mine) as socket:
+            assert await close_code(socket) == 1013
+        for headers in (others, guarded.headers):
+            assert (await guarded.http.get(f"/live/{project}", headers=headers)).status_code == 200
+
+
 async def test_one_address_cannot_take_all_places(tmp_path: Path) -> None:
     limits = bounded(per_address=2)
     async with guarded_site(tmp_path, limits) as guarded, AsyncExitStack() as stack:

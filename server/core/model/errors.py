@@ -9,7 +9,8 @@
     ├── AccessDenied                  a viewer or owner may not do this
     │   ├── OriginBlocked             a page of another site asked
     │   ├── TokenRejected             no token, or a damaged, foreign, expired or revoked one
-    │   └── TooManyGuesses            wrong tokens, one after another, from one address
+    │   └── TooManyRequests           one token, used too often
+    │       └── TooManyGuesses        wrong tokens, one after another, from one address
     └── Refusal                       an SDK's request is refused; `code` names the problem on the page
         ├── BadRequest
         │   ├── MalformedEnvelope     with the byte offset and the start of the offending line
@@ -83,16 +84,24 @@ class TokenRejected(AccessDenied):
     """The caller's token is missing, damaged, expired, revoked, or signed by somebody else."""
 
 
-class TooManyGuesses(AccessDenied):
-    """One address showed wrong tokens, one after another.
+class TooManyRequests(AccessDenied):
+    """One token is used too often.
 
     Args:
         retry_after: whole seconds.
     """
 
+    words: ClassVar[str] = "This token is used too often"
+
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Too many wrong tokens came from this address. Try again in {retry_after} s.")
+        super().__init__(f"{self.words}. Try again in {retry_after} s.")
         self.retry_after = retry_after
+
+
+class TooManyGuesses(TooManyRequests):
+    """One address showed wrong tokens, one after another."""
+
+    words = "Too many wrong tokens came from this address"
 
 
 class Refusal(FirstlightError):
