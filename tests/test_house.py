@@ -150,7 +150,7 @@ LIBRARIES: dict[str, set[str]] = {
     "server.sdk": {"starlette"},
     "server.viewers": {"msgspec", "starlette"},
     "server.owners": {"msgspec", "starlette"},
-    "server.site": {"starlette"},
+    "server.site": {"starlette", "brotli"},
     "server.run": WEB,
     "server.app": {"starlette"},
     "server.command": {"click", "msgspec", "websockets"},

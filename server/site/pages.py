@@ -11,12 +11,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
 
 from ..core.model.errors import SettingsError
 from ..settings import Settings
 from . import templates
+from .files import Files
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
@@ -31,8 +30,8 @@ def routes(settings: Settings) -> list[BaseRoute]:
     return [
         Route("/", _page(folder, "site/start.html", headers), middleware=compressed),
         Route("/onboarding/{id}", _page(folder, "page/onboarding.html", headers), middleware=compressed),
-        Mount("/static", _Files(directory=folder), middleware=compressed),
-        Mount("/clients", _Files(directory=folder.parent / "clients"), middleware=compressed),
+        Mount("/static", Files(folder), middleware=compressed),
+        Mount("/clients", Files(folder.parent / "clients"), middleware=compressed),
     ]
 
 
@@ -72,17 +71,3 @@ def page_headers(settings: Settings) -> dict[str, str]:
         "referrer-policy": "same-origin",
         "x-content-type-options": "nosniff",
     }
-
-
-class _Files(StaticFiles):
-    """Static files that a browser asks for again (by ETag), so that an upgrade is seen at once."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: dict[str, object]) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"]
-                assert isinstance(headers, list)
-                headers += [(b"cache-control", b"no-cache"), (b"x-content-type-options", b"nosniff")]
-            await send(message)
-
-        await super().__call__(scope, receive, with_headers)  # type: ignore[arg-type]

@@ -1,0 +1,73 @@
+"""Static files: asked for again by ETag, so that an upgrade is seen at once; compressed once instead of each time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import brotli
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+_ALWAYS = [(b"cache-control", b"no-cache"), (b"x-content-type-options", b"nosniff")]
+_MINIMUM = 200
+"""Bytes below which there is nothing to win."""
+
+
+class Files(StaticFiles):
+    """The files of a folder, with Brotli for browsers that take it: a sixth smaller than gzip.
+
+    What is compressed is kept in memory. No more is kept than there are files: a newer version takes the place of the
+    one before, and names that do not exist keep nothing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory=directory)
+        self._packed: dict[str, tuple[int, bytes]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the headers that every file has."""
+
+        async def with_headers(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                assert isinstance(headers, list)
+                headers += _ALWAYS
+            await send(message)
+
+        await super().__call__(scope, receive, with_headers)  # type: ignore[arg-type]
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, compressed where that is wanted; what has not changed is told in 304, as ever."""
+        response = await super().get_response(path, scope)
+        found = response.stat_result if isinstance(response, FileResponse) else None
+        if found is None or found.st_size < _MINIMUM or not _takes_brotli(Headers(scope=scope)):
+            return response
+        assert isinstance(response, FileResponse)
+        body = await run_in_threadpool(self._pack, os.fspath(response.path), found.st_mtime_ns)
+        kept = {
+            name: value for name, value in response.headers.items() if name not in ("content-length", "accept-ranges")
+        }
+        return Response(body, headers={**kept, "content-encoding": "br", "vary": "accept-encoding"})
+
+    def _pack(self, path: str, changed_at: int) -> bytes:
+        """Compress as well as can be, in a thread: some 20 ms for each file, once."""
+        known = self._packed.get(path)
+        if known is None or known[0] != changed_at:
+            known = changed_at, brotli.compress(Path(path).read_bytes(), mode=brotli.MODE_TEXT, quality=11)
+            self._packed[path] = known
+        return known[1]
+
+
+def _takes_brotli(headers: Headers) -> bool:
+    """Whether `br` is accepted (RFC 9110, 12.5.3). A range is of the file as it is, so it is not compressed."""
+    if "range" in headers:
+        return False
+    wishes = (part.partition(";") for part in headers.get("accept-encoding", "").split(","))
+    return any(name.strip().lower() == "br" and weight.replace(" ", "") not in _NOT for name, _, weight in wishes)
+
+
+_NOT = {"q=0", "q=0.0", "q=0.00", "q=0.000"}
