@@ -33,9 +33,9 @@ _ANYWHERE = (
     r"|(?<!nexpected )token|authorization|cookie|[cx]srf|sess(?:ion)?[-_]?id|signature|symfony"
     r"|forwarded[-_]for|real[-_]ip|ip[-_]address|remote[-_]addr"
 )
-_WHOLE_WORD = r"pwd|auth|jwt|otp|pin|cvv|cvc|ssn|sid|sig|session|bearer"
+_WHOLE_WORD = r"pwd|pw|pass|auth|jwt|otp|pin|cvv|cvc|ssn|sid|sig|session|bearer"
 _NAME = rf"(?:{_ANYWHERE}|(?<![a-z0-9])(?:{_WHOLE_WORD}))(?:[-_]?(?:key|hash|value|base64|b64|id|\d{{1,3}}))?"
-_ENDS = r"\\?[\"'`]?\]?[ \t]{0,3}(?:=>|:=|[:=]{1,3}|%3[ad])[ \t]{0,3}"
+_ENDS = r"\\?[\"'`]?\]?[ \t]{0,3}(?:=>|:=|[:=]{1,3}|%3[ad])\s{0,4}(?:string\(\d+\) )?"
 _QUOTED = r"(?P<quote>\\?[\"'`]))(?:(?!(?P=quote))(?:\\.|[^\n]))++"
 _A_VALUE = r"(?!\[Filtered\]|(?:none|null|nil|undefined|true|false|yes|no)(?![\w-])|[\"'`\\])"
 
@@ -81,7 +81,7 @@ def _random(match: re.Match[str]) -> str:
 
 _NAME_HINTS = (
     "pass secret key credential token auth cookie csrf xsrf sess sign symfony forwarded real ip_ ip- remote pwd jwt otp"
-    " pin cvv cvc ssn sid sig bearer"
+    " pin cvv cvc ssn sid sig bearer pw"
 )
 _KEPT_HEAD = rf"\g<head>{FILTERED}"
 
@@ -103,6 +103,9 @@ _EVERYWHERE = (
         " atatt3 pmak- age-secret :aa eyj",
         rf"(?<![A-Za-z0-9])(?:{_PREFIXES})",
     ),
+    _rule(_NAME_HINTS, rf"(?i)(?P<head><[\w:.-]{{0,30}}{_NAME}>)(?![\s:])[^<\n]++", _KEPT_HEAD),
+    _rule("token", r"(?i)(?P<head>\btoken[ \t]+)[0-9a-f]{20,}", _KEPT_HEAD),
+    _rule("%40", r"(?<![\w.+-])[\w.+-]++%40(?:[\w-]++\.)+[A-Za-z]{2,}\b"),
     _rule("@", r"(?<![\w.+%…-])[\w.+%-]++@(?!\dx\.)(?:[\w-]++\.)+[A-Za-z]{2,}\b"),
     _rule("", r"(?<![\w.])(?:\d{13,19}|\d{4}(?:[ -]\d{4}){3}|\d{4}[ -]\d{6}[ -]\d{5})(?!\w|\.\d)", _card),
     _rule("-", r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
