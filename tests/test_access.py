@@ -11,8 +11,9 @@ import jwt
 import pytest
 from hypothesis import given
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
-from server.access import Access, bearer, cookie_name
+from server.access import COOKIE_SECONDS, Access, bearer, cookie_name
 from server.core.model.errors import AccessDenied, TokenRejected, TooManyGuesses
 from server.core.model.grant import Grant, Scope
 from server.core.model.project import Project
@@ -196,6 +197,25 @@ def test_a_cookie_is_secure_where_browsers_use_tls() -> None:
     assert not access(Settings(public_url="http://a.example")).is_https(asked(headers, "https"))
     assert access().is_https(asked(headers, "https"))
     assert not access().is_https(asked(headers))
+
+
+def test_the_cookie_of_a_browser() -> None:
+    """RFC 6265bis, section 4.1.3.2: __Host- needs Secure, the path / and no domain."""
+    by_tls = access(Settings(secret=SECRET, admin_token=ADMIN, public_url="https://a.example/b"))
+    for watched, prefix, is_secure in ((by_tls, "__Host-", True), (access(), "", False)):
+        response, connection = Response(), asked({"host": "a.example"})
+        watched.set_cookie(response, connection, 42, watched.grant(ADMIN))
+        pair, *attributes = response.headers["set-cookie"].split("; ")
+        name, _, value = pair.partition("=")
+        assert name == f"{prefix}firstlight_42"
+        assert {"HttpOnly", "Path=/", "SameSite=strict", f"Max-Age={COOKIE_SECONDS}"} <= set(attributes)
+        assert ("Secure" in attributes) == is_secure
+        assert "domain" not in response.headers["set-cookie"].lower()
+        grant = watched.grant(value)
+        assert (grant.project_id, grant.scope, grant.expires_at) == (42, Scope.OWNER, int(NOW) + COOKIE_SECONDS)
+    opened, response = access(Settings()), Response()
+    opened.set_cookie(response, asked({}), 42, opened.grant(None))
+    assert "set-cookie" not in response.headers
 
 
 # What a token is made with, and what takes it back.
