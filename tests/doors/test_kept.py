@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.app import create_app
 from server.core.wire.kept import Keep
 from server.settings import Settings
 
+from ..support.app import client, running
 from ..support.site import KEY, Site, open_site
 
 OTHERS_DSN = "https://3f2a3f2a3f2a3f2a3f2a3f2a3f2a3f2a@o1.ingest.sentry.io/2"
@@ -35,6 +38,11 @@ def error(text: str, code: str) -> dict[str, Any]:
     }
 
 
+def on_disk(folder: Path) -> bytes:
+    """All that is written there."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
 async def sent(site: Site, body: bytes, endpoint: str = "store") -> int:
     project = await site.project()
     await site.post(project, endpoint, body)
@@ -57,7 +65,7 @@ async def test_a_secret_is_neither_shown_nor_written(tmp_path: Path, name: str) 
         await site.told(damaged, "malformed_envelope")
         for number in (project, message, damaged):
             assert secret not in json.dumps(await site.snapshot(number))
-    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    written = on_disk(tmp_path)
     assert KEY.encode() in written  # it is the right file
     assert secret.encode() not in written
 
@@ -86,4 +94,23 @@ async def test_no_more_is_kept_than_the_owner_wants(
         assert ("line" in evidence) == (keep is not Keep.TYPE)
         assert evidence["reason"]
     if keep is Keep.TYPE:
-        assert b"milk" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert b"milk" not in on_disk(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("days", "stage"),
+    [(0, "first_error_received"), (30, "first_error_received"), (1, "awaiting")],
+)
+async def test_what_was_received_is_forgotten_after_so_many_days(tmp_path: Path, days: int, stage: str) -> None:
+    """The project and its keys stay: they are its owner's."""
+    settings = Settings(data=tmp_path / "firstlight.db", retention_days=days)
+    async with open_site(settings) as site:
+        project = await sent(site, json.dumps(error("milk", "buy(milk)")).encode())
+        await site.until(project, lambda found: found["first_error"])
+    later = create_app(settings, clock=lambda: time.time() + 2 * 86_400)
+    async with running(later) as url, client(url) as http:
+        site = Site(url, http, later, {})
+        assert (await site.until(project, lambda found: found["stage"] == stage))["project"] == str(project)
+        assert (await http.get(f"/projects/{project}")).json()["key"] == KEY
+    written = on_disk(tmp_path)
+    assert (b"milk" in written) == (stage != "awaiting")
