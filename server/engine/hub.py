@@ -213,7 +213,8 @@ class Hub:
             return 0.0
         if effect >= Effect.NEWS:
             return self._wheel.now() + self._news.wait(watch.project_id)
-        return watch.pushed_at + self._limits.refresh_seconds
+        pushed_at = self._wheel.now() if watch.task else watch.pushed_at  # a push is on its way, perhaps without this
+        return pushed_at + self._limits.refresh_seconds
 
     def _seat(self, project_id: int, sink: Sink, guest: Guest, seconds: float) -> Viewer:
         now, limits = self._wheel.now(), self._limits

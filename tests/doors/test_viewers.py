@@ -19,7 +19,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.limits import Limits, ViewerLimits
+from server.limits import Limits, SocketLimits, ViewerLimits
 from server.settings import Settings
 
 from ..support.site import AUTH, LIMITS, Site, open_site
@@ -355,6 +355,16 @@ async def test_a_viewer_has_nothing_more_to_say(site: Site, guarded: Site) -> No
             await next_message(socket)
             await socket.send(auth)
             assert await close_code(socket) == 1008
+
+
+async def test_the_application_has_that_rule_itself(tmp_path: Path) -> None:
+    """Should a protocol below it let more messages through."""
+    limits = replace(LIMITS, socket=SocketLimits(messages=5))
+    opened = open_site(Settings(data=tmp_path / "firstlight.db"), limits=limits)
+    async with opened as site, watch(site, await site.project()) as socket:
+        await socket.send("{}")
+        await socket.send("{}")
+        assert await close_code(socket) == 1008
 
 
 async def test_who_streams_a_body_has_its_stream_ended(site: Site) -> None:

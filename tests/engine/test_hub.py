@@ -519,6 +519,23 @@ async def test_what_nobody_waits_for_is_shown_once_in_a_while(watched: WatchedSt
         assert len(shown.snapshots) <= 3 + (time.monotonic() - began) / 0.3
 
 
+async def test_what_comes_during_a_push_waits_for_the_next(watched: WatchedStore) -> None:
+    """It is not part of the read that is in flight, nor is it worth another one at once."""
+    hub = hub_of(watched, refresh_seconds=0.3)
+    watched.listen(hub)
+    project = await connected(watched, release=(now(), "old"))
+    async with screen(hub, project) as shown:
+        await until(lambda: shown.messages)
+        with watched.holding("read"):
+            hub.changed(project.id)
+            await until(lambda: watched.count("read") == 2)
+            await apply(watched, project, named({"release": (now() + 1, "new")}))
+            began = time.monotonic()
+        await until(lambda: shown.release == "new")
+        assert time.monotonic() - began > 0.2
+        assert len(shown.snapshots) == 2
+
+
 async def test_a_transition_is_shown_at_once(watched: WatchedStore) -> None:
     """Also where something else was shown a moment ago, and what waited comes with it."""
     hub = hub_of(watched, refresh_seconds=1000.0)
