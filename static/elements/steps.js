@@ -42,15 +42,15 @@ export class Steps {
    * @param {Target | null} values
    */
   #drawStep(name, { also = [], note, ...first }, language, values) {
-    const { copy, copy_part: copyPart } = this.#words.messages.steps;
+    const { copy, copy_part: copyPart, names } = this.#words.messages.steps;
     const row = this.#row(name);
     setText(part(row, "note"), note ?? "");
-    const label = { class: `copy-${name}`, "aria-label": this.#words.say(copy, { step: name }) };
+    const label = { class: `copy-${name}`, "aria-label": this.#words.say(copy, { step: names[name] }) };
     drawCode(part(row, "code"), this.#words, { language, ...first }, values, label);
     // Some platforms want a second file.
     for (const extra of row.querySelectorAll(".also")) extra.remove();
     const boxes = also.map((/** @type {Snippet} */ snippet, /** @type {number} */ i) => {
-      const partLabel = { "aria-label": this.#words.say(copyPart, { step: name, part: i + 2 }) };
+      const partLabel = { "aria-label": this.#words.say(copyPart, { step: names[name], part: i + 2 }) };
       return codeBox(this.#words, { language, ...snippet }, values, partLabel);
     });
     for (const box of boxes) box.classList.add("also");
