@@ -151,7 +151,7 @@ async function sockets(address, httpModule) {
   let isHeld = false;
   let exit;
   const add = (socket) => {
-    open.add(socket.once("close", () => open.delete(socket)));
+    if (!open.has(socket)) open.add(socket.once("close", () => open.delete(socket))); // one that is kept alive comes again
     if (!isHeld) socket.unref();
   };
   const release = () => {

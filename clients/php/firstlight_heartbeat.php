@@ -67,12 +67,8 @@ function start(?string $dsn = null, array $options = []): void
         if (!$onWeb) {
             $beat->work((float) ($options['wait'] ?? START_WAIT), isset($options['wait']));
         }
-        $pid = getmypid();
-        register_shutdown_function(static function () use ($beat, $stamp, $pid) {
-            if ($pid === getmypid()) { // not in a child that was forked meanwhile
-                finish($beat, $stamp);
-            }
-        });
+        $end = $started[$parts[0] . getmypid()] = new AtEnd($beat, $stamp);
+        register_shutdown_function([$end, 'finish']);
     } catch (\Throwable $error) {
         say($debug, 'no heartbeat: ' . $error->getMessage());
     } finally {
@@ -81,19 +77,44 @@ function start(?string $dsn = null, array $options = []): void
 }
 
 /** At the end of the program, or of the request: with the page sent, there is time. */
-function finish(Beat $beat, ?Stamp $stamp): void
+final class AtEnd
 {
-    set_error_handler(static fn () => true);
-    try {
-        $isAlone = $stamp && function_exists('fastcgi_finish_request') && fastcgi_finish_request();
-        $beat->work($isAlone ? TIMEOUT : EXIT_WAIT, $stamp !== null);
-        if ($stamp) {
-            $stamp->note($beat->status, $beat->retryAfter);
+    private ?Beat $beat;
+    private ?Stamp $stamp;
+    private int $pid;
+
+    public function __construct(Beat $beat, ?Stamp $stamp)
+    {
+        $this->beat = $beat;
+        $this->stamp = $stamp;
+        $this->pid = getmypid();
+    }
+
+    /** Where another shutdown function exits, PHP calls none after it; but destructors. */
+    public function __destruct()
+    {
+        $this->finish();
+    }
+
+    public function finish(): void
+    {
+        $beat = $this->beat;
+        $this->beat = null;
+        if (!$beat || $this->pid !== getmypid()) { // a child that was forked meanwhile
+            return;
         }
-    } catch (\Throwable $error) {
-        return;
-    } finally {
-        restore_error_handler();
+        set_error_handler(static fn () => true);
+        try {
+            $isAlone = $this->stamp && function_exists('fastcgi_finish_request') && fastcgi_finish_request();
+            $beat->work($isAlone ? TIMEOUT : EXIT_WAIT, $this->stamp !== null);
+            if ($this->stamp) {
+                $this->stamp->note($beat->status, $beat->retryAfter);
+            }
+        } catch (\Throwable $error) {
+            return;
+        } finally {
+            restore_error_handler();
+        }
     }
 }
 
@@ -205,16 +226,18 @@ final class ByCurl extends Beat
 
     public function work(float $seconds, bool $wantsAnswer): void
     {
-        $deadline = microtime(true) + $seconds;
+        $last = microtime(true) + max(1, $seconds);
+        $naps = $seconds * 1e3; // of a millisecond; counted, so that on a busy machine what is ready has its turn, too
         while (!$this->isDone && ($wantsAnswer || !$this->isWritten())) {
             curl_multi_exec($this->multi, $running);
-            $left = $deadline - microtime(true);
             if (!$running) {
                 $this->end();
-            } elseif ($left <= 0) {
+            } elseif ($naps-- <= 0 || microtime(true) > $last) {
                 return;
-            } elseif (curl_multi_select($this->multi, $left) <= 0) {
-                usleep(500); // a name is being looked up, and there is nothing to wait for
+            } elseif (curl_multi_select($this->multi, 1e-3) > 0) {
+                $naps++;
+            } else {
+                usleep(100); // a name is being looked up, and there is nothing to wait for
             }
         }
     }
@@ -267,10 +290,10 @@ final class Direct extends Beat
 
     public function work(float $seconds, bool $wantsAnswer): void
     {
-        $deadline = microtime(true) + $seconds;
+        $last = microtime(true) + max(1, $seconds);
+        $naps = $seconds * 1e3;
         while ($this->phase !== 'done' && !($this->phase === 'written' && !$wantsAnswer)) {
-            $left = $deadline - microtime(true);
-            if (!$this->step() && ($left <= 0 || !$this->wait($left))) {
+            if ((!$this->step() && !$this->wait(1e-3) && $naps-- <= 0) || microtime(true) > $last) {
                 return;
             }
         }

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ServerProcess
+from tests.support.private_way import HttpProxy, PrivateCA, TlsFront
+from tests.support.server import ServerProcess, wait_for
 
-from .languages import KEY, PLAIN, App, dsn_of
+from .languages import KEY, PLAIN, App, dsn_of, ended
 
 _numbers = itertools.count(1)
 
@@ -44,6 +45,13 @@ def ask(method: str, url: str, body: Any = None) -> dict[str, Any]:
         return dict(json.load(answer))
 
 
+def arrives(app: App, dsn: str, project: Project) -> None:
+    """Its heartbeat comes, and nothing is printed."""
+    with app.started("run", dsn) as process:
+        wait_for(lambda: "heartbeat" in project.snapshot()["signals"], f"a heartbeat of {app.name}")
+        assert ended(process) == ""
+
+
 @pytest.fixture(scope="session")
 def heartbeat_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A Firstlight server. Do not stop it."""
@@ -67,3 +75,29 @@ def make_project(heartbeat_server: ServerProcess) -> Callable[[], Project]:
 def app(request: pytest.FixtureRequest) -> App:
     """An application without an SDK, in each language in turn."""
     return PLAIN[request.param]()
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> PrivateCA:
+    """A private CA."""
+    return PrivateCA.made_in(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def project(make_project: Callable[[], Project]) -> Project:
+    """A project on the server."""
+    return make_project()
+
+
+@pytest.fixture
+def front(project: Project, ca: PrivateCA) -> Iterator[TlsFront]:
+    """The server, by TLS."""
+    with TlsFront(project.server.port, ca.certificate) as front:
+        yield front
+
+
+@pytest.fixture
+def proxy() -> Iterator[HttpProxy]:
+    """A proxy."""
+    with HttpProxy() as proxy:
+        yield proxy

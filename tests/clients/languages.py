@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.support.private_way import PrivateCA
+
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = ROOT / "clients"
 PROGRAMS = Path(__file__).parent / "programs"
@@ -56,10 +58,10 @@ class App:
             text=True,
         )
 
-    def run(self, mode: str, dsn: str, interval: int | None = None) -> str:
-        """Run it to its end, which must be a good one; return all that it wrote."""
+    def run(self, mode: str, dsn: str, interval: int | None = None, seconds: float = 10) -> str:
+        """Run it to its end, which must be a good one and come in time; return all that it wrote."""
         with self.started(mode, dsn, interval) as process:
-            return ended(process)
+            return ended(process, seconds)
 
     @contextmanager
     def started(self, mode: str, dsn: str, interval: int | None = None) -> Iterator[subprocess.Popen[str]]:
@@ -72,9 +74,9 @@ class App:
             process.communicate()
 
 
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: subprocess.Popen[str], seconds: float = 10) -> str:
     """Let an application end, which it must do well and soon; return all that it wrote."""
-    output, _ = process.communicate("\n", timeout=10)
+    output, _ = process.communicate("\n", timeout=seconds)
     assert process.returncode == 0, output
     return output
 
@@ -188,6 +190,14 @@ def _path_without(name: str) -> Path:
         if each != name and not (folder / each).exists():
             (folder / each).symlink_to(_binary(each, each))
     return folder
+
+
+def trusting(app: App, ca: PrivateCA) -> App:
+    """The same, told of a CA as its SDK is: PHP's by the settings of cURL."""
+    if app.name.startswith("php"):
+        binary, *rest = app.command
+        return App(app.name, (binary, "-d", f"curl.cainfo={ca.root}", *rest), app.env)
+    return app.told(CA=str(ca.root))
 
 
 PLAIN: dict[str, Callable[[], App]] = {

@@ -33,6 +33,13 @@ Sentry.init({{ dsn: "{dsn}", release: "shop@1.4.0", environment: "staging", trac
 start();
 """
 
+TUNNELLED = """
+import * as Sentry from "@sentry/browser";
+import {{ start }} from "./firstlight-heartbeat.js";
+Sentry.init({{ dsn: "{dsn}", tunnel: "{tunnel}", defaultIntegrations: false }});
+start();
+"""
+
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
@@ -104,6 +111,20 @@ async def test_it_says_what_it_is(
         assert found["app"]["environment"] == "staging"
         rates = {"traces_sample_rate": 0.25, "replays_session_sample_rate": 0.1, "replays_on_error_sample_rate": 1.0}
         assert found["config"].items() >= rates.items()
+
+
+async def test_a_tunnel(chromium: Browser, make_project: Callable[[], Project], tmp_path: Path) -> None:
+    """The heartbeat goes where the SDK's errors go; the DSN's own address is never asked."""
+    project = make_project()
+    tunnel = f"{project.server.url}/api/{project.number}/envelope/"
+    with (
+        BadServer([None]) as server,
+        site(tmp_path, TUNNELLED.format(dsn=dsn_of(server.port, project.number), tunnel=tunnel)) as url,
+    ):
+        async with opened(chromium, url) as (_, complaints):
+            await until(lambda: "heartbeat" in project.snapshot()["signals"])
+        assert not server.asked
+    assert complaints == []
 
 
 async def test_it_asks_no_permission(chromium: Browser, tmp_path: Path) -> None:

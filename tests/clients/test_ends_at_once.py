@@ -33,7 +33,7 @@ def test_the_whole_request_is_handed_over(name: str) -> None:
     app = APPS[name]()
     with BadServer([None]) as server, ThreadPoolExecutor(AT_ONCE) as pool:
         assert set(pool.map(lambda _: app.run("exit", dsn_of(server.port)), range(TIMES[name]))) == {""}
-        wait_for(lambda: len(server.asked) == TIMES[name], f"{TIMES[name]} requests of {name}", seconds=5)
+        wait_for(lambda: len(server.asked) == TIMES[name], f"{TIMES[name]} requests of {name}")
 
 
 @pytest.fixture(scope="module", params=["embedded", "redis"])
@@ -57,7 +57,7 @@ def projects(server: ServerProcess) -> dict[str, list[Project]]:
     apps = {name: make() for name, make in APPS.items()}
     runs = [(apps[name], project) for name, some in made.items() for project in some]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        assert set(pool.map(lambda run: run[0].run("exit", run[1].dsn), runs)) == {""}
+        assert set(pool.map(lambda run: run[0].run("exit", run[1].dsn, seconds=60), runs)) == {""}
     return made
 
 
@@ -66,4 +66,4 @@ def test_each_heartbeat_is_counted(name: str, projects: dict[str, list[Project]]
     def counted() -> int:
         return sum("heartbeat" in project.snapshot()["signals"] for project in projects[name])
 
-    wait_for(lambda: counted() == TIMES[name], f"{TIMES[name]} heartbeats of {name}", seconds=5)
+    wait_for(lambda: counted() == TIMES[name], f"{TIMES[name]} heartbeats of {name}")

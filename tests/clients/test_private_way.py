@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.support.private_way import NAME, HttpProxy, PrivateCA, TlsFront
 from tests.support.server import wait_for
 
-from .conftest import Project
-from .languages import App, dsn_of, ended, go, node, php, python, ruby, shell
+from .conftest import Project, arrives
+from .languages import App, dsn_of, ended, go, node, php, python, ruby, shell, trusting
 
 WITH_SDK: dict[str, Callable[[], App]] = {
     "python 2": lambda: python("newest"),
@@ -27,39 +27,6 @@ WITH_SDK: dict[str, Callable[[], App]] = {
 NODES = [name for name in WITH_SDK if name.startswith("node")]
 BY_ENVIRONMENT: dict[str, Callable[[], App]] = {"python": python, "ruby": ruby, "go": go, "shell": shell}
 """Those that need no SDK to obey `http_proxy`."""
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> PrivateCA:
-    """A private CA."""
-    return PrivateCA.made_in(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture
-def project(make_project: Callable[[], Project]) -> Project:
-    """A project on the server."""
-    return make_project()
-
-
-@pytest.fixture
-def front(project: Project, ca: PrivateCA) -> Iterator[TlsFront]:
-    """The server, by TLS."""
-    with TlsFront(project.server.port, ca.certificate) as front:
-        yield front
-
-
-@pytest.fixture
-def proxy() -> Iterator[HttpProxy]:
-    """A proxy."""
-    with HttpProxy() as proxy:
-        yield proxy
-
-
-def arrives(app: App, dsn: str, project: Project) -> None:
-    """Its heartbeat comes, and nothing is printed."""
-    with app.started("run", dsn) as process:
-        wait_for(lambda: "heartbeat" in project.snapshot()["signals"], f"a heartbeat of {app.name}")
-        assert ended(process) == ""
 
 
 @pytest.mark.parametrize("name", WITH_SDK)
@@ -117,11 +84,3 @@ def test_the_environments_proxy_and_ca(
     app = BY_ENVIRONMENT[name]().told(https_proxy=proxy.url, SSL_CERT_FILE=str(ca.root), CURL_CA_BUNDLE=str(ca.root))
     arrives(app, dsn_of(front.port, project.number, scheme="https", host=NAME), project)
     assert proxy.asked[0].startswith(f"CONNECT {NAME}:{front.port} HTTP/1.")
-
-
-def trusting(app: App, ca: PrivateCA) -> App:
-    """The same, told of a CA as its SDK is: PHP's by the settings of cURL."""
-    if app.name.startswith("php"):
-        binary, *rest = app.command
-        return App(app.name, (binary, "-d", f"curl.cainfo={ca.root}", *rest), app.env)
-    return app.told(CA=str(ca.root))

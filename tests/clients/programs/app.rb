@@ -3,6 +3,17 @@
 # An application with a heartbeat client: `ruby app.rb MODE DSN [INTERVAL]`.
 mode, dsn, interval = ARGV
 
+if ENV["LOADED"] # Where each thread's name goes that loads a file.
+  at_exit { File.write(ENV["LOADED"], LOADING.uniq.join("\n")) }
+  LOADING = []
+  module Watched
+    def require(name)
+      super.tap { |is_new| LOADING << "#{Thread.current.name} #{name}" if is_new }
+    end
+  end
+  Kernel.prepend(Watched)
+end
+
 if ENV["SDK"]
   require "sentry-ruby"
   Sentry.init do |config|
@@ -35,6 +46,11 @@ if mode == "fork"
     $stdin.read
     exit!
   end
+  exit!
+end
+if mode == "daemon"
+  Process.daemon(true, true)
+  $stdin.read
   exit!
 end
 $stdin.gets if %w[run error].include?(mode)
