@@ -20,7 +20,7 @@ from .conftest import MakeProject, Stage
 ROOT = Path(__file__).parents[2]
 
 DATA = """
-    code, pre, time, bdi, .brand, .dsn-text, .received, .frames, .error-title, .first-error :is(.meta, h3),
+    code, pre, bdi, .brand, .dsn-text, .received, .frames, .error-title, .first-error :is(.meta, h3),
     .facts.sdk dd, .file, .signals-count, .projects .name, [role=option], [aria-hidden=true], script, style
 """
 """What is a name, a number or code, and the same in every language."""
