@@ -25,6 +25,8 @@ FILTERED = "[Filtered]"
 """What stands in the place of a secret; the word that SDKs and Relay use."""
 MAX_SCRUBBED = 1000
 """Characters of a text that are read; what is beyond is dropped. Longer than anything that is kept."""
+MAX_ROUNDS = 8
+"""How often all rules are applied at most: secrets that stand in a row without a space take a round each."""
 CUT_FROM = 150
 """From this length on a text may have been cut, and its last word may be the first half of a secret."""
 
@@ -157,6 +159,15 @@ def scrub_code(line: str) -> str:
 
 
 def _scrubbed(text: str, rules: tuple[_Rule, ...]) -> str:
+    """The text after as many rounds as change it: a secret that stood right behind another begins a word only then."""
+    for _ in range(MAX_ROUNDS):
+        before, text = text, _round(text, rules)
+        if text == before:
+            break
+    return text
+
+
+def _round(text: str, rules: tuple[_Rule, ...]) -> str:
     lowered = text.lower()
     for rule in rules:
         if any(hint in lowered for hint in rule.hints) or not rule.hints:

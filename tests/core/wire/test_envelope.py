@@ -208,3 +208,9 @@ def test_any_bytes_are_an_envelope_or_refused(body: bytes) -> None:
     for item in found.items:
         item.type.encode()
         assert len(item.payload) <= len(body)
+
+
+def test_an_attachment_type_that_is_too_long_is_none() -> None:
+    body = b'{}\n{"type":"attachment","attachment_type":"%s"}\nx' % (b"a" * 65)
+    (item,) = parse_envelope(body).items
+    assert item.attachment_type is None

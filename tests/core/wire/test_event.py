@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from hypothesis import given
 
 from server.core.model.errors import InvalidJSON
 from server.core.model.signals import Signal
+from server.core.wire.budget import Budget
 from server.core.wire.event import (
     MAX_FRAMES,
     MAX_TEXT,
@@ -277,3 +279,20 @@ def test_any_bytes_are_an_event_or_refused(body: bytes) -> None:
         str(error).encode()
     else:
         assert len(msgspec.json.encode(found)) < 20_000
+
+
+def test_a_field_that_may_not_be_mended_is_passed_over() -> None:
+    body = b'{"sdk":{"name":"a","version":1e999},"release":"shop@1"}'
+    assert parse_event(body).sdk == Sdk("a", None)
+    found = parse_event(body, Budget(0))
+    assert (found.sdk, found.app.release) == (None, "shop@1")
+
+
+def test_however_deep_a_field_is_the_rest_is_read_or_all_refused() -> None:
+    """Just before the depth at which nothing can be read, the skeleton can, and the field cannot."""
+    read = []
+    for depth in range(500, 1000):
+        with suppress(InvalidJSON):
+            found = parse_event(b'{"sdk":%s%s,"release":"shop@1"}' % (b"[" * depth + b"1e999", b"]" * depth))
+            read.append((found.sdk, found.app.release))
+    assert set(read) == {(None, "shop@1")}

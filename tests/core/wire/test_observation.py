@@ -7,21 +7,32 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from server.core.model.errors import InvalidJSON, MalformedEnvelope, Refusal, TooLarge, UnknownKey, WrongType
+from server.core.model.errors import (
+    BadRequest,
+    InvalidJSON,
+    MalformedEnvelope,
+    Refusal,
+    TooLarge,
+    UnknownKey,
+    WrongMethod,
+    WrongType,
+)
 from server.core.model.signals import Signal, Stage
 from server.core.state.fields import FIELDS
-from server.core.state.update import update_of, update_of_refusal
+from server.core.state.update import update_of, update_of_key, update_of_refusal
 from server.core.wire.envelope import parse_envelope
 from server.core.wire.event import App, Sdk
 from server.core.wire.heartbeat import MAX_HEARTBEAT_BYTES
 from server.core.wire.observation import (
     MAX_CACHED_BYTES,
     MAX_SESSION_BYTES,
+    MINIDUMP,
     Observation,
     client_of,
     envelope_dsn,
     observe_envelope,
     observe_heartbeat,
+    observe_minidump,
     observe_security,
     observe_store,
 )
@@ -287,3 +298,38 @@ def test_whatever_store_accepts_can_be_stored(body: bytes) -> None:
     except Refusal:
         return
     msgspec.json.encode(update)
+
+
+@pytest.mark.parametrize("rate", ["half", "2", "-1", 0.5, None, "0" * 30])
+def test_a_strange_sample_rate_of_a_trace_tells_nothing(rate: object) -> None:
+    assert "traces_sample_rate" not in dict(envelope({"trace": {"sample_rate": rate}}).inferred)
+
+
+def test_a_report_says_only_what_makes_sense() -> None:
+    lines: list[Any] = [None, [], {"reason": 1}, {"reason": "x", "category": "error", "quantity": "3"}]
+    good = {"reason": "sample_rate", "category": "error", "quantity": 2}
+    told = envelope(
+        {}, ("client_report", {"discarded_events": [*lines, good]}), ("client_report", {"discarded_events": 1})
+    )
+    assert [(each.reason, each.category, each.quantity) for each in told.dropped] == [("sample_rate", "error", 2)]
+
+
+def test_a_time_that_is_none_is_none() -> None:
+    for told in ("yesterday", "", True, -1, 1e300):
+        assert envelope({"sent_at": told}).sent_at is None
+
+
+def test_a_refusal_that_is_no_problem_of_the_page_only_connects() -> None:
+    assert refused(WrongMethod("PUT", ["POST"]), True) == update_of_key(AT)
+    assert refused(WrongMethod("PUT", ["POST"]), False) == {}
+
+
+@pytest.mark.parametrize("before", [b"", b"--x\r\ncontent-disposition: form-data\r\n\r\n"])
+def test_a_minidump_is_an_error(before: bytes) -> None:
+    found = observe_minidump(before + MINIDUMP + b"\x93\xa7", NEW_ID)
+    assert (found.signals, found.event_id) == (frozenset({Signal.ERROR}), NEW_ID)
+
+
+def test_what_is_no_minidump() -> None:
+    with pytest.raises(BadRequest, match="upload_file_minidump"):
+        observe_minidump(b"MDM", NEW_ID)

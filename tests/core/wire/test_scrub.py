@@ -169,6 +169,10 @@ def test_scrubbing_again_changes_nothing(text: str) -> None:
     assert scrub_code(scrub_code(text)) == scrub_code(text)
 
 
+def test_a_secret_right_behind_another_goes_too() -> None:
+    assert scrub("AKIAIOSFODNN7EXAMPLExoxb-123456789012-abcdefghijkl is revoked") == f"{FILTERED}{FILTERED} is revoked"
+
+
 PIECES = [text for text, _ in SECRETS.values()] + [*"=:@ '\"\\-_./4a?&\n`", "password", "token", FILTERED, "…"]
 
 
