@@ -82,9 +82,13 @@ class SdkLimits:
     """Of what SDKs send (`server.sdk`). An address is one of IPv4, or a /64 of IPv6."""
 
     address_rate: float = 2_000.0
-    """Requests per second of one address, heartbeats too: a tenth of what a process can do. A token is some 50 µs."""
+    """Requests per second of one address, heartbeats too: a tenth of what a process can do."""
     address_burst: float = 20_000.0
     """Requests of one address at once: a data centre behind one address that starts all its programs together."""
+    work_share: float = 0.1
+    """Of a processor, that one address may take for large bodies: to unpack them, and to read damaged ones."""
+    work_seconds: float = 0.3
+    """Of such work at once: four bodies of 20 MiB."""
     refusals_rate: float = 50.0
     """Refused requests per second of one address that are answered in words and counted on a page."""
     refusals_burst: float = 500.0
@@ -114,7 +118,7 @@ class SdkLimits:
     long_bodies_each: int = 16
     """Of those, for one address or one project."""
     arriving_bytes: int = 64 * 1024 * 1024
-    """What all of those may hold together, packed and unpacked; two of the largest in any case."""
+    """What all of those, and all that are unpacked, may hold together; two of the largest in any case."""
     keyless_bodies: int = 64
     """Bodies that arrive in parts and whose key is not known yet, with up to 64 KiB each. They take no place above."""
     keyless_bodies_each: int = 4

@@ -13,6 +13,8 @@ REQUESTS_PER_SECOND = 500
 HELD = 1500
 """Connections that are held open at the same time, at most: the descriptors of both sides come from one machine."""
 
+PACKED = "Content-Encoding: gzip"
+
 
 class Kind(Enum):
     """How it is sent."""
@@ -99,15 +101,20 @@ def _held(path: str, project: str) -> list[Attack]:
 def _requests(path: str, wrong: str, known: str) -> list[Attack]:
     lines = gzip.compress(b"{}\n" + b'{"type":\n"x"}\n\n' * 980)
     nan = b"{}\n" + b'{"type":"heartbeat"}\n{"type":"heartbeat","interval":NaN}\n' * 300
+    bomb = gzip.compress(b"{}\n" + bytes(20 * 1024 * 1024 - 10))
+    slow = gzip.compress(b'{"exception":[' + b"NaN," * 60_000 + b"1]}")
     heartbeat = json.dumps({"type": "heartbeat"}).encode()
     return [
         Attack("wrong keys", Kind.REQUESTS, part=request("POST", f"{path}/heartbeat/", heartbeat, wrong)),
         Attack(
             "item headers over two lines",
             Kind.REQUESTS,
-            part=request("POST", f"{path}/envelope/", lines, "Content-Encoding: gzip"),
+            part=request("POST", f"{path}/envelope/", lines, PACKED),
         ),
         Attack("NaN heartbeats", Kind.REQUESTS, part=request("POST", f"{path}/envelope/", nan, known)),
+        Attack("events of NaN, packed", Kind.REQUESTS, part=request("POST", f"{path}/store/", slow, known, PACKED)),
+        Attack("bombs", Kind.REQUESTS, part=request("POST", f"{path}/envelope/", bomb, PACKED)),
+        Attack("bombs with the key", Kind.REQUESTS, part=request("POST", f"{path}/envelope/", bomb, known, PACKED)),
         Attack(
             "OPTIONS",
             Kind.REQUESTS,

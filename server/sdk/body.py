@@ -18,7 +18,13 @@ from ..core.model.errors import BadRequest, MalformedEnvelope
 from ..core.wire.body import Body, check_limit
 from ..core.wire.budget import Budget
 from ..core.wire.envelope import MAX_HEADER_BYTES, parse_envelope_header
+from ..engine.limits import Held
 from .request import SdkRequest
+
+SLICE = 512
+"""Bytes of a packed body that are unpacked in one go: half a MiB at the worst."""
+UNPAUSED = 256 * 1024
+"""Bytes that come out before others have their turn: a millisecond."""
 
 
 class Received(NamedTuple):
@@ -70,13 +76,17 @@ class Arrival:
 
     async def whole(self) -> Received:
         """All of it, as `read_body`; the first part was fed. Its sender has shown a valid key."""
-        request, body = self._request, Body(self._encoding, self._request.tools.max_body)
-        for part in self._raw:
-            body.feed(part)
-        if not self._is_whole:
-            await self._rest(body)
-        decoded = body.bytes()
-        request.size = len(decoded)
+        tools = self._request.tools
+        body = Body(self._encoding, tools.max_body)
+        try:
+            with tools.room.taken() as held:
+                for part in self._raw:
+                    await self._unpack(body, part, held)
+                if not self._is_whole:
+                    await self._rest(body, held)
+                decoded = body.bytes()
+        finally:  # also what is refused has cost something
+            self._request.size = body.size
         return Received(b"".join(self._raw) if body.is_packed else decoded, decoded)
 
     async def header(self) -> Mapping[str, Any]:
@@ -101,18 +111,30 @@ class Arrival:
             check_limit(MAX_HEADER_BYTES + 1, MAX_HEADER_BYTES)
         return _header(start.start() if start.is_full else start.bytes())
 
-    async def _rest(self, body: Body) -> None:
+    async def _rest(self, body: Body, held: Held) -> None:
         """What is still to come, as long as there is room for it."""
         request, tools = self._request, self._request.tools
         request.release()  # the place of a body without a key
         request.hold(tools.long_bodies.taken(f"from {request.sender}", f"for {request.project_id}"))
-        with tools.room.taken() as held:
-            while not self._is_whole:
-                held.grow_to(body.size + (self._received if body.is_packed else 0))
-                body.feed(await self._more(tools.limits.body_seconds))
-                if not body.is_packed:
-                    self._raw.clear()
+        while not self._is_whole:
+            held.grow_to(body.size + (self._received if body.is_packed else 0))
+            await self._unpack(body, await self._more(tools.limits.body_seconds), held)
+            if not body.is_packed:
+                self._raw.clear()
         request.release()
+
+    async def _unpack(self, body: Body, part: bytes, held: Held) -> None:
+        """Feed a part, little by little where it is packed: others shall not wait for all that comes out of it."""
+        if not body.is_packed:
+            body.feed(part)
+            return
+        paused_at = body.size
+        for start in range(0, len(part), SLICE):
+            body.feed(part[start : start + SLICE])
+            if body.size - paused_at > UNPAUSED:
+                paused_at = body.size
+                held.grow_to(body.size + self._received)
+                await asyncio.sleep(0)
 
     async def _more(self, seconds: float) -> bytes:
         """Wait for the next part, which must come so soon that all of them come at the least speed."""

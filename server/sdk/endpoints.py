@@ -22,7 +22,7 @@ from ..core.state.fields import Effect
 from ..core.state.update import update_of
 from ..core.wire.body import inflate_store_body
 from ..core.wire.dsn import Credentials, Dsn, one_of, parse_dsn
-from ..core.wire.envelope import parse_envelope
+from ..core.wire.envelope import MAX_EVENT_BYTES, parse_envelope
 from ..core.wire.observation import (
     Observation,
     envelope_dsn,
@@ -172,7 +172,7 @@ async def _otlp(request: SdkRequest, signal: Signal) -> bytes:
 
 
 async def _record_event(request: SdkRequest, body: bytes, credentials: Credentials) -> bytes:
-    event = inflate_store_body(body, request.tools.max_body)
+    event = inflate_store_body(body, min(request.tools.max_body, MAX_EVENT_BYTES))
     return await record(request, observe_store(event, uuid4().hex, request.client(credentials), request.budget))
 
 

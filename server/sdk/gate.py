@@ -16,10 +16,10 @@ from ..limits import SdkLimits
 
 log = logging.getLogger("firstlight.sdk")
 
-BYTES_PER_TOKEN = 64 * 1024
-"""Of a body: reading so many costs as much as a request without one."""
-SLOW_BYTES_PER_TOKEN = 512
-"""Of what is read the slow way (`core.wire.budget`)."""
+BYTES_PER_SECOND = 256 * 1024 * 1024
+"""Of bodies that are unpacked and looked through, at the worst."""
+SLOW_BYTES_PER_SECOND = 12 * 1024 * 1024
+"""Of what is read the slow way (`core.wire.budget`), at the worst."""
 _ALL = 0
 
 
@@ -33,6 +33,7 @@ class Gate:
 
     def __init__(self, monotonic: Callable[[], float], limits: SdkLimits) -> None:
         self._requests: Limiter[str] = Limiter(monotonic, limits.address_rate, limits.address_burst)
+        self._work: Limiter[str] = Limiter(monotonic, limits.work_share, limits.work_seconds)
         self._refusals: Limiter[str] = Limiter(monotonic, limits.refusals_rate, limits.refusals_burst)
         self._all: Limiter[int] = Limiter(monotonic, limits.process_refusals_rate, limits.process_refusals_burst)
         self._projects: Limiter[int] = Limiter(monotonic, limits.project_rate, limits.project_burst)
@@ -44,19 +45,17 @@ class Gate:
         """Count a request of an address, before anything is done for it.
 
         Raises:
-            RateLimited: it sends too much.
+            RateLimited: it sends too much, or what it sent has cost too much.
         """
-        wait = self._requests.wait(sender)
+        wait = self._requests.wait(sender) or (self._work.peek(sender, 0) if self._work else 0)
         if wait:
             if not self._warnings.wait(_ALL):
                 log.warning("%s sends too much. If it is a proxy, name it in FORWARDED_ALLOW_IPS.", sender or "A peer")
             raise RateLimited(math.ceil(wait), "This address sends more than this server takes.")
 
     def charge(self, sender: str, size: int, slow: int) -> None:
-        """Count what a request cost beyond the usual: bytes that were read, and those that were read the slow way."""
-        cost = size // BYTES_PER_TOKEN + slow // SLOW_BYTES_PER_TOKEN
-        if cost:
-            self._requests.charge(sender, cost)
+        """Count what a request has cost in time: bytes that were read, and those that were read the slow way."""
+        self._work.charge(sender, size / BYTES_PER_SECOND + slow / SLOW_BYTES_PER_SECOND)
 
     def check_project(self, project_id: int) -> None:
         """Count a request of a project that says nothing new.

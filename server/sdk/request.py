@@ -15,12 +15,13 @@ from ..core.wire.dsn import MAX_TEXT, Credentials
 from ..core.wire.event import Sdk
 from ..core.wire.observation import client_of
 from ..engine.limits import network_of
-from .gate import BYTES_PER_TOKEN
 from .tools import Tools
 
 _WANTED = frozenset(
     {b"x-sentry-auth", b"authorization", b"content-encoding", b"content-type", b"user-agent", b"origin"}
 )
+_LARGE = 64 * 1024
+"""Bytes of a body from which on it is counted what it costs; a smaller one costs no more than any request."""
 
 
 class SdkRequest:
@@ -130,5 +131,6 @@ class SdkRequest:
         if self._first is not None:
             self._first.cancel()
             self._first = None
-        if self.size > BYTES_PER_TOKEN or self._budget is not None:
-            self.tools.gate.charge(self.sender, self.size, self._budget.spent if self._budget else 0)
+        slow = self._budget.spent if self._budget is not None else 0
+        if slow or self.size > _LARGE:
+            self.tools.gate.charge(self.sender, self.size, slow)

@@ -359,13 +359,21 @@ async def test_bodies_that_are_refused_count(watched: WatchedStore) -> None:
 
 
 async def test_what_is_read_the_slow_way_costs_more(watched: WatchedStore) -> None:
-    async with open_door(watched, SdkLimits(address_rate=0.001, address_burst=300)) as door:
-        slow = b'{"message":"x","extra":NaN,"y":"%s"}' % (b"y" * 200_000)
+    async with open_door(watched, SdkLimits(work_share=0.001, work_seconds=0.005)) as door:
+        slow = b'{"message":"x","extra":NaN,"y":"%s"}' % (b"y" * 100_000)
         assert await statuses(door, 2, f"/api/{HERE}/store/?sentry_key={KEY}", slow) == [200, 429]
         strict = slow.replace(b"NaN", b"1")
         assert (
             await statuses(door, 5, f"/api/{HERE}/store/?sentry_key={KEY}", strict, client="198.51.100.9") == [200] * 5
         )
+
+
+async def test_what_is_unpacked_costs_more_also_in_vain(watched: WatchedStore) -> None:
+    """20 KiB on the wire take 20 ms to unpack, only to be refused as too large."""
+    async with open_door(watched, SdkLimits(work_share=0.001, work_seconds=0.005)) as door:
+        bomb, packed = gzip.compress(bytes(21 * 1024 * 1024)), {"content-encoding": "gzip"}
+        path = f"/api/{HERE}/envelope/?sentry_key={KEY}"
+        assert [(await door.send(path, [bomb], packed)).status for _ in range(2)] == [413, 429]
 
 
 async def test_questions_of_strangers_are_shown_at_most_once_a_second(watched: WatchedStore) -> None:

@@ -15,6 +15,10 @@ from .zstd import zstd
 ENCODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd", "identity", "")
 MAX_MEMBERS = 64
 """Streams in a row that are one gzip or zstd body: clients send one, and a million empty ones cost seconds."""
+MAX_RATIO = 200
+"""How much larger a body may become; text of SDKs becomes 5 to 20 times as large, and zeros a thousand times."""
+UNRATED = 1024 * 1024
+"""Bytes that may come out of anything."""
 _ZSTD_WINDOW_LOG = 23
 """8 MiB, what RFC 8878 asks every decoder to support, and no more."""
 
@@ -44,7 +48,7 @@ class Body:
         self._name = name
         self._limit = limit
         self._cut = cut
-        self._received = 0
+        self._received = self._size = 0
         self._out = bytearray()
         self._decoder, self._is_whole = _decoder(name)
 
@@ -60,7 +64,9 @@ class Body:
         try:
             for part in self._decoder(chunk, self._limit + 1 - len(self._out)) if not self.is_full else ():
                 self._out += part
-                self._check(len(self._out))
+                self._size = len(self._out)
+                self._check(self._size)
+                self._check_ratio()
                 if self.is_full:
                     break
         except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:
@@ -74,7 +80,7 @@ class Body:
     @property
     def size(self) -> int:
         """Bytes so far, decompressed."""
-        return len(self._out)
+        return self._size
 
     def start(self) -> bytes:
         """As much as came so far, decompressed, up to the limit."""
@@ -86,14 +92,16 @@ class Body:
         return self._name not in ("", "identity")
 
     def bytes(self) -> bytes:
-        """The whole body.
+        """The whole body, once: it is given away, and not kept a second time.
 
         Raises:
             UnsupportedEncoding: it ends in the middle of a compressed stream.
         """
         if self._received and not self._is_whole():
             raise self._broken("it ends too early")
-        return bytes(self._out)
+        whole = bytes(self._out)
+        self._out = bytearray()
+        return whole
 
     def _broken(self, reason: str) -> UnsupportedEncoding:
         return UnsupportedEncoding(f"The body is not valid {self._name}: {reason}.", evidence={"encoding": self._name})
@@ -101,6 +109,13 @@ class Body:
     def _check(self, size: int) -> None:
         if not self._cut:
             check_limit(size, self._limit)
+
+    def _check_ratio(self) -> None:
+        if self._size > UNRATED and self._size > MAX_RATIO * self._received:
+            raise TooLarge(
+                f"The body becomes more than {MAX_RATIO} times as large when it is unpacked.",
+                evidence={"sent": str(self._received), "ratio": str(MAX_RATIO)},
+            )
 
 
 def check_limit(size: int, limit: int) -> None:

@@ -8,8 +8,8 @@ parts together.
 
 from __future__ import annotations
 
-SLOW_BYTES = 256 * 1024
-"""Bytes of one request that are read the slow way: some 20 ms at the worst. Real ones have 5 to 100 KiB in all."""
+SLOW_BYTES = 128 * 1024
+"""Bytes of one request that are read the slow way: 3 ms, 10 at the worst. Real ones have 5 to 100 KiB in all."""
 
 
 class Budget:

@@ -23,6 +23,10 @@ T = TypeVar("T")
 
 MAX_FRAMES = 5
 """Top frames that are kept of the first error: what fits on the page."""
+MAX_EXCEPTIONS = 50
+"""Exceptions of a chain that are looked at, from what was finally raised on."""
+MAX_TRACE = 500
+"""Frames of a stack trace that are looked at, from the failure on; SDKs send up to 250."""
 MAX_INTEGRATIONS = 60
 """Names of integrations that are kept: an SDK with all of its defaults has some 40."""
 MAX_TEXT = 200
@@ -208,8 +212,13 @@ def decode(payload: bytes | memoryview, kind: type[T], what: str, budget: Budget
 def _mend(payload: bytes | memoryview | Raw) -> bytes:
     """Rewrite as strict JSON what SDKs send all the same: half a surrogate pair, NaN, numbers beyond a double."""
     text = bytes(payload).decode("utf-8", "replace")
-    value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short)
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    try:
+        return msgspec.json.encode(json.loads(text))  # all in C; NaN and infinity become null
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, OverflowError):  # half a pair, or a number of too many digits
+        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short)
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _finite(text: str) -> float | None:
@@ -252,7 +261,8 @@ def _exceptions(value: Any) -> list[dict[str, Any]]:
     """`{"values": […]}` today, a bare list or a single object in old SDKs."""
     if isinstance(value, dict):
         value = value.get("values", [value])
-    return [entry for entry in _dicts(value) if "type" in entry or "value" in entry or "stacktrace" in entry]
+    last = value[-MAX_EXCEPTIONS:] if isinstance(value, list) else value
+    return [entry for entry in _dicts(last) if "type" in entry or "value" in entry or "stacktrace" in entry]
 
 
 def _is_stack(exception: dict[str, Any]) -> bool:
@@ -299,7 +309,8 @@ def _handled(exceptions: Iterable[dict[str, Any]]) -> bool | None:
 def _frames(crash: dict[str, Any]) -> list[dict[str, Any]]:
     """Nearest to the failure first; the application's own where there are any."""
     trace = crash.get("stacktrace")
-    frames = _dicts(trace.get("frames"))[::-1] if isinstance(trace, dict) else []
+    listed = trace.get("frames") if isinstance(trace, dict) else None
+    frames = _dicts(listed[-MAX_TRACE:])[::-1] if isinstance(listed, list) else []
     return [frame for frame in frames if frame.get("in_app") is True] or frames
 
 

@@ -171,3 +171,27 @@ def test_a_store_body_that_is_neither_stays(body: bytes) -> None:
 def test_a_packed_store_body_is_bounded(wrap: Callable[[bytes], bytes]) -> None:
     with pytest.raises(TooLarge):
         inflate_store_body(wrap(zlib.compress(bytes(10_000))), 9_999)
+
+
+def test_a_body_may_not_become_more_than_so_many_times_as_large() -> None:
+    """Zeros become a thousand times as large: 20 KiB on the wire would hold 20 MiB and the loop."""
+    text = b"".join(b'{"message":"line %d of a log","level":"info"}\n' % (number % 50) for number in range(100_000))
+    for encoding, pack in (("gzip", gzip.compress), ("deflate", zlib.compress)):
+        body = Body(encoding, 20 * 1024 * KIB)
+        with pytest.raises(TooLarge, match="200 times"):
+            body.feed(pack(bytes(10 * 1024 * KIB)))
+        small = Body(encoding, 20 * 1024 * KIB)
+        small.feed(pack(bytes(1024 * KIB)))  # a little may come out of anything
+        assert len(small.bytes()) == 1024 * KIB
+        like_a_log = Body(encoding, 20 * 1024 * KIB)
+        like_a_log.feed(pack(text))
+        assert like_a_log.bytes() == text
+
+
+def test_a_body_that_is_cut_takes_its_start_and_no_more() -> None:
+    body = Body("gzip", 100, cut=True)
+    for chunk in (gzip.compress(b"a" * 1000), b"more that is not looked at"):
+        body.feed(chunk)
+    assert body.is_full
+    assert body.start() == b"a" * 100
+    assert body.size <= 101
