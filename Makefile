@@ -34,8 +34,9 @@ check: .venv/.dev tests/js/node_modules/.stamp  ## format, lint, types, import r
 	$(JS)/tsc --project tests/js
 	$(BIN)/pytest tests/test_house.py tests/test_static.py
 
-bench: .venv/.dev .venv/.system  ## ratios against a bare ASGI function, side by side
+bench: .venv/.dev .venv/.system  ## ratios against a bare ASGI function, side by side; what viewers cost
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.viewers
 
 newest: test-sets  ## what the newest SDKs make the page show: docs/sdks.md as it would be, and an error where that is new
 	cd tests/sdk && npm install --silent --no-audit --no-fund --save-exact \
