@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypedDict, TypeVar
 
@@ -11,11 +12,12 @@ from starlette.responses import Response
 
 from ..access import Access, bearer
 from ..answers import encode
-from ..core.model.errors import BadRequest, NotFound, Overloaded
+from ..core.model.errors import BadRequest, NotFound, Overloaded, TooManyRequests
 from ..core.model.grant import Grant, Scope
 from ..core.model.keys import parse_project_id
 from ..core.model.project import Project
 from ..engine.hub import Hub
+from ..engine.limits import Limiter
 from ..settings import Settings
 from ..stores import Store
 
@@ -32,6 +34,7 @@ class State(TypedDict):
     access: Access
     store: Store
     hub: Hub
+    pace: Limiter[str]
 
 
 def check_admin(request: Request[State], change: bool = True) -> None:
@@ -45,6 +48,8 @@ async def member(request: Request[State], scope: Scope, change: bool = True) -> 
     access, project_id = request.state["access"], parse_project_id(request.path_params["id"])
     access.check_origin(request, change)
     grant = access.check_project(access.token_of(request, project_id), project_id, scope, request)
+    if grant.project_id is not None and (wait := request.state["pace"].wait(grant.id)):  # the same as for viewers
+        raise TooManyRequests(math.ceil(wait))
     project = await find(request, project_id)
     access.check_revoked(grant, project)
     return project, grant

@@ -532,6 +532,21 @@ async def test_who_guesses_has_to_wait(tmp_path: Path) -> None:
         assert signed.status_code == 200  # others behind the same address go on
 
 
+async def test_a_token_that_is_used_too_often_has_to_wait(tmp_path: Path) -> None:
+    """An edit is a write, and a push to all viewers; a viewer may make one, but not as many as it likes."""
+    settings = Settings(data=tmp_path / "firstlight.db", secret=SECRET, admin_token=ADMIN)
+    few = replace(LIMITS.viewers, requests_per_second=0.001, requests_at_once=5)
+    async with open_site(settings, token=ADMIN, limits=replace(LIMITS, viewers=few)) as site:
+        project = await site.project()
+        mine = (await minted(site, project, site.headers))["headers"]
+        body = {"platform": "go"}
+        answers = [await site.http.patch(f"/projects/{project}", json=body, headers=mine) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        for headers in (bearer(project), site.headers):  # others do not notice
+            assert (await site.http.patch(f"/projects/{project}", json=body, headers=headers)).status_code == 200
+
+
 async def test_who_guesses_on_websockets_has_to_wait(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path / "firstlight.db", secret=SECRET, admin_token=ADMIN)
     async with open_site(settings, token=ADMIN, limits=replace(LIMITS, access=AccessLimits())) as site:
