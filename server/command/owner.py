@@ -129,3 +129,5 @@ def token(
     seconds = 3600 * (24 * days if days else hours or 12)
     made = owner.ask("POST", path, expires_in=seconds, **({"scope": scope} if scope else {}))
     click.echo(f"{made['token']}\n{made['url']}")
+    if made["expires_in"] < seconds - 1:
+        click.echo(f"It ends in {made['expires_in']} s, as the token does that it was made with.", err=True)

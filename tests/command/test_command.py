@@ -354,6 +354,14 @@ def test_a_token_and_its_link(owned: ServerProcess) -> None:
     done("project", "reset", first, **as_owner)
 
 
+def test_a_token_ends_with_the_one_that_it_was_made_with(owned: ServerProcess) -> None:
+    project = Client(owned.url, ADMIN).ask("POST", "/projects", name="shop")["id"]
+    short = Client(owned.url, ADMIN).ask("POST", f"/projects/{project}/tokens", scope="owner", expires_in=600)["token"]
+    made = firstlight("token", project, "--days", "30", PORT=owned.port, FIRSTLIGHT_ADMIN_TOKEN=short)
+    assert (made.exit_code, len(made.stdout.splitlines())) == (0, 2)
+    assert made.stderr.startswith("It ends in ")
+
+
 def test_a_token_is_revoked(owned: ServerProcess) -> None:
     admin = {"PORT": owned.port, "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}
     project = Client(owned.url, ADMIN).ask("POST", "/projects", name="shop")["id"]
