@@ -68,6 +68,15 @@ def test_an_sdks_transport_does_not_delay_the_end(name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["silent", "unreachable"])
+@pytest.mark.parametrize("name", ["node 11", "node 7"])
+def test_nor_does_its_proxy(name: str, kind: str) -> None:
+    """Of the connection to a proxy no request knows before it stands."""
+    with BAD_SERVERS[kind]() as proxy:
+        app = WITH_SDK[name]().told(PROXY=f"http://127.0.0.1:{proxy.port}")
+        assert best(lambda: delay(app, dsn_of(80, host="firstlight.test")), EXIT_SECONDS) <= EXIT_SECONDS
+
+
+@pytest.mark.parametrize("kind", ["silent", "unreachable"])
 def test_the_launch_is_quick(app: App, kind: str) -> None:
     """On the caller's thread, with the loading of the file: it computes that long, and waits for nobody."""
     with BAD_SERVERS[kind]() as server:
