@@ -102,6 +102,7 @@ class Firstlight:
             store.listen(projects)
             store.listen(hub)
             tasks = [
+                _owned(projects.run(), "healer of the store"),
                 _owned(writer.run(), "writer"),
                 _owned(unverified.run(), "judge of unverified requests"),
                 _owned(hub.tick(), "hub"),

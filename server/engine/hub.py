@@ -50,6 +50,9 @@ class Writes(Protocol):
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         """Raise the version beyond `version`. Raises `StoreUnavailable`."""
 
+    async def restore(self, view: View) -> bool:
+        """Give back what the store has lost of a project; whether there is one now. Raises `StoreUnavailable`."""
+
 
 class Hub:
     """See the module. One per process, used from its event loop only.
@@ -263,14 +266,21 @@ class Hub:
     async def _read(self, watch: Watch) -> None:
         view, held = await self._store.read(watch.project_id), watch.view
         if view is None:
-            watch.close(Close.NO_PROJECT, "There is no such project.")
-        elif held and held.epoch == view.epoch and view.version < held.version:
-            await self._touch(watch, held)  # the store lost its last writes
+            await self._miss(watch)
+        elif held and view.version < held.version:
+            watch.is_dirty = await self._writes.restore(held)  # the store lost its last writes
         elif has_aged(view):
             await self._touch(watch, view)
         else:
             await self._deliver(watch, view)
             await self._start_clock(watch, view)
+
+    async def _miss(self, watch: Watch) -> None:
+        """What was shown and is not there was deleted, or the store has lost it: then what is known is given back."""
+        if watch.view and await self._writes.restore(watch.view):
+            watch.is_dirty = True
+        else:
+            watch.close(Close.NO_PROJECT, "There is no such project.")
 
     async def _touch(self, watch: Watch, view: View) -> None:
         await self._writes.touch(watch.project_id, view.epoch, view.version)

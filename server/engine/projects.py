@@ -7,16 +7,22 @@ bound of what is stored: a state only ever grows, so a memory that lacks somethi
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..core.model.errors import StoreUnavailable
+from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
 from ..core.state.fields import Effect, State, Update, effect_of, join
 from ..core.state.view import View
 from ..limits import ProjectLimits
 from ..stores import Store
 from .limits import Limiter
+
+log = logging.getLogger("firstlight.projects")
+
+HEAL_AT_ONCE = 500
+"""Projects whose versions are compared in one round trip."""
 
 
 @dataclass(slots=True)
@@ -25,8 +31,13 @@ class _Memory:
 
     project: Project
     epoch: str
+    version: int
     state: State
     checked_at: float
+
+    def view(self) -> View:
+        """As if it had just been read."""
+        return View(self.project, self.epoch, self.version, self.state, 0)
 
 
 class Projects:
@@ -44,6 +55,7 @@ class Projects:
         self._limits = limits
         self._recheck_seconds = limits.recheck_seconds
         self._memories: dict[int, _Memory] = {}
+        self._doubt = asyncio.Event()
         self._missing: dict[int, float] = {}
         self._refused: dict[int, float] = {}
         self._lookups: dict[int, asyncio.Task[Project | None]] = {}
@@ -64,6 +76,7 @@ class Projects:
 
     def resync(self) -> None:
         """Wake-ups may have been lost: ask again for every project."""
+        self._doubt.set()
         self._missing.clear()
         self._refused.clear()
         self._lookups.clear()
@@ -137,11 +150,55 @@ class Projects:
         memory = self._memories.get(project_id)
         return memory.epoch if memory else None
 
-    def learn(self, project_id: int, update: Update, epoch: str | None) -> None:
-        """Remember that an update of an epoch is stored."""
+    def learn(self, project_id: int, update: Update, epoch: str | None, version: int) -> None:
+        """Remember that an update of an epoch is stored, and the version that it led to."""
         memory = self._memories.get(project_id)
-        if memory and epoch in (None, memory.epoch):
+        if memory and epoch == memory.epoch:
             join(memory.state, update)
+            memory.version = max(memory.version, version)
+
+    async def heal(self) -> None:
+        """Give back to the store whatever it has lost of the projects that are remembered here.
+
+        A smaller version than the remembered one tells it, or none at all: the server came back empty, or another one
+        took its place that had not seen the last writes.
+
+        Raises:
+            StoreUnavailable: the store is away again.
+        """
+        numbers = list(self._memories)
+        for start in range(0, len(numbers), HEAL_AT_ONCE):
+            some = numbers[start : start + HEAL_AT_ONCE]
+            stored = await self._store.versions(some)
+            for number in some:
+                memory = self._memories.get(number)
+                if memory and stored.get(number, ("", 0))[1] < memory.version and await self.give_back(number):
+                    log.warning("The store had lost something of project %d; it is given back", number)
+
+    async def give_back(self, project_id: int) -> bool:
+        """Give back to the store what is remembered of a project, which it may have lost.
+
+        Returns:
+            Whether there is such a project now.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        memory = self._memories.get(project_id)
+        found = memory is not None and await self._store.restore(memory.view())
+        if not found:
+            self._memories.pop(project_id, None)  # it was deleted
+        return found
+
+    async def run(self) -> None:
+        """Heal the store whenever its link was lost, until cancelled."""
+        while True:
+            await self._doubt.wait()
+            self._doubt.clear()
+            try:
+                await self.heal()
+            except (StoreUnavailable, StoreRejected) as error:
+                log.info("The store is not healed now: %s", error)  # the link is lost again, or one key is spoilt
 
     def _is_recent(self, at: float | None) -> bool:
         return at is not None and self._age(at) <= self._limits.unknown_seconds
@@ -169,6 +226,8 @@ class Projects:
         is_current = False
         try:
             view = await self._store.read(project_id)
+            if view is None and project_id in self._memories and await self.give_back(project_id):
+                view = await self._store.read(project_id)
         finally:
             if self._lookups.get(project_id) is asyncio.current_task():  # else it was edited meanwhile
                 del self._lookups[project_id]
@@ -186,7 +245,7 @@ class Projects:
             self._missing[project_id] = asked_at
         else:
             self._bound(self._memories)
-            self._memories[project_id] = _Memory(view.project, view.epoch, dict(view.state), asked_at)
+            self._memories[project_id] = _Memory(view.project, view.epoch, view.version, dict(view.state), asked_at)
 
     def _bound(self, mapping: dict[int, _Memory] | dict[int, float]) -> None:
         """Forget the oldest tenth of a full mapping."""

@@ -24,6 +24,7 @@ from itertools import count
 from ..core.model.errors import Overloaded, StoreRejected, StoreUnavailable
 from ..core.state.change import Change
 from ..core.state.fields import Effect, Join, State, Update, join
+from ..core.state.view import View
 from ..limits import WriterLimits
 from ..stores import Origin, Store
 from .projects import Projects
@@ -135,6 +136,17 @@ class Writer:
         """
         await self._store.touch(project_id, epoch, version)
 
+    async def restore(self, view: View) -> bool:
+        """Join back what is known of a project that the store has lost, or has lost the last of.
+
+        Returns:
+            Whether there is such a project now: one that was deleted stays so.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        return await self._store.restore(view)
+
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Take over what a process that ended had not written."""
         for entry in entries:
@@ -241,8 +253,8 @@ class Writer:
                 over = await self._apply(part)
                 for number in part:
                     del batch[number]
-                if over and is_awaited:
-                    await self._apply({number: _Pending(pending.update, Origin()) for number, pending in over.items()})
+                if over:
+                    await self._apply_again(over, is_awaited)
         except StoreUnavailable as error:
             if not self._is_away:
                 log.warning("The store is away; %d projects wait to be written: %s", len(batch), error)
@@ -268,8 +280,20 @@ class Writer:
             if isinstance(result, StoreRejected):
                 self._reject(number, pending, result)
             elif result is not None:
-                self._projects.learn(number, pending.update, pending.origin.epoch)
+                self._projects.learn(number, pending.update, pending.origin.epoch, result.version)
         return {number: pending for number, pending in part.items() if number not in results}
+
+    async def _apply_again(self, over: Batch, is_awaited: bool) -> None:
+        """Write what the store did not take. It may have lost the project, which is given back to it first."""
+        for number in over:
+            await self._projects.give_back(number)
+        here = Origin()
+        await self._apply(
+            {
+                number: _Pending(pending.update, here if is_awaited else pending.origin)
+                for number, pending in over.items()
+            }
+        )
 
     async def _stored(self, part: Batch) -> Mapping[int, Change | StoreRejected]:
         """What the store makes of a part. A mistake of ours in one update is found by trying each alone."""

@@ -99,6 +99,13 @@ class Store(Protocol):
     async def reset(self, project_id: int, epoch: str) -> bool:
         """Start over in a new epoch; what was received before it is dropped. Returns whether there is a project."""
 
+    async def restore(self, view: View) -> bool:
+        """Join back what a process knows of a project that the store has lost, or has lost the last of.
+
+        Returns:
+            Whether there is such a project now: one that was deleted stays so.
+        """
+
     async def read(self, project_id: int) -> View | None:
         """One consistent read of a project, or None."""
 

@@ -159,6 +159,10 @@ class EmbeddedStore:
         self._empty_log()
         return found
 
+    async def restore(self, view: View) -> bool:
+        """As the protocol says. A file loses nothing that was in it: what is not there was deleted."""
+        return self._load(view.project.id) is not None
+
     async def read(self, project_id: int) -> View | None:
         row = self._load(project_id)
         return View(row.project, row.epoch, row.version, row.state, self._now()) if row else None
@@ -201,11 +205,12 @@ class EmbeddedStore:
         self._query("SELECT 1", ())
 
     def _apply(self, row: _Row, update: Update, now: int) -> Change:
-        before = stage_of(row.state)
-        change = Change(join(row.state, update), before, stage_of(row.state))
+        before, fields = stage_of(row.state), join(row.state, update)
+        change = Change(fields, before, stage_of(row.state), row.version)
         if change.effect > Effect.SILENT:
             row.version = next_version(row.version, now)
-        if change.fields:
+            change = replace(change, version=row.version)
+        if fields:
             self._save(row)
         return change
 

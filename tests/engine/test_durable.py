@@ -314,3 +314,85 @@ async def test_an_error_that_overtakes_the_news_of_a_reset_is_not_lost(
     await watched.reset(project.id, "the next one")
     await process.writes(project, error(now()))
     assert (await view_of(watched, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+# The store comes back with less than it had.
+
+
+async def settled(process: Process) -> None:
+    """What its tasks do after the link was lost."""
+    await process.projects.heal()
+    await process.writer.flush()
+
+
+@pytest.mark.parametrize("loses", ["everything", "the last writes"])
+async def test_a_store_that_has_lost_something_is_given_it_back(
+    own_redis: RedisServer, folder: Path, names: Iterator[str], loses: str
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", "python", KEY)
+        process = Process(store, folder, next(names))
+        await process.writes(project, sighting())
+        own_redis.command("COPY", f"firstlight:{{{project.id}}}:state", "old")
+        await process.writes(project, error(now()))
+        before = await view_of(store, project)
+        if loses == "everything":
+            own_redis.command("FLUSHALL")
+        else:
+            own_redis.command("RENAME", "old", f"firstlight:{{{project.id}}}:state")
+        await settled(process)
+        after = await view_of(store, project)
+        assert (after.project, after.epoch, dict(after.state)) == (before.project, before.epoch, dict(before.state))
+        assert after.version > before.version
+        assert await total(store, project) == 1
+        assert [found.name for found in await store.list(0, 10)] == ["Shop"]
+        assert await store.owner_of(KEY) == project.id
+
+
+async def test_a_first_error_that_comes_before_anybody_noticed_the_loss(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", "python", KEY)
+        process = Process(store, folder, next(names))
+        await process.writes(project, beat(now()))
+        own_redis.command("FLUSHALL")
+        await process.writes(project, error(now()))
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+async def test_what_was_deleted_is_not_given_back(own_redis: RedisServer, folder: Path, names: Iterator[str]) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", "python", KEY)
+        process = Process(store, folder, next(names))  # hears no wake-up
+        await process.writes(project, error(now()))
+        await store.delete(project.id)
+        await process.writes(project, error(now()))
+        await settled(process)
+        assert await store.read(project.id) is None
+        assert await store.list(0, 10) == []
+        again = await store.put(project)
+        assert dict((await view_of(store, again)).state) == {}
+
+
+async def test_a_reset_is_not_undone(own_redis: RedisServer, folder: Path, names: Iterator[str]) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", "python", KEY)
+        process = Process(store, folder, next(names))  # hears no wake-up
+        await process.writes(project, error(now()))
+        await store.reset(project.id, "the next one")
+        await settled(process)
+        after = await view_of(store, project)
+        assert (after.epoch, dict(after.state)) == ("the next one", {})
+
+
+async def test_what_is_forgotten_in_time_is_not_given_back(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url, keep_seconds=1000) as store:
+        project = await store.create("Shop", "python", KEY)
+        process = Process(store, folder, next(names))
+        await process.writes(project, error(now()))
+        own_redis.command("DEL", f"firstlight:{{{project.id}}}:state")  # as it expires
+        await settled(process)
+        assert dict((await view_of(store, project)).state) == {}

@@ -97,6 +97,10 @@ class WatchedStore:
         await self._called("reset")
         return await self._store.reset(project_id, epoch)
 
+    async def restore(self, view: View) -> bool:
+        await self._called("restore")
+        return await self._store.restore(view)
+
     async def read(self, project_id: int) -> View | None:
         await self._called("read")
         view = await self._store.read(project_id)

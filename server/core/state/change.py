@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..model.signals import Stage
 from .fields import Effect, Field
@@ -18,11 +18,13 @@ class Change:
             update, however many say the same: that one was the first.
         before: the stage before the update.
         after: the stage after it.
+        version: of the state after it.
     """
 
     fields: Mapping[Field, Effect]
     before: Stage
     after: Stage
+    version: int = field(default=0, compare=False)
 
     @property
     def effect(self) -> Effect:

@@ -7,40 +7,9 @@
 -- ARGV[8 …]  (field, row, number, text) for each field of the update, where the row is "join first later": how values
 --            join, what it means that the field is known at all, and what a changed value means.
 --            A time is given as its age in milliseconds: only this server's clock counts.
--- Returns    the stage before and after, then each changed field with its effect; nil if there is no such project, or
---            it is in another epoch.
+-- Returns    the version, the stage before and after, then each changed field with its effect; nil if there is no such
+--            project, or it is in another epoch.
 --
--- A number is held as its digits, a pair of time and text as the digits, a space and the text.
-
-local function split(held)
-  local space = string.find(held, ' ', 1, true)
-  return tonumber(string.sub(held, 1, space - 1)), string.sub(held, space + 1)
-end
-
--- By bytes, which for UTF-8 is by code points; the operator < would go by the server's locale.
-local function is_above(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = string.byte(a, i), string.byte(b, i)
-    if x ~= y then return x > y end
-  end
-  return #a > #b
-end
-
--- Each takes what is held (nil if nothing), the new number and the new text, and returns what to hold.
-local joins = {
-  earliest = function(held, number) return digits(held and math.min(tonumber(held), number) or number) end,
-  latest = function(held, number) return digits(held and math.max(tonumber(held), number) or number) end,
-  max = function(held, number) return digits(held and math.max(tonumber(held), number) or number) end,
-  sum = function(held, number) return digits((tonumber(held or 0)) + number) end,
-  once = function(held, number, text) return held or digits(number) .. ' ' .. text end,
-  last = function(held, number, text)
-    if held then
-      local at, old = split(held)
-      if at > number or (at == number and not is_above(text, old)) then return held end
-    end
-    return digits(number) .. ' ' .. text
-  end,
-}
 local is_time = { earliest = true, latest = true, once = true, last = true }
 
 local held_meta = meta()
@@ -51,7 +20,7 @@ if ARGV[6] ~= '0' then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[7])
   if redis.call('ZADD', KEYS[3], 'NX', ARGV[6], ARGV[6]) == 0 then
     local stage = redis.call('HGET', KEYS[2], 'stage') or '0'
-    return { stage, stage }
+    return { held_meta[2], stage, stage }
   end
   redis.call('PEXPIRE', KEYS[3], NUMBERS_KEPT)
 end
@@ -85,8 +54,9 @@ if #values > 0 then
   redis.call('HSET', KEYS[2], unpack(values))
   keep()
 end
+local version = held_meta[2]
 if strongest > '0' then
-  raise_version(held_meta[2])
+  version = raise_version(version)
   wake('changed', strongest)
 end
-return { before, after, unpack(changes) }
+return { version, before, after, unpack(changes) }

@@ -25,7 +25,9 @@ local function wake(word, effect)
 end
 
 local function raise_version(version)
-  redis.call('HSET', KEYS[2], '@version', digits(math.max((version or 0) + 1, micros)))
+  local higher = digits(math.max((version or 0) + 1, micros))
+  redis.call('HSET', KEYS[2], '@version', higher)
+  return higher
 end
 
 local function start_epoch(epoch, version)

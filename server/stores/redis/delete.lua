@@ -1,8 +1,10 @@
--- Forgets a project with all that is known of it.
+-- Forgets a project with all that is known of it, and keeps in mind that it was deleted: nobody may restore it.
 --
+-- KEYS[3]  stands for a while after the project was deleted.
 -- Returns  the project as it was; nil if there was none.
 
 local old = redis.call('HGET', KEYS[1], 'project')
 redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('SET', KEYS[3], 1, 'PX', digits(30 * 86400 * 1000))
 wake('edited', NEWS)
 return old

@@ -42,7 +42,8 @@ _LAST_ID = "firstlight:{index}:last_id"
 _PROJECT = ("project", "created_at", "valid_from", "revoked", "revision")
 """What stands in the hash of a project."""
 
-_APPLY, _READ, _TOUCH = Script("common", "apply"), Script("common", "read"), Script("common", "touch")
+_APPLY, _READ, _TOUCH = Script("common", "joins", "apply"), Script("common", "read"), Script("common", "touch")
+_RESTORE = Script("common", "joins", "restore")
 _PUT, _DELETE, _RESET = Script("common", "put"), Script("common", "delete"), Script("common", "reset")
 _REVOKE = Script("common", "revoke")
 _INDEX, _FREE_ID = Script("index"), Script("free_id")
@@ -121,7 +122,7 @@ class RedisStore:
 
     async def list(self, after: int, limit: int) -> list[Project]:
         members = await self._server.run("ZRANGEBYLEX", _IDS, f"({_member(after)}", "+", "LIMIT", 0, limit)
-        keys = [_slot(int(member))[0] for member in members]
+        keys = [_keys(int(member))[0] for member in members]
         found = await self._server.send([("HMGET", key, *_PROJECT) for key in keys])
         return [_decode_project(*held) for held in found if not isinstance(held, StoreRejected) and held[0]]
 
@@ -130,7 +131,20 @@ class RedisStore:
         return int(found[0].rpartition(":")[2]) if found else None
 
     async def reset(self, project_id: int, epoch: str) -> bool:
-        return bool(await self._server.run(*_RESET.call(_slot(project_id), *self._head(project_id, epoch))))
+        return bool(await self._server.run(*_RESET.call(_keys(project_id), *self._head(project_id, epoch))))
+
+    async def restore(self, view: View) -> bool:
+        project, values = view.project, list[str | int]()
+        for field, value in view.state.items():
+            number, text = value if isinstance(value, tuple) else (value, "")
+            values += (field, field.joined_by, number, text)
+        text = msgspec.json.encode(project).decode()
+        revoked = "".join(f"{token}\n" for token in sorted(project.revoked))
+        told = (project.created_at, project.revision, project.tokens_valid_from, revoked, view.epoch, view.version)
+        await self._announce(project.id)
+        found = bool(await self._do(_RESTORE, project.id, text, *told, *values))
+        await self._index(project.id, text if found else "", "" if found else text)
+        return found
 
     async def read(self, project_id: int) -> View | None:
         found = await self._do(_READ, project_id)
@@ -144,7 +158,7 @@ class RedisStore:
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         numbers = list(project_ids)
-        found = await self._server.send([("HMGET", _slot(number)[1], "@epoch", "@version") for number in numbers])
+        found = await self._server.send([("HMGET", _keys(number)[1], "@epoch", "@version") for number in numbers])
         readable = [(n, pair) for n, pair in zip(numbers, found, strict=True) if not isinstance(pair, StoreRejected)]
         return {number: (epoch, int(version)) for number, (epoch, version) in readable if epoch}
 
@@ -164,7 +178,7 @@ class RedisStore:
 
     def _apply(self, project_id: int, update: Update, now: int, origin: Origin) -> Command:
         values = (part for field, number, text in aged(update, now) for part in (field, field.kind, number, text))
-        keys = (*_slot(project_id), f"firstlight:{{{project_id}}}:taken:{origin.writer}")
+        keys = (*_keys(project_id)[:2], f"firstlight:{{{project_id}}}:taken:{origin.writer}")
         told = (origin.epoch or "", origin.number, origin.settled)
         return _APPLY.call(keys, *self._head(project_id, self._new_epoch()), *told, *values)
 
@@ -180,7 +194,7 @@ class RedisStore:
 
     async def _do(self, script: Script, project_id: int, *values: str | int) -> Any:
         head = self._head(project_id, self._new_epoch())
-        return await self._server.run(*script.call(_slot(project_id), *head, *values))
+        return await self._server.run(*script.call(_keys(project_id), *head, *values))
 
     def _head(self, project_id: int, epoch: str) -> tuple[str | int, ...]:
         """What every script about one project is told first; see common.lua."""
@@ -188,7 +202,7 @@ class RedisStore:
 
     async def _announce(self, project_id: int) -> None:
         """Note that the index of a project is about to be behind, and of what, so that the next start can mend it."""
-        old = await self._server.run("HGET", _slot(project_id)[0], "project")
+        old = await self._server.run("HGET", _keys(project_id)[0], "project")
         await self._server.run("HSET", _PENDING, _member(project_id), old or "")
 
     async def _index(self, project_id: int, new: str, old: str) -> None:
@@ -198,13 +212,14 @@ class RedisStore:
         """Write the index of projects whose last writer did not come so far."""
         left = await self._server.run("HGETALL", _PENDING)
         for member, old in left.items():
-            text = await self._server.run("HGET", _slot(int(member))[0], "project")
+            text = await self._server.run("HGET", _keys(int(member))[0], "project")
             await self._index(int(member), text or "", old)
 
 
-def _slot(number: int) -> tuple[str, str]:
-    """The keys of a project: itself and its state, in one hash slot."""
-    return f"firstlight:{{{number}}}:project", f"firstlight:{{{number}}}:state"
+def _keys(number: int) -> tuple[str, str, str]:
+    """The keys of a project: itself, its state, and the mark that it was deleted, in one hash slot."""
+    slot = f"firstlight:{{{number}}}"
+    return f"{slot}:project", f"{slot}:state", f"{slot}:deleted"
 
 
 def _member(number: int) -> str:
@@ -226,9 +241,9 @@ def _decode_project(
 def _decode_change(answer: list[str] | StoreRejected) -> Change | StoreRejected:
     if isinstance(answer, StoreRejected):
         return answer
-    before, after, *changes = answer
+    version, before, after, *changes = answer
     fields = {FIELDS[name]: Effect(int(effect)) for name, effect in zip(changes[::2], changes[1::2], strict=True)}
-    return Change(fields, Stage(int(before)), Stage(int(after)))
+    return Change(fields, Stage(int(before)), Stage(int(after)), int(version))
 
 
 def _decode_value(text: str) -> Value:

@@ -1,0 +1,35 @@
+-- Joins back what a process knows of a project that the store has lost, or has lost the last of. What is lost with a
+-- failover or an empty server is not lost as long as one process lives.
+--
+-- KEYS[3]     stands for a while after the project was deleted.
+-- ARGV[5]     the project, as JSON.
+-- ARGV[6 …9]  `created_at`, `revision`, `valid_from`, `revoked`.
+-- ARGV[10]    the epoch that is known.
+-- ARGV[11]    the version that is known.
+-- ARGV[12 …]  (field, join, number, text) for each field; times are this server's.
+-- Returns     whether there is such a project now.
+
+if redis.call('EXISTS', KEYS[3]) == 1 then return false end
+local is_new = redis.call('EXISTS', KEYS[1]) == 0
+if is_new then
+  redis.call('HSET', KEYS[1], 'project', ARGV[5], 'created_at', ARGV[6], 'revision', ARGV[7], 'valid_from', ARGV[8])
+  if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'revoked', ARGV[9]) end
+elseif KEEP > 0 and redis.call('EXISTS', KEYS[2]) == 0 then
+  return true -- its state was not lost, but is forgotten as it should be
+end
+
+local held = redis.call('HMGET', KEYS[2], '@epoch', '@version')
+if held[1] and held[1] ~= ARGV[10] and tonumber(held[2]) >= tonumber(ARGV[11]) then return true end -- it started over
+if held[1] ~= ARGV[10] then
+  redis.call('DEL', KEYS[2])
+  redis.call('HSET', KEYS[2], '@epoch', ARGV[10])
+end
+for i = 12, #ARGV, 4 do
+  local join = ARGV[i + 1] == 'sum' and 'max' or ARGV[i + 1] -- both have counted the same
+  local old = redis.call('HGET', KEYS[2], ARGV[i]) or nil
+  redis.call('HSET', KEYS[2], ARGV[i], joins[join](old, tonumber(ARGV[i + 2]), ARGV[i + 3]))
+end
+raise_version(math.max(tonumber(held[2] or 0), tonumber(ARGV[11])))
+keep()
+wake('edited', NEWS)
+return true
