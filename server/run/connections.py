@@ -23,7 +23,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -35,6 +36,9 @@ FOREVER = float("inf")
 RESERVED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 SHED_SHARE = 50
 """One in so many connections makes room at once, so that a flood of newcomers does not look at all each time."""
+
+HANDSHAKES = 4
+"""WebSockets that are opened in one turn of the loop: 2 ms."""
 
 
 class State(Enum):
@@ -98,6 +102,8 @@ class Connections:
         self._open: set[Any] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._is_crowded = False
+        self._handshakes: deque[Callable[[], None]] = deque()  # one for each connection, at most
+        self._is_shaking = False
         self._free = 0
         """Places that were made and not taken yet."""
         self._keyless: dict[Connection, None] = {}
@@ -130,6 +136,26 @@ class Connections:
     def is_full(self) -> bool:
         """Whether the reserve is used up as well."""
         return len(self._open) > self.capacity + self.limits.connections.reserved
+
+    def in_turn(self, handshake: Callable[[], None]) -> None:
+        """Do a handshake when it is its turn: a few in each turn of the loop, and the requests of others in between.
+
+        When a thousand viewers come back at once, each costs half a millisecond, and all of them would be done in one
+        go.
+        """
+        self._handshakes.append(handshake)
+        if not self._is_shaking:
+            self._is_shaking = True
+            asyncio.get_running_loop().call_soon(self._shake_hands)
+
+    def _shake_hands(self) -> None:
+        try:
+            for _ in range(min(HANDSHAKES, len(self._handshakes))):
+                self._handshakes.popleft()()
+        finally:
+            self._is_shaking = bool(self._handshakes)
+            if self._is_shaking:
+                asyncio.get_running_loop().call_soon(self._shake_hands)
 
     def add_keyless(self, connection: Connection) -> None:
         """A WebSocket is open that has shown no token; the one that waits longest makes room where there are many."""

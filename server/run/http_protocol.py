@@ -54,7 +54,7 @@ class HttpProtocol(HttpReader):
         self._is_half_closed = False
         self._refused: Refused | None = None
         self._handshake: bytes | None = None
-        """What came after a handshake that waits for the answers before it."""
+        """What came after a handshake that waits for the answers before it, or for its turn."""
         self._dropped = 0
 
     # What the event loop calls.
@@ -78,7 +78,11 @@ class HttpProtocol(HttpReader):
             if not exchange.more_body:
                 self._start_asgi_task(exchange, app)
         self.flow.resume_writing()
-        self.parser = None  # type: ignore[assignment]
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Drop what refers back to this: a flood would leave heaps to the garbage collector, which stops the loop."""
+        self.parser = self.cycle = self._answering = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
@@ -158,7 +162,7 @@ class HttpProtocol(HttpReader):
         elif self._is_half_closed:
             self.transport.close()
         elif self._handshake is not None:
-            self._become_websocket(self._handshake)
+            self._owner.in_turn(self._become_websocket)
         else:
             self._enter(State.ARRIVING if self._is_arriving else State.IDLE)
             self._resume()
@@ -184,13 +188,15 @@ class HttpProtocol(HttpReader):
     def _change(self, rest: bytes) -> None:
         self._is_arriving = False
         self._is_done = True
-        if any(True for _ in self._due()):
-            self._handshake = rest
-            self.flow.pause_reading()
-        else:
-            self._become_websocket(rest)
+        self._handshake = rest
+        self.flow.pause_reading()
+        if not any(True for _ in self._due()):
+            self._owner.in_turn(self._become_websocket)
 
-    def _become_websocket(self, rest: bytes) -> None:
+    def _become_websocket(self) -> None:
+        rest, self._handshake = self._handshake, None
+        if rest is None or self.transport.is_closing():
+            return
         self.connections.discard(self)
         self.flow.resume_reading()
         head = head_of(str(self.scope["method"]), self.url, "1.1", self.headers, without=b"content-length")
@@ -198,6 +204,7 @@ class HttpProtocol(HttpReader):
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         protocol.shake_hands(head, rest)
+        self._let_go()
 
     # Refusals.
 

@@ -97,7 +97,7 @@ class HttpReader(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
-            stopped = error
+            stopped = error.with_traceback(None)  # which would refer to this frame, and so to itself
         else:
             if self._is_arriving and self._fed - self._first - self._body > self._allowance:
                 self._refuse(Refused(TOO_LARGE))

@@ -48,7 +48,7 @@ def reason_of(error: Exception) -> Refused:
     """What a parser's error means: ours, which it carries along, or its own."""
     cause = error.__context__
     if cause is None or isinstance(cause, Refused | httptools.HttpParserError | UnicodeDecodeError):
-        return cause if isinstance(cause, Refused) else Refused("Invalid HTTP request received.")
+        return cause.with_traceback(None) if isinstance(cause, Refused) else Refused("Invalid HTTP request received.")
     log.error("A request could not be read", exc_info=cause)
     return Refused("The server failed; its log says why.", 500)
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import logging
 from asyncio.transports import BaseTransport
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.config import Config
@@ -38,6 +39,10 @@ log = logging.getLogger("firstlight.websocket")
 
 _SLICE = 256
 """Bytes that are read before the budget is asked again: 42 empty frames, or a token."""
+
+
+def _nobody_is_here() -> None:
+    """What `trust` does when the viewer has left."""
 
 
 class _Frames(ServerProtocol):
@@ -63,6 +68,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(config, server_state, app_state)
         self._owner = owner
         self._limits = limits = owner.limits.socket
+        self.conn.parser.close()  # a generator that refers to what holds it is left to the garbage collector
         self.conn = _Frames(max_size=limits.message_bytes)
         self.ping_interval = None
         self.close_timeout = limits.closing_seconds
@@ -74,6 +80,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._counted_at = self.loop.time()
         self._messages = 0
         self._is_trusted = False
+        self._told: dict[str, Callable[[], None]] = {}
         self._ping: bytes | None = None
         self._early = b""
 
@@ -102,7 +109,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The handshake is well-formed: the application decides."""
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope["extensions"]["firstlight"] = {"trust": self._trust}
+            self._told["trust"] = self._trust
+            self.scope["extensions"]["firstlight"] = cast("dict[object, object]", self._told)
 
     def _trust(self) -> None:
         self._is_trusted = True
@@ -197,6 +205,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The viewer has left."""
         super().connection_lost(exc)
         self._owner.drop_keyless(self)
+        self.conn.parser.close()
+        if self._told:  # neither is this, though the application may still hold it
+            self._told["trust"] = _nobody_is_here
 
     def _is_over(self) -> bool:
         return self.disconnected or self.conn.eof_sent or self.transport.is_closing()

@@ -13,6 +13,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
 from server.limits import HttpLimits, Limits, SocketLimits
+from server.run.connections import HANDSHAKES
+from server.run.websocket_protocol import WebSocketProtocol
 
 from ..support.memory import Link
 from .corpus import HANDSHAKE, masked
@@ -208,6 +210,7 @@ async def test_every_handshake_is_answered_and_its_connection_ends(head: bytes) 
     app = Patient()
     link = Link(app)
     link.feed(head)
+    await asyncio.sleep(0)  # nothing is read until it is answered, the end neither
     link.finish()
     await link.settle()
     assert link.output.startswith((b"HTTP/1.1 4", b"HTTP/1.1 101")), link.output
@@ -274,3 +277,18 @@ async def _whatever(data: bytes, size: int, is_ended: bool) -> None:
     assert len(app.codes) == 1
     assert len(link.output) < 64 * 140
     assert not link.server_state.connections
+
+
+async def test_many_handshakes_at_once_let_others_in_between() -> None:
+    links = [Link(Patient()) for _ in range(3 * HANDSHAKES)]
+    for link in links:
+        link.transport.protocol._owner = links[0].owner
+        link.feed(HANDSHAKE)
+    done = []
+    for _ in range(3):
+        await asyncio.sleep(0)
+        done.append(sum(isinstance(link.transport.protocol, WebSocketProtocol) for link in links))
+    assert done == [HANDSHAKES, 2 * HANDSHAKES, 3 * HANDSHAKES]
+    for link in links:
+        link.transport.lose()
+        await link.settle()

@@ -126,6 +126,7 @@ class Link:
 
     async def settle(self) -> None:
         """Wait until no request is being answered."""
+        await asyncio.sleep(0)  # a handshake has its turn
         while self.server_state.tasks:
             await asyncio.gather(*self.server_state.tasks)
         await asyncio.sleep(0)
