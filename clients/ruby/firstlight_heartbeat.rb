@@ -155,6 +155,7 @@ module FirstlightHeartbeat
       thread = Thread.new { run }
       thread.report_on_exception = false
       thread.name = "firstlight-heartbeat"
+      thread.thread_variable_set(:fork_safe, true) # so Puma does not warn of it
     end
 
     private
