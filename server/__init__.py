@@ -8,8 +8,8 @@ The way of a request, one way:
   what is known of a project, what is wrong with it, what is said of it.
 - `stores`: where state is kept. `embedded` (SQLite, one process), `redis` (many).
 - `engine`: `writer` (the one write door), `hub` (from wake-ups to viewers), `limits`.
-- The four doors: `sdk`, `viewers`, `owners`, `site`; `access` (with `tokens`) and `answers` say who may do what,
-  and how errors sound.
+- The four doors: `sdk`, `viewers`, `owners`, `site`; `access` (with `tokens`) and `responses` say who may do
+  what, and how errors are answered.
 - `settings`, `limits`, `app`, `run`: settings, bounds, composition, how uvicorn is run.
 - `__main__` and `command`: the `firstlight` command.
 """

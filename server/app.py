@@ -19,7 +19,6 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .access import Access
-from .answers import SafeAnswers, body_of, headers_of, status_of
 from .core.model.errors import FirstlightError, StoreUnavailable
 from .core.snapshot import Presenter
 from .engine.hub import Hub
@@ -32,6 +31,7 @@ from .engine.writer import Writer
 from .limits import AccessLimits, Limits, ViewerLimits
 from .owners import projects as owners
 from .owners.request import State as OwnersState
+from .responses import SafeResponses, body_of, headers_of, status_of
 from .sdk.door import matches, sdk_door
 from .sdk.tools import State as SdkState
 from .sdk.tools import make_tools
@@ -190,9 +190,9 @@ def _middleware(settings: Settings) -> list[Middleware]:
     """Pages of allowed origins may read what they are answered; whether they may ask, the edges decide."""
     origins = settings.origins | settings.owner_origins
     if not origins:
-        return [Middleware(SafeAnswers)]
+        return [Middleware(SafeResponses)]
     return [
-        Middleware(SafeAnswers),
+        Middleware(SafeResponses),
         Middleware(
             CORSMiddleware,
             allow_origins=sorted(origins),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from server.answers import STATUS
 from server.core.model.signals import TRANSITIONS, Signal, Stage
 from server.core.wire.observation import ITEM_SIGNALS
+from server.responses import STATUS
 from server.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..access import Access, bearer
-from ..answers import encode
 from ..core.model.errors import BadRequest, NotFound, Overloaded, TooManyRequests
 from ..core.model.grant import Grant, Scope
 from ..core.model.keys import parse_project_id
 from ..core.model.project import Project
 from ..engine.hub import Hub
 from ..engine.limits import Limiter
+from ..responses import encode
 from ..settings import Settings
 from ..stores import Store
 

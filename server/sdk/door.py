@@ -17,11 +17,11 @@ from contextlib import suppress
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from ..answers import CORS_HEADERS, PREFLIGHT_HEADERS, SAFE_HEADERS, body_of, encode, headers_of, status_of
 from ..core.model.errors import FirstlightError, RateLimited, Refusal, WrongMethod, WrongPath
 from ..core.model.keys import parse_project_id
 from ..core.state import fields
 from ..core.wire.address import address_of, nearest
+from ..responses import CORS_HEADERS, PREFLIGHT_HEADERS, SAFE_HEADERS, body_of, encode, headers_of, status_of
 from .authentication import credentials_around
 from .endpoints import ENDPOINTS, EXACT, Endpoint, Handler, show
 from .refusals import looks_own, note

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
-from ..answers import encode
 from ..core.model.errors import BadRequest, MalformedEnvelope, ProjectMismatch
 from ..core.model.origin import parse_origin
 from ..core.model.signals import Signal
@@ -33,6 +32,7 @@ from ..core.wire.observation import (
     observe_security,
     observe_store,
 )
+from ..responses import encode
 from .authentication import MAX_FIELDS, authenticate, credentials_around, find_credentials
 from .body import Arrival, read_body
 from .request import SdkRequest

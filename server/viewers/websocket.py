@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from ..answers import body_of, headers_of
 from ..core.model.close_codes import Close
 from ..core.model.errors import (
     AccessDenied,
@@ -24,6 +23,7 @@ from ..core.model.errors import (
 )
 from ..engine.frames import Frame
 from ..engine.hub import Hub
+from ..responses import body_of, headers_of
 from .admission import State, Visit, address_of, check_origin, visit_of
 from .pump import Pump
 

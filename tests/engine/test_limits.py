@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.answers import LIMITED_CATEGORIES
 from server.core.model.errors import Overloaded
 from server.engine.limits import Guesses, Limiter, Places, network_of
 from server.limits import Limits, SdkLimits, WriterLimits
+from server.responses import LIMITED_CATEGORIES
 from server.settings import Settings
 
 from ..support.site import Site, open_site

@@ -29,7 +29,7 @@
         ├── TooLarge
         └── RateLimited
 
-The HTTP status of each stands in one table, `server.answers.STATUS`.
+The HTTP status of each stands in one table, `server.responses.STATUS`.
 """
 
 from __future__ import annotations

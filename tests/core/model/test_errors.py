@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.answers import STATUS as TABLE
-from server.answers import body_of, headers_of, status_of
 from server.core.model import errors
 from server.core.model.errors import FirstlightError, Refusal
+from server.responses import STATUS as TABLE
+from server.responses import body_of, headers_of, status_of
 
 STATUS = {  # the contract's table, leaf by leaf
     errors.StoreUnavailable: 503,

@@ -90,7 +90,7 @@ def _header_text(text: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in text)[:300]
 
 
-class SafeAnswers:
+class SafeResponses:
     """ASGI middleware: what holds for all data that is not for SDKs. Pages and scripts speak for themselves.
 
     Args:
