@@ -7,11 +7,17 @@
 import { CLOSE_CODES, reconnects } from "./close_codes.js";
 
 const FIRST_DELAY = 1_000;
+/** The longest pause while somebody is likely to sit there and wait: some three minutes of tries. */
+const SHORT_DELAY = 5_000;
+const SHORT_TRIES = 60;
+/** After that, a server that is away for long is not asked too often. */
 const MAX_DELAY = 30_000;
-/** The server pings every 25 s; two lost and a little patience mean a dead link. */
-const SILENCE = 60_000;
+/** The server pings every 8 s: two lost ones mean a dead link, which is found again within 20 s. */
+const SILENCE = 17_000;
 /** From the attempt to its first message. */
-const OPENING = 15_000;
+const OPENING = 6_000;
+/** A project that was shown and is not there may be back in a moment: a store that lost it is given it back. */
+const MISSING = 60_000;
 /** So many WebSockets that never opened, while plain HTTP worked, mean blocked. */
 const BLOCKED = 2;
 
@@ -31,13 +37,14 @@ function reasonOfStatus(status) {
 }
 
 /**
- * Full jitter: anywhere between at once and a ceiling that doubles up to 30 s.
+ * Full jitter: anywhere between at once and a ceiling that doubles up to 5 s, and after some minutes to 30 s.
  *
  * @param {number} attempt
  * @param {number} random
  */
 export function backoff(attempt, random) {
-  return random * Math.min(MAX_DELAY, FIRST_DELAY * 2 ** Math.min(attempt, 10));
+  const ceiling = attempt < SHORT_TRIES ? SHORT_DELAY : MAX_DELAY;
+  return random * Math.min(ceiling, FIRST_DELAY * 2 ** Math.min(attempt, 10));
 }
 
 export class Connection {
@@ -51,6 +58,9 @@ export class Connection {
   #status = "idle";
   #attempt = 0;
   #blocked = 0;
+  #isShown = false;
+  /** Since when the project is missing, or null. @type {number | null} */
+  #missingSince = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #silence;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -134,6 +144,8 @@ export class Connection {
   /** @param {Attempt} link */
   #arrived(link) {
     this.#attempt = 0;
+    if (!link.fresh) this.#isShown = true;
+    this.#missingSince = null;
     if (!link.events) this.#blocked = 0;
     if (this.#status !== "live") this.#say("live");
   }
@@ -146,7 +158,7 @@ export class Connection {
     const link = this.#link;
     this.#drop();
     const reason = reasonOf(code);
-    if (reason) return this.stop(reason);
+    if (reason && !this.#mayComeBack(reason)) return this.stop(reason);
     const asked = retryIn !== undefined && retryIn >= 0 ? Math.min(retryIn * 1_000, MAX_DELAY) : null;
     const delay = asked ?? backoff(this.#attempt, this.#world.Math.random());
     this.#attempt += 1;
@@ -166,9 +178,17 @@ export class Connection {
     const status = await this.#probe();
     if (this.#status !== "waiting" && this.#status !== "connecting") return;
     const reason = reasonOfStatus(status);
-    if (reason) return this.stop(reason);
+    if (reason && !this.#mayComeBack(reason)) return this.stop(reason);
     if (status === 200 && !events) this.#blocked += 1;
     if (this.#blocked >= BLOCKED) this.retryNow();
+  }
+
+  /** Whether what is missing was there a moment ago. @param {StopReason} reason */
+  #mayComeBack(reason) {
+    if (reason !== "missing" || !this.#isShown) return false;
+    const now = this.#world.Date.now();
+    this.#missingSince ??= now;
+    return now - this.#missingSince < MISSING;
   }
 
   /** The status of `GET /live/{id}`, or 0 without an answer. */

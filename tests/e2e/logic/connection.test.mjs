@@ -90,10 +90,10 @@ function connect(token = null) {
 
 const SNAPSHOT = { type: "snapshot", epoch: "a", version: 1 };
 
-test("full jitter under a ceiling that doubles up to 30 s", () => {
+test("full jitter under a ceiling that doubles up to 5 s, and after some minutes to 30 s", () => {
   assert.deepEqual(
-    [0, 1, 2, 3, 4, 5, 99].map((attempt) => backoff(attempt, 1)),
-    [1e3, 2e3, 4e3, 8e3, 16e3, 30e3, 30e3],
+    [0, 1, 2, 3, 4, 59, 60, 99].map((attempt) => backoff(attempt, 1)),
+    [1e3, 2e3, 4e3, 5e3, 5e3, 5e3, 30e3, 30e3],
   );
   assert.equal(backoff(5, 0), 0);
 });
@@ -160,6 +160,24 @@ test("a refusal for good is not asked again", async () => {
   }
 });
 
+test("a project that was shown and is missing may come back for a minute", async () => {
+  const { world, last } = connect();
+  world.socket.say(SNAPSHOT);
+  world.status = 404;
+  world.socket.onclose({ code: 4404 });
+  assert.equal(last().state, "waiting");
+  await world.pass(2_000);
+  world.socket.onclose({ code: 4404 });
+  assert.equal(last().state, "waiting");
+  await world.pass(2_000);
+  world.socket.say(SNAPSHOT);
+  assert.equal(last().state, "live");
+  world.socket.onclose({ code: 4404 });
+  await world.pass(60_000);
+  world.socket.onclose({ code: 4404 });
+  assert.deepEqual(last(), { state: "stopped", reason: "missing" });
+});
+
 test("whatever else closes a link, it comes back", async () => {
   for (const code of [1000, 1001, 1005, 1006, 1011, 1012, 1013, 4399, 4500, undefined]) {
     const { world, last } = connect();
@@ -189,9 +207,9 @@ test("where it never opened, an answer of HTTP says whether to stop", async () =
 test("a link that falls silent is given up", async () => {
   const { world, last } = connect();
   world.socket.say(SNAPSHOT);
-  await world.pass(59_000);
+  await world.pass(16_000);
   world.socket.say({ type: "ping" });
-  await world.pass(59_000);
+  await world.pass(16_000);
   assert.equal(last().state, "live");
   await world.pass(1_001);
   assert.equal(world.sockets[0].closed, true);
