@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -372,3 +373,41 @@ async def test_an_index_that_a_process_left_behind_is_mended_at_the_next_start(
         assert await store.owner_of(KEY) == (77 if lost == "put" else None)
         assert await store.owner_of(OTHER_KEY) == (known.id if lost == "put" else None)
     assert own_redis.command("EXISTS", "firstlight:{index}:pending") == b":0\r\n"
+
+
+async def test_an_edit_and_a_revocation_that_were_lost_are_given_back(own_redis: RedisServer) -> None:
+    """A failover may lose the last writes: a key that was disabled stays so, and so does a token that was revoked."""
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        keys = [f"firstlight:{{{project.id}}}:{kind}" for kind in ("project", "state")]
+        for key in keys:
+            own_redis.command("COPY", key, f"{key}:before")
+        await store.edit(replace(project, keys=(Key(KEY, False),)))
+        await store.revoke(project.id, "abc", now())
+        known = await store.read(project.id)
+        assert known
+        for key in keys:
+            own_redis.command("COPY", f"{key}:before", key, "REPLACE")
+        lost = await store.read(project.id)
+        assert lost
+        assert (lost.project.keys, lost.project.revoked) == ((Key(KEY),), frozenset())
+        assert await store.restore(known)
+        found = await store.read(project.id)
+        assert found
+        assert (found.project, found.project.revision) == (known.project, known.project.revision)
+        assert found.project.revoked == {"abc"}
+
+
+async def test_what_is_newer_is_not_given_back_over(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        await store.revoke(project.id, "abc", now())
+        known = await store.read(project.id)
+        assert known
+        await store.edit(replace(known.project, name="Newer"))
+        await store.revoke(project.id, None, now())
+        assert await store.restore(known)
+        found = await store.read(project.id)
+        assert found
+        assert (found.project.name, found.project.revoked) == ("Newer", frozenset())
+        assert found.project.tokens_valid_from > 0

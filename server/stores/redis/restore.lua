@@ -9,13 +9,30 @@
 -- ARGV[12 …]  (field, join, number, text) for each field; times are this server's.
 -- Returns     whether there is such a project now.
 
+-- An edit or a revocation that was lost: a key that was disabled stays disabled, a token that was revoked stays so.
+local function give_back_edits()
+  local held = redis.call('HMGET', KEYS[1], 'revision', 'valid_from', 'revoked')
+  if tonumber(held[1] or 0) < tonumber(ARGV[7]) then
+    redis.call('HSET', KEYS[1], 'project', ARGV[5], 'revision', ARGV[7])
+  end
+  if tonumber(held[2] or 0) > tonumber(ARGV[8]) then return end -- all of that time were revoked since
+  local revoked = held[3] or ''
+  for token in string.gmatch(ARGV[9], '[^\n]+') do
+    if not string.find('\n' .. revoked, '\n' .. token .. '\n', 1, true) then revoked = revoked .. token .. '\n' end
+  end
+  redis.call('HSET', KEYS[1], 'valid_from', ARGV[8], 'revoked', revoked)
+end
+
 if redis.call('EXISTS', KEYS[3]) == 1 then return false end
 local is_new = redis.call('EXISTS', KEYS[1]) == 0
 if is_new then
   redis.call('HSET', KEYS[1], 'project', ARGV[5], 'created_at', ARGV[6], 'revision', ARGV[7], 'valid_from', ARGV[8])
   if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'revoked', ARGV[9]) end
-elseif KEEP > 0 and redis.call('EXISTS', KEYS[2]) == 0 then
-  return true -- its state was not lost, but is forgotten as it should be
+else
+  give_back_edits()
+  if KEEP > 0 and redis.call('EXISTS', KEYS[2]) == 0 then
+    return true -- its state was not lost, but is forgotten as it should be
+  end
 end
 
 local held = redis.call('HMGET', KEYS[2], '@epoch', '@version')
