@@ -20,7 +20,7 @@ from websockets.sync.server import Server as WebSocketServer
 from websockets.sync.server import ServerConnection, serve
 
 from server import __version__
-from server.__main__ import cli
+from server.command.cli import cli
 from server.command.client import Client, Refused, request
 
 from ..support.redis_server import free_port

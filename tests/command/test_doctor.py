@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from server.__main__ import cli
 from server.command import client, doctor
+from server.command.cli import cli
 from server.command.client import request
 from server.command.doctor import LARGE_BODY, Result, Step, examine
 from server.core.wire.dsn import parse_dsn

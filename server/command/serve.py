@@ -1,0 +1,102 @@
+"""Commands for whoever runs the server: `serve` and `demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging.config
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from ..app import Firstlight, create_app, open_store
+from ..run import serving
+from ..run.logs import log_config
+from ..run.workers import Supervisor
+from ..settings import Settings, is_loopback
+from .demo import DemoServer
+
+log = logging.getLogger("firstlight.command")
+
+WORKERS_APP = f"{__package__}.serve:application"
+NOT_IN_THE_DEMO = frozenset(
+    {"REDIS_URL", "WEB_CONCURRENCY", "FIRSTLIGHT_SECRET", "FIRSTLIGHT_ADMIN_TOKEN", "FIRSTLIGHT_PUBLIC_URL"}
+)
+"""The demo is open, on loopback, and one process, whatever else is set."""
+
+
+def _setting(flag: str, name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A flag that wins over the environment variable of this name."""
+    return click.option(flag, name, metavar=name, help=text)
+
+
+def _settings_with(flags: Mapping[str, str | None], env: Mapping[str, str]) -> dict[str, str]:
+    return {**env, **{name: value for name, value in flags.items() if value is not None}}
+
+
+@click.command()
+@_setting("--host", "HOST", "Address to listen on; 127.0.0.1 unless set.")
+@_setting("--port", "PORT", "Port to listen on; 8000 unless set, 0 takes a free one.")
+@_setting("--redis-url", "REDIS_URL", "Keep state in this Redis. A password is better given by the variable.")
+@_setting("--data", "FIRSTLIGHT_DATA", "Keep state in this file, without Redis; firstlight.db unless set.")
+@_setting("--workers", "WEB_CONCURRENCY", "Processes; 1 unless set, more need Redis.")
+@_setting("--origins", "FIRSTLIGHT_ORIGINS", "Other origins whose pages may watch, with commas between them.")
+@_setting("--owner-origins", "FIRSTLIGHT_OWNER_ORIGINS", "Other origins whose pages may also change something.")
+@_setting("--public-url", "FIRSTLIGHT_PUBLIC_URL", "What browsers and SDKs call this server.")
+@_setting("--event-url", "FIRSTLIGHT_EVENT_URL", "Where 'View my error' leads, with {project} and {event_id}.")
+@_setting("--max-body", "FIRSTLIGHT_MAX_BODY", "Bytes of one request; 20 MiB unless set.")
+@_setting("--keep", "FIRSTLIGHT_KEEP", "How much of an error is written down: all, title or type.")
+@_setting("--retention-days", "FIRSTLIGHT_RETENTION_DAYS", "Delete what was received after so many silent days.")
+def serve(**flags: str | None) -> None:
+    """Run the server.
+
+    Each flag is also an environment variable, the one that stands beside it; the flag wins. Secrets are only taken
+    from the environment: FIRSTLIGHT_SECRET signs viewer tokens, FIRSTLIGHT_ADMIN_TOKEN is for owners. Without a
+    secret the server is open, and for this machine only.
+    """
+    os.environ.update(_settings_with(flags, {}))  # workers read them there
+    settings = Settings.from_env(os.environ)
+    serving.raise_file_limit()
+    with serving.bind(settings, "firstlight serve") as listener:
+        if settings.workers > 1:
+            _serve_by_workers(settings, listener)
+        else:
+            serving.Server(serving.Config(create_app(settings), settings)).run([listener])
+
+
+def _serve_by_workers(settings: Settings, listener: socket.socket) -> None:
+    supervisor = Supervisor(WORKERS_APP, settings, listener)
+    logging.config.dictConfig(log_config("INFO"))
+    asyncio.run(_try_store(settings))  # so that a bad REDIS_URL is said once, and not by every worker
+    if settings.is_open:
+        log.info(serving.OPEN)
+    supervisor.run()
+    if supervisor.failed:
+        sys.exit(1)
+
+
+async def _try_store(settings: Settings) -> None:
+    async with open_store(settings):
+        pass
+
+
+def application() -> Firstlight:
+    """What each worker serves; the flags were put into its environment."""
+    return create_app(Settings.from_env(os.environ))
+
+
+@click.command()
+@_setting("--port", "PORT", "Port to listen on; 8000 unless set.")
+@_setting("--data", "FIRSTLIGHT_DATA", "File that keeps what was seen; firstlight.db unless set.")
+def demo(**flags: str | None) -> None:
+    """Try it: a server for this machine, with a project, told in the terminal."""
+    env = {name: value for name, value in os.environ.items() if name not in NOT_IN_THE_DEMO}
+    if not is_loopback(env.get("HOST", "")):
+        env["HOST"] = "127.0.0.1"
+    settings = Settings.from_env(_settings_with(flags, env))
+    with serving.bind(settings, "make demo") as listener:
+        DemoServer(serving.Config(create_app(settings), settings, level="WARNING")).run([listener])
+    click.echo(f"\nStopped. What was seen is kept in {settings.data}.")
