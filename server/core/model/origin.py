@@ -1,4 +1,4 @@
-"""The Origin of a web page, by the letter: whatever is not one is never shown, let alone put into something to copy."""
+"""The Origin of a web page, by the letter of its RFC: anything else is never shown, and never put into a command."""
 
 from __future__ import annotations
 

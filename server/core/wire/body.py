@@ -1,4 +1,4 @@
-"""Decompression with a bound: however small the body and however large the bomb, no more than the limit is inflated."""
+"""Decompression with a bound: however large a bomb is, no more than the limit comes out of it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ import brotli
 from ..model.errors import TooLarge, UnsupportedEncoding
 from .zstd import zstd
 
+# Python's SDK sends gzip, and br as soon as `brotli` can be imported; Ruby's sends an empty header. x-gzip is gzip
+# (RFC 9110, 8.4.1.3). A list such as "gzip, gzip" is none of them: no SDK packs twice, and a bomb would.
 ENCODINGS = ("gzip", "x-gzip", "deflate", "br", "zstd", "identity", "")
 MAX_MEMBERS = 64
-"""Streams in a row that are one gzip or zstd body: clients send one, and a million empty ones cost seconds."""
+"""Streams in a row that make up one gzip or zstd body (RFC 1952, 2.2; RFC 8878, 3): clients send one, and a million
+empty ones would cost seconds."""
 MAX_RATIO = 200
-"""How much larger a body may become; text of SDKs becomes 5 to 20 times as large, and zeros a thousand times."""
+"""How many times larger a body may become: what SDKs send becomes 5 to 20 times as large, zeros a thousand times."""
 UNRATED = 1024 * 1024
-"""Bytes that may come out of anything."""
+"""Bytes up to which the ratio does not matter: unpacking them costs a few milliseconds at most."""
 _ZSTD_WINDOW_LOG = 23
-"""8 MiB, what RFC 8878 asks every decoder to support, and no more."""
+"""8 MiB: what RFC 8878, 3.1.1.1.2, asks every decoder to support, and the most that RFC 9659 allows on the web."""
 
 Inflate = Callable[[bytes, int], Iterator[bytes]]
-"""Feed compressed bytes; yields at most about so many decompressed ones at a time."""
+"""Takes compressed bytes, and how many decompressed ones to yield at a time, at most about."""
 
 
 class Body:
@@ -62,6 +65,7 @@ class Body:
         self._received += len(chunk)
         self._check(self._received)
         try:
+            # Room for one byte beyond the limit: without it, a body of exactly the limit and a longer one look alike.
             for part in self._decoder(chunk, self._limit + 1 - len(self._out)) if not self.is_full else ():
                 self._out += part
                 self._size = len(self._out)
@@ -69,7 +73,7 @@ class Body:
                 self._check_ratio()
                 if self.is_full:
                     break
-        except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:
+        except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as error:  # EOFError: see `_one_more`
             raise self._broken(str(error)) from None
 
     @property
@@ -83,7 +87,7 @@ class Body:
         return self._size
 
     def start(self) -> bytes:
-        """As much as came so far, decompressed, up to the limit."""
+        """As much as has come so far, decompressed, up to the limit."""
         return bytes(self._out[: self._limit])
 
     @property
@@ -92,7 +96,7 @@ class Body:
         return self._name not in ("", "identity")
 
     def bytes(self) -> bytes:
-        """The whole body, once: it is given away, and not kept a second time.
+        """The whole body. It can be asked for once: what was gathered is released, not held a second time.
 
         Raises:
             UnsupportedEncoding: it ends in the middle of a compressed stream.
@@ -107,10 +111,11 @@ class Body:
         return UnsupportedEncoding(f"The body is not valid {self._name}: {reason}.", evidence={"encoding": self._name})
 
     def _check(self, size: int) -> None:
-        if not self._cut:
+        if not self._cut:  # a cut body simply ends there
             check_limit(size, self._limit)
 
     def _check_ratio(self) -> None:
+        # After each part, not at the end: fed in small slices, a bomb is recognised within the first of them.
         if self._size > UNRATED and self._size > MAX_RATIO * self._received:
             raise TooLarge(
                 f"The body becomes more than {MAX_RATIO} times as large when it is unpacked.",
@@ -131,7 +136,7 @@ def check_limit(size: int, limit: int) -> None:
 
 
 def inflate_store_body(body: bytes, limit: int) -> bytes:
-    """Undo what old SDKs do to a `/store/` body without saying so: zlib as octet-stream, or that in base64.
+    """Undo what old SDKs (raven) do to a `/store/` body without saying so: zlib as octet-stream, or that in base64.
 
     Raises:
         TooLarge: over the limit.
@@ -139,14 +144,14 @@ def inflate_store_body(body: bytes, limit: int) -> bytes:
     if body.lstrip()[:1] in (b"{", b""):
         return body
     for packed in (body, _from_base64(body)):
-        if packed[:1] == b"\x78":
+        if packed[:1] == b"\x78":  # deflate with a window of 32 KiB (RFC 1950, 2.2), and no first byte of JSON
             try:
                 out = Body("deflate", limit)
                 out.feed(packed)
                 return out.bytes()
             except UnsupportedEncoding:
                 continue
-    return body
+    return body  # as it came: the JSON decoder has better words for what is wrong with it
 
 
 def _from_base64(body: bytes) -> bytes:
@@ -166,6 +171,7 @@ def _decoder(name: str) -> tuple[Inflate, Callable[[], bool]]:
         return _brotli()
     if name == "zstd":
         return _zstd()
+    # Not copied and not sliced: an uncompressed body is as large as it was sent, and that is checked before.
     return (lambda chunk, _: iter((chunk,))), (lambda: True)
 
 
@@ -179,6 +185,7 @@ def _zlib(window_bits: int) -> tuple[Inflate, Callable[[], bool]]:
             if inflater.eof:  # another gzip member follows
                 inflater, members = zlib.decompressobj(window_bits), _one_more(members)
             yield inflater.decompress(chunk, room)
+            # Two leftovers of different kinds: bytes behind the end of a member, and bytes for which there was no room.
             chunk = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
 
     return feed, lambda: inflater.eof
@@ -191,14 +198,16 @@ def _one_more(members: int) -> int:
 
 
 def _deflate() -> tuple[Inflate, Callable[[], bool]]:
-    """`deflate` means zlib (RFC 9110), and some clients send it without the zlib header."""
+    """`deflate` means zlib; some clients send it without the zlib header (RFC 9110, 8.4.1.2)."""
     chosen: tuple[Inflate, Callable[[], bool]] | None = None
 
     def feed(chunk: bytes, room: int) -> Iterator[bytes]:
         nonlocal chosen
         if chosen is None and chunk:
+            # The low half of zlib's first byte is 8 (RFC 1950, 2.2). A raw stream starts so only with a stored block
+            # whose padding is not zero, which no known encoder writes.
             chosen = _zlib(zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS)
-        return chosen[0](chunk, room) if chosen else iter(())
+        return chosen[0](chunk, room) if chosen else iter(())  # an empty first chunk decides nothing
 
     return feed, lambda: chosen is not None and chosen[1]()
 
@@ -222,6 +231,7 @@ def _zstd() -> tuple[Inflate, Callable[[], bool]]:
     def feed(chunk: bytes, room: int) -> Iterator[bytes]:
         nonlocal inflater, members
         while chunk or not inflater.needs_input:
+            # Unlike zlib's, this decoder keeps what it had no room for to itself, and is fed b"" until it is through.
             if inflater.eof:
                 chunk = inflater.unused_data or chunk
                 if not chunk:

@@ -1,16 +1,16 @@
-"""The envelope parser: one pass over a decompressed body, one typed error for each way to be damaged.
+"""The envelope parser: one pass over a decompressed body, one typed error for each kind of damage.
 
 Grammar, as Sentry's Relay decides it:
 
 1. An envelope is a header, then any number of items.
 2. A header is a JSON object, ended by one `\\n` or the end of the body. White space before it passes.
 3. An item is an item header (a JSON object with a string `type`), ended likewise, and a payload.
-4. With an integer `length`, the payload is exactly so many bytes, then `\\n` or the end of the body.
-   Without it (or null), it reaches up to the next `\\n` or the end of the body.
-5. Unknown item types and header fields pass. Whatever else is off refuses the whole envelope.
+4. With an integer `length`, the payload is exactly that many bytes, then `\\n` or the end of the body.
+   Without it (or with null), it reaches up to the next `\\n` or the end of the body.
+5. Unknown item types and header fields pass. Anything else that is wrong refuses the whole envelope.
 
-Each byte is looked at once, whatever is in it; what is not (a header over several lines) is paid from the `Budget`.
-The header can be read alone, since a tunnel has its key only there: nothing more is looked at for a wrong one.
+Each byte is looked at once; what needs a second look (a header over several lines) is paid from the `Budget`. The
+header can be read alone, since a tunnel's only key is there: with a wrong one, nothing else is looked at.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ MAX_ITEMS = 1000
 """SDKs send under 20 items; the bound keeps a body of empty items from costing seconds."""
 MAX_SPACE = 4096
 """White space in a row that is passed over."""
+# The next three are Relay's limits: what passes here must not be refused later by the product behind it.
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_CLIENT_REPORT_BYTES = 100 * 1024
 MAX_SESSIONS = 100
@@ -46,7 +47,7 @@ MAX_BYTES = {
 
 _SPACE = b" \t\r\n"
 _FIRST_WINDOW = 256
-"""Bytes of a header over several lines that are tried first; twice as many each time that they are too few."""
+"""Bytes of a header over several lines that are tried first, and doubled until they are enough."""
 _NULL = Raw(b"null")
 _NOT_SPACE = re.compile(rb"[^ \t\r\n]")
 _EVENT_TYPES = frozenset({"event", "transaction"})
@@ -57,6 +58,7 @@ class _ItemHeader(Struct):
 
     type: str
     length: int | None = None
+    # Undecoded, for a strange value of it must neither refuse the item nor send its header the slow way.
     attachment_type: Raw = _NULL
 
 
@@ -96,7 +98,7 @@ def parse_envelope_header(body: bytes, budget: Budget) -> tuple[dict[str, Any], 
     """Read the header alone; return it and where the items start. The body may be cut off behind it.
 
     Raises:
-        MalformedEnvelope: it is no JSON object with a newline or the end of the body behind it.
+        MalformedEnvelope: it is not a JSON object followed by a newline or the end of the body.
     """
     if not _NOT_SPACE.search(body, 0, MAX_SPACE):
         raise _malformed("it is empty", body, 0)
@@ -104,7 +106,10 @@ def parse_envelope_header(body: bytes, budget: Budget) -> tuple[dict[str, Any], 
 
 
 def parse_items(body: bytes, at: int, budget: Budget) -> tuple[Item, ...]:
-    """Read all items of a body from there on.
+    """Read all items of a body.
+
+    Args:
+        at: the offset in bytes at which the first item header starts.
 
     Raises:
         MalformedEnvelope, TooLarge: as `parse_envelope`.
@@ -115,7 +120,7 @@ def parse_items(body: bytes, at: int, budget: Budget) -> tuple[Item, ...]:
             raise TooLarge(f"An envelope may hold at most {MAX_ITEMS} items.")
         item, at = _read_item(body, at, budget)
         items.append(item)
-    _check_limits(items, body)
+    _check_limits(items, body)  # at the end: damage anywhere has the better words, and names a place
     return tuple(items)
 
 
@@ -126,6 +131,7 @@ def _read_item(body: bytes, at: int, budget: Budget) -> tuple[Item, int]:
     if type(kind) is not str:
         raise _malformed("an item header has no type, or one that is not a string", body, at)
     end = _payload_end(body, start, length, at)
+    # A view: 20 MiB of attachments are never copied, and most payloads are not looked into at all.
     return Item(kind, memoryview(body)[start:end], attachment_type), end + 1
 
 
@@ -137,7 +143,7 @@ def _read_item_header(body: bytes, at: int, budget: Budget) -> tuple[tuple[Any, 
         try:
             header = msgspec.json.decode(memoryview(body)[start:end], type=_ItemHeader)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            pass  # below, which also finds out what is wrong with it
+            pass  # once more below, where the error says what is wrong with it
         else:
             stop = _check_line(body, start, end, "an item header")
             return (header.type, header.length, _short_text(header.attachment_type)), stop + 1
@@ -147,7 +153,7 @@ def _read_item_header(body: bytes, at: int, budget: Budget) -> tuple[tuple[Any, 
 
 
 def _short_text(raw: Raw) -> str | None:
-    """A text of the size that means something, or None."""
+    """A text short enough to be one of the types that are known, or None."""
     if len(memoryview(raw)) > 64:
         return None
     try:
@@ -157,27 +163,33 @@ def _short_text(raw: Raw) -> str | None:
 
 
 def _payload_end(body: bytes, start: int, length: Any, header_at: int) -> int:
+    # Node's and Browser's SDKs send no length for JSON, Python's and sentry-cli do. An explicit null is as
+    # good as none to Relay.
     if length is None:
         newline = body.find(b"\n", start)
         return len(body) if newline < 0 else newline
-    if type(length) is not int or length < 0:  # True is an int, 3.0 is none
+    if type(length) is not int or length < 0:  # True is an int in Python; 3.0 is not one
         raise _malformed(f"an item's length must be a whole number, not {_shown(length)}", body, header_at)
     end = start + length
     if end > len(body):
         reason = f"an item's length is {str(length)[:20]}, but only {len(body) - start} bytes follow"
         raise _malformed(reason, body, header_at)
+    # As strict as Relay: to skip ahead to a newline would take the rest of a payload for the next header.
     if end < len(body) and body[end] != 0x0A:
         raise _malformed(f"an item's length is {length}, but its payload goes on after that", body, end)
     return end
 
 
 def _shown(value: Any) -> str:
-    """A value that is no length; of a list or an object only that it is one, since all of it may be much."""
+    """A value that is not a length. Of a list or an object only its type is named: writing it out may cost a lot."""
     return repr(str(value)[:20]) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
 
 
 def _line(body: bytes, at: int) -> tuple[int, int] | None:
-    """Where the next line with something in it starts and ends; None where there is none that could be a header."""
+    """Where the next line with something in it starts and ends; None where nothing there could be a header.
+
+    Both searches are bounded, so that a header costs at most that much, however long the body behind it is.
+    """
     found = _NOT_SPACE.search(body, at, at + MAX_SPACE)
     if not found:
         return None
@@ -203,8 +215,9 @@ def _read_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[dict[
 
 
 def _check_line(body: bytes, start: int, end: int, name: str) -> int:
-    """Where the header ends, which a newline or nothing must follow: decoders are lenient about white space there."""
+    """Where the header ends. A newline or nothing must follow, although decoders would pass white space there."""
     stop = end
+    # A carriage return has words of its own: line ends were rewritten on the way, and payloads most likely with them.
     if body[end - 1] in _SPACE:
         stop = start + len(body[start:end].rstrip(_SPACE))
     if stop < len(body) and body[stop] != 0x0A:
@@ -214,23 +227,29 @@ def _check_line(body: bytes, start: int, end: int, name: str) -> int:
 
 
 def _read_long_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[Any, int]:
-    """The slow way, for what the fast one refuses: an object over several lines, or half a surrogate pair in it."""
+    """The slow way, for what the fast one refuses: an object over several lines, or with half a surrogate pair.
+
+    The standard library's decoder, since `msgspec` does not tell where a value ends within a longer text.
+    """
     window, most = _FIRST_WINDOW, min(MAX_HEADER_BYTES, len(body) - at)
     while True:
         window = min(window, most)
         if not budget.allows(window):
             raise _malformed("too much of it stands in headers over several lines", body, at)
+        # "surrogateescape" gives every byte back; with "replace" the length of the text would not be that of the bytes.
         text = body[at : at + window].decode("utf-8", "surrogateescape")
         try:
             value, stop = _DECODER.raw_decode(text)
-            clean = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")  # no half pair goes on from here
+            clean = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")  # no half pair leaves this line
             return json.loads(clean), at + len(text[:stop].encode("utf-8", "surrogateescape"))
         except (ValueError, RecursionError):
             if window == most:
                 raise _malformed(f"{name} is not a JSON object", body, at) from None
-        window *= 2
+        window *= 2  # each try starts over; doubling keeps all of them together under three times the last
 
 
+# Python reads NaN and Infinity, RFC 8259 has neither. An event may hold them; a header decides what is an item, and a
+# second reader (Relay) must come to the same answer.
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
@@ -239,6 +258,7 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _check_limits(items: list[Item], body: bytes) -> None:
+    # Relay's rule: the envelope's `event_id` can name one event only.
     events = sum(item.type in _EVENT_TYPES for item in items)
     if events > 1:
         raise _malformed("it holds more than one event", body, 0)
@@ -250,6 +270,10 @@ def _check_limits(items: list[Item], body: bytes) -> None:
 
 def check_size(kind: str, size: int) -> None:
     """Enforce the limit of one item, see `MAX_BYTES`.
+
+    Args:
+        kind: the item's type.
+        size: bytes of its payload, decompressed.
 
     Raises:
         TooLarge: it is over that.
@@ -265,6 +289,7 @@ def check_size(kind: str, size: int) -> None:
 
 def _malformed(reason: str, body: bytes, offset: int) -> MalformedEnvelope:
     line = body[offset : offset + 80].partition(b"\n")[0].decode("utf-8", "replace")
+    # The line ends on a page and in logs: no control character of a stranger may reach a terminal.
     return MalformedEnvelope(
         reason, offset, "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     )

@@ -1,4 +1,4 @@
-"""The heartbeat body: the one thing that an SDK's author writes by hand, so its errors name the field."""
+"""The heartbeat body: the one body that people write by hand, so its errors name the field."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from .event import App, Sdk, parse_object, runtime_of
 MAX_HEARTBEAT_BYTES = 64 * 1024
 """A heartbeat with every field is under 1 KiB."""
 
+# Everything in a heartbeat is kept and shown, so each text has a bound and each number a range. `msgspec` is strict:
+# neither `true` nor "0.5" is a rate.
 Text = Annotated[str, Meta(max_length=200)]
 Rate = Annotated[float, Meta(ge=0, le=1)]
 
@@ -30,6 +32,8 @@ class _Runtime(Struct):
     version: Text | None = None
 
 
+# A closed list, in the spelling of sentry-sdk. Other options are dropped, not refused: a newer SDK may tell
+# more, and the state stays bounded. What was not told is left out of what is kept, for it is not the same as False.
 class _Config(Struct, omit_defaults=True):
     sample_rate: Rate | None = None
     traces_sample_rate: Rate | None = None
@@ -44,6 +48,7 @@ class _Config(Struct, omit_defaults=True):
 
 
 class _Heartbeat(Struct):
+    # Required, unlike all else: an event that is posted to the wrong endpoint must not pass for a heartbeat.
     type: Literal["heartbeat"]
     interval: Annotated[float, Meta(ge=1, le=3600)] | None = None
     sdk: _Sdk | None = None
@@ -55,7 +60,7 @@ class _Heartbeat(Struct):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What an SDK says of itself at launch, or every `interval` seconds. `config` is JSON text."""
+    """What an SDK says of itself at launch, or every `interval` seconds. `config` is JSON text, as it is stored."""
 
     interval: float | None = None
     sdk: Sdk | None = None
@@ -64,13 +69,13 @@ class Heartbeat:
 
 
 def parse_heartbeat(body: bytes, budget: Budget | None = None) -> Heartbeat:
-    """Read a heartbeat; an empty body is one too.
+    """Read a heartbeat. An empty body is one too: a bare `curl` to the endpoint is enough to be connected.
 
     Args:
         budget: what may be read the slow way; a whole one where none is given.
 
     Raises:
-        InvalidJSON: the body is no JSON object.
+        InvalidJSON: the body is not a JSON object.
         WrongType: a field has the wrong type or is out of range; the message names it.
         TooLarge: it has more than `MAX_HEARTBEAT_BYTES`.
     """
@@ -84,11 +89,12 @@ def parse_heartbeat(body: bytes, budget: Budget | None = None) -> Heartbeat:
     try:
         return _heartbeat(msgspec.json.decode(body, type=_Heartbeat))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # Once more in two steps, so that the error tells bad JSON from a wrong field, and half a pair is forgiven.
         return heartbeat_of(parse_object(body, "The heartbeat", budget or Budget()))
 
 
 def heartbeat_of(fields: dict[str, Any]) -> Heartbeat:
-    """Read a heartbeat that is decoded already.
+    """Read a heartbeat that is already decoded: the header of an envelope that is nothing else.
 
     Raises:
         WrongType: as `parse_heartbeat`.
@@ -102,6 +108,7 @@ def heartbeat_of(fields: dict[str, Any]) -> Heartbeat:
 def _heartbeat(beat: _Heartbeat) -> Heartbeat:
     return Heartbeat(
         interval=beat.interval,
+        # An empty text is the same as none: templates leave `"release": ""` behind where a variable is not set.
         sdk=Sdk(beat.sdk.name, beat.sdk.version) if beat.sdk and beat.sdk.name else None,
         app=App(
             beat.release or None,

@@ -1,6 +1,7 @@
 """What OpenTelemetry exporters send: traces and logs by OTLP over HTTP, as protobuf or JSON.
 
-The messages are read with OpenTelemetry's own definitions. Only the resource is looked at: it says who sends.
+Protobuf is read with OpenTelemetry's own definitions, JSON without them. Only the first resource is looked at: one
+process exports, so it says who sends.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from .budget import Budget
 from .event import MAX_TEXT, App, Sdk, decode, parse_object, runtime_of
 
 MAX_OTLP_BYTES = 4 * 1024 * 1024
-"""One export: exporters send batches of 512 spans, and gRPC takes no more by default."""
+"""Bytes of one export: exporters send batches of 512 spans, and gRPC takes no more by default."""
 MAX_RESOURCE_BYTES = 64 * 1024
-"""A resource has some twenty attributes of a line each; a larger one is counted and not looked into."""
+"""A resource has some twenty attributes of a line each. A larger one still proves the signal, but is not read."""
 
 MAX_LISTED_BYTES = 1024 * 1024
-"""A list whose first part does not start with its resource is looked through up to this size."""
+"""Bytes up to which a list is decoded whole, where its first part does not start with the resource."""
 
 _NULL = Raw(b"null")
 _RESOURCE_FIRST = re.compile(rb'\[\s*\{\s*"resource"\s*:\s*(?=\{)')
@@ -58,6 +59,7 @@ def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | 
     """
     if len(body) > MAX_OTLP_BYTES:
         raise TooLarge(f"An OTLP export may have {MAX_OTLP_BYTES} bytes; this one has {len(body)}.")
+    # OTLP/HTTP: the Content-Type decides. Anything but JSON is read as protobuf, which most exporters send.
     is_json = content_type.partition(";")[0].strip().lower() == "application/json"
     if is_json:
         return _told(_json_attributes(body, signal, budget or Budget()))
@@ -65,12 +67,15 @@ def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | 
 
 
 def _told(attributes: Mapping[str, str]) -> tuple[Sdk, App]:
+    # The names are those of the semantic conventions for resources. Exporters written by hand leave even the SDK out.
     name = attributes.get("telemetry.sdk.name", "opentelemetry")
     language = attributes.get("telemetry.sdk.language")
     version = attributes.get("service.version")
     service = attributes.get("service.name", "")
     runtime = {"name": attributes.get("process.runtime.name"), "version": attributes.get("process.runtime.version")}
     app = App(
+        # Sentry's form of a release, `package@version`. The second name of the environment is that of exporters from
+        # before version 1.27 of the conventions.
         release=f"{service}@{version}" if version and service else version,
         environment=attributes.get("deployment.environment.name") or attributes.get("deployment.environment"),
         runtime=runtime_of(runtime),
@@ -86,7 +91,7 @@ class _Message(Protocol):
 
 @cache
 def _definitions() -> Mapping[Signal, tuple[_Message, str]]:
-    """OpenTelemetry's message definitions; only who receives OTLP pays the 0.1 s that they take to import."""
+    """OpenTelemetry's message definitions. To import them takes 0.1 to 0.3 s: only servers that receive OTLP pay."""
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -106,6 +111,7 @@ def _protobuf_attributes(body: bytes, signal: Signal) -> Mapping[str, str]:
         raise BadRequest(
             "The body is not an OTLP export in protobuf. Send JSON with Content-Type: application/json."
         ) from None
+    # A value of another type has "" as its `string_value`, and `_texts` leaves it out.
     pairs = parts[0].resource.attributes if parts else ()
     return _texts((pair.key, pair.value.string_value) for pair in pairs)
 
@@ -126,13 +132,14 @@ def _json_attributes(body: bytes, signal: Signal, budget: Budget) -> Mapping[str
 
 
 def _resource_of(parts: memoryview, budget: Budget) -> Mapping[str, Any]:
-    """The resource of the first part; a strange shape tells nothing, and is counted all the same."""
+    """The resource of the first part. One of a strange shape tells nothing, and the signal still counts."""
     first = _RESOURCE_FIRST.match(parts[:MAX_RESOURCE_BYTES])
     try:
-        if first:  # as every exporter writes it: the rest need not be looked at
+        if first:  # as every exporter writes it: 4 MiB of spans behind it need not be looked at
             text = str(parts[first.end() : first.end() + MAX_RESOURCE_BYTES], "utf-8", "replace")
             found: Mapping[str, Any] = _DECODER.raw_decode(text)[0]
             return found
+        # No budget for the list, whose spans nobody reads; only what is read of it, the resource, may be repaired.
         listed = decode(parts, list[_Part], "The list", Budget(0)) if len(parts) <= MAX_LISTED_BYTES else []
         resource = memoryview(listed[0].resource) if listed else memoryview(b"{}")
         return parse_object(resource, "The resource", budget) if len(resource) <= MAX_RESOURCE_BYTES else {}

@@ -1,4 +1,4 @@
-"""The codec zstd: since Python 3.14 a part of it, before that from a package with the same interface."""
+"""The zstd codec: part of Python since 3.14, before that a package with the same interface."""
 
 try:
     from backports import zstd
