@@ -132,11 +132,17 @@ _HEADERS.append((b"content-type", b"application/json"))
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-    extra = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()] if headers else []
-    known = {name for name, _ in extra}
-    lines = [line for line in _HEADERS if line[0] not in known] if extra else _HEADERS
+    lines = _HEADERS if headers is None else _with_headers(headers)
     if status != 204:
-        extra.append((b"content-length", str(len(body)).encode()))
-    with suppress(OSError):  # whoever has left does not want it (ASGI: "send after disconnect")
-        await send({"type": "http.response.start", "status": status, "headers": lines + extra})
+        lines = [*lines, (b"content-length", b"%d" % len(body))]
+    try:
+        await send({"type": "http.response.start", "status": status, "headers": lines})
         await send({"type": "http.response.body", "body": body})
+    except OSError:  # whoever has left does not want it (ASGI: "send after disconnect")
+        log.debug("The client left before its answer")
+
+
+def _with_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    extra = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    known = {name for name, _ in extra}
+    return [line for line in _HEADERS if line[0] not in known] + extra

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from .errors import BadRequest
 
@@ -14,6 +15,7 @@ _PROJECT_ID = re.compile(r"[1-9][0-9]{0,18}")
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
+@lru_cache(maxsize=4096)
 def parse_project_id(text: str) -> int:
     """Return the project id, 1 … 2^63-1.
 
