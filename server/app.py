@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .access import Access
-from .core.model.errors import FirstlightError, StoreUnavailable
+from .core.model.errors import FirstlightError, StoreRejected, StoreUnavailable
 from .core.snapshot import Presenter
 from .engine.hub import Hub
 from .engine.limits import Guesses, Limiter
@@ -214,11 +214,10 @@ async def _healthz(_: Request[State]) -> Response:
 async def _readyz(request: Request[State]) -> Response:
     try:
         await request.state["store"].ping()
-    except StoreUnavailable as error:
+    except (StoreUnavailable, StoreRejected) as error:
         log.warning("Not ready: %s", error)
-        return JSONResponse(
-            {"status": "unavailable", "reason": "The store is out of reach."}, 503, {"retry-after": "5"}
-        )
+        reason = "The store is out of reach, or takes no writes. The log says which."
+        return JSONResponse({"status": "unavailable", "reason": reason}, 503, {"retry-after": "5"})
     return JSONResponse({"status": "ok"})
 
 

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from ..core.model.close_codes import Close
 from ..core.model.codes import Code
-from ..core.model.errors import NotFound, Overloaded, StoreUnavailable
+from ..core.model.errors import NotFound, Overloaded, StoreRejected, StoreUnavailable
 from ..core.model.signals import Stage
 from ..core.snapshot import Presenter, has_aged, next_change
 from ..core.state import fields
@@ -256,6 +256,9 @@ class Hub:
                     watch.is_dirty = False
                     watch.waits_until = inf  # what was held back is part of this read
                     await self._read(watch)
+        except StoreRejected as error:  # this one project's value is spoilt; asking again does not help
+            log.error("Project %d cannot be read: %s", watch.project_id, error)
+            watch.delay(self._wheel.now())
         except (StoreUnavailable, Overloaded):  # read or write, the store is away
             watch.is_dirty = True
             watch.delay(self._wheel.now())

@@ -11,7 +11,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
-from ..core.model.errors import KeyRefused, Overloaded, StoreUnavailable
+from ..core.model.errors import KeyRefused, Overloaded, StoreRejected, StoreUnavailable
 from ..core.model.project import check_key
 from ..core.state.fields import Update
 from ..core.state.update import update_of_refusal
@@ -96,9 +96,16 @@ class Unverified:
         Raises:
             StoreUnavailable: the store is still away; what was not judged waits on.
         """
-        while self._waiting:
-            await self._judge(self._waiting[0])
-            self._waiting.popleft()
+        for _ in range(len(self._waiting)):
+            try:
+                await self._judge(self._waiting[0])
+            except StoreRejected as error:  # its project cannot be read: the others need not wait for it
+                log.error("A request for project %d cannot be judged yet: %s", self._waiting[0].project, error)
+                self._waiting.rotate(-1)
+            else:
+                self._waiting.popleft()
+        if self._waiting:
+            return
         self._by_address.clear()
         self._spill.clear()
 

@@ -134,4 +134,4 @@ class Store(Protocol):
         """
 
     async def ping(self) -> None:
-        """Return if the store can serve; raise `StoreUnavailable` otherwise."""
+        """Return if the store can serve, writes included; raise `StoreUnavailable` or `StoreRejected` otherwise."""

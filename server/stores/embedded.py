@@ -202,7 +202,8 @@ class EmbeddedStore:
         self._changed(project_id, Effect.NEWS)
 
     async def ping(self) -> None:
-        self._query("SELECT 1", ())
+        with self._transaction():  # takes the lock for writing, as another program may hold it
+            pass
 
     def _apply(self, row: _Row, update: Update, now: int) -> Change:
         before, fields = stage_of(row.state), join(row.state, update)
@@ -252,7 +253,7 @@ class EmbeddedStore:
         try:
             self._make_private()
             with ExitStack() as opened:
-                db = opened.enter_context(closing(sqlite3.connect(self._path, isolation_level=None)))
+                db = opened.enter_context(closing(sqlite3.connect(self._path, isolation_level=None, timeout=0)))
                 for statement in (*_PRAGMAS, _SCHEMA, _KEYS_SCHEMA):
                     db.execute(statement)
                 _migrate(db)

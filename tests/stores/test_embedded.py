@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -9,6 +10,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -191,3 +194,28 @@ async def test_a_state_is_forgotten_after_the_time_that_it_is_kept(path: Path) -
     assert after.epoch != before.epoch
     assert after.version > before.version
     assert kept.text(FIRST_ERROR)
+
+
+async def test_a_file_that_another_program_locks_stops_nobody(path: Path) -> None:
+    async with embedded(path) as store:
+        project = await store.create("Shop", None, KEY)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            turns = asyncio.create_task(turns_while(store.apply({project.id: error(now())}, now())))
+            with pytest.raises(StoreUnavailable, match="locked"):
+                await turns
+            with pytest.raises(StoreUnavailable):
+                await store.ping()
+            assert await store.read(project.id)  # reading goes on
+            other.execute("COMMIT")
+        await store.ping()
+        assert firsts((await store.apply({project.id: error(now())}, now()))[project.id]) == {"first_error"}
+
+
+async def turns_while(call: Awaitable[object]) -> None:
+    """Make a call, which must not hold the loop up for as long as SQLite would wait for the lock by itself."""
+    began = time.monotonic()
+    try:
+        await call
+    finally:
+        assert time.monotonic() - began < 4, "SQLite waits for 5 s by default"

@@ -411,3 +411,65 @@ async def test_what_is_newer_is_not_given_back_over(own_redis: RedisServer) -> N
         assert found
         assert (found.project.name, found.project.revoked) == ("Newer", frozenset())
         assert found.project.tokens_valid_from > 0
+
+
+# A server that answers, and cannot serve.
+
+
+async def test_a_replica_without_its_master_is_waited_for_at_the_start(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_redis.command("CONFIG", "SET", "replica-serve-stale-data", "no")
+    own_redis.command("REPLICAOF", HOST, str(free_port()))  # even a PING is refused then
+    async with redis_store(own_redis.url) as store:
+        assert not await can_serve(store)
+        assert "takes no commands now" in caplog.text
+        own_redis.command("REPLICAOF", "NO", "ONE")
+        assert await until_answer(lambda: can_serve(store))
+
+
+async def test_a_replica_is_said_to_be_one(
+    own_redis: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with RedisServer(tmp_path / "replica", "--replicaof", HOST, str(own_redis.port)) as replica:
+        async with redis_store(own_redis.url) as master, redis_store(replica.url) as store:
+            assert "is a replica" in caplog.text
+            project = await master.create("Shop", None, KEY)
+            assert await until_answer(lambda: store.read(project.id))
+            assert not await can_serve(store)  # the check writes
+            with pytest.raises(StoreUnavailable):
+                await store.apply({project.id: error(now())}, now())
+            replica.command("REPLICAOF", "NO", "ONE")
+            assert await until_answer(lambda: can_serve(store))
+            assert firsts((await store.apply({project.id: error(now())}, now()))[project.id]) == {"first_error"}
+
+
+async def test_a_user_without_channels_is_not_ready(own_redis: RedisServer) -> None:
+    own_redis.command("ACL", "SETUSER", "app", "on", f">{SECRET}", "~firstlight:*", "resetchannels", "+@all")
+    store = redis_store(f"redis://app:{SECRET}@{HOST}:{own_redis.port}")
+    async with store:
+        assert not await can_serve(store)
+        own_redis.command("ACL", "SETUSER", "app", "&firstlight:*")
+        assert await until_answer(lambda: can_serve(store))
+
+
+async def test_a_cluster_stops_the_start(tmp_path: Path) -> None:
+    cluster = RedisServer(tmp_path / "cluster", "--cluster-enabled", "yes")
+    with cluster as server, pytest.raises(SettingsError, match="REDIS_URL: this is a Redis Cluster"):
+        await redis_store(server.url).__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"], "noeviction"),
+        (["--appendonly", "no"], "appendonly"),
+    ],
+)
+async def test_settings_of_the_server_that_lose_something_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, options: list[str], said: str
+) -> None:
+    with RedisServer(tmp_path / "redis", *options) as server:
+        async with redis_store(server.url) as store:
+            await store.ping()
+    assert said in caplog.text

@@ -6,10 +6,11 @@ Redis away is an ordinary condition: a call answers or raises in time, and a pro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +18,14 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, AuthorizationError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+)
 from redis.maint_notifications import MaintNotificationsConfig
 
 from ...core.model.errors import SettingsError, StoreRejected, StoreUnavailable
@@ -35,7 +43,7 @@ _FOLDER = Path(__file__).parent
 _PASSING = re.compile(
     r"\b(OOM|READONLY|MISCONF|MASTERDOWN|LOADING|NOREPLICAS|BUSY|CLUSTERDOWN|TRYAGAIN|NOPERM|NOAUTH|UNKILLABLE)\b"
     r"|out of memory|command not allowed when used memory|read only replica|no permissions|snapshots"
-    r"|loading the dataset|master is down|not enough good replicas",
+    r"|loading the dataset|master is down|not enough good replicas|the user executing the script",
     re.IGNORECASE,
 )
 
@@ -90,11 +98,38 @@ class Connection:
         try:
             async with asyncio.timeout(self.seconds):
                 await self._client.ping()
+                with contextlib.suppress(NoPermissionError):  # many do not let everybody ask
+                    self._check(await self._client.info())
         except (AuthenticationError, AuthorizationError, ResponseError) as error:
+            said = self.explain(error)
+            if _PASSING.search(said):  # a failed save, a replica without its master: it may be well in a moment
+                log.warning("Redis takes no commands now and is waited for: %s", said)
+                return
             await self.close()
-            raise SettingsError(f"REDIS_URL: the server (Redis 6 or newer?) refuses: {self.explain(error)}.") from None
+            raise SettingsError(f"REDIS_URL: the server (Redis 6 or newer?) refuses: {said}.") from None
+        except SettingsError:
+            await self.close()
+            raise
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("Redis is out of reach and is waited for: %s", self.explain(error))
+
+    def _check(self, info: Mapping[str, Any]) -> None:
+        """Say what is wrong with a server that answers: it would look well, and lose or refuse what it is given.
+
+        Raises:
+            SettingsError: it is of a kind that cannot serve here.
+        """
+        if info.get("redis_mode") == "sentinel":
+            raise SettingsError("REDIS_URL: this is the port of a Sentinel. Name the master that it watches.")
+        if info.get("cluster_enabled"):
+            raise SettingsError("REDIS_URL: this is a Redis Cluster, which is not supported. Name a single server.")
+        if info.get("role") != "master":
+            log.warning("Redis is a replica: nothing can be written until it is the master, or REDIS_URL names that")
+        policy = info.get("maxmemory_policy", "noeviction")
+        if info.get("maxmemory") and policy != "noeviction":
+            log.warning("Redis drops keys when it is full, and projects vanish: set maxmemory-policy noeviction")
+        if not info.get("aof_enabled"):
+            log.warning("Redis keeps nothing over a crash but its snapshots: set appendonly yes")
 
     async def close(self) -> None:
         """Let all connections go."""

@@ -23,7 +23,7 @@ from ...core.state.fields import FIELDS, Effect, Update, Value, aged, known
 from ...core.state.view import View
 from .. import Listener, Origin
 from .connection import Command, Connection, Script
-from .wakeups import Wakeups, channel_of
+from .wakeups import CHANNELS, Wakeups, channel_of
 
 log = logging.getLogger("firstlight.stores.redis")
 
@@ -37,7 +37,7 @@ BACKOFF_SECONDS = 1.0
 """The longest pause between two attempts to build the link."""
 
 _IDS, _KEYS, _PENDING = "firstlight:{index}:ids", "firstlight:{index}:keys", "firstlight:{index}:pending"
-_LAST_ID = "firstlight:{index}:last_id"
+_LAST_ID, _TRIED = "firstlight:{index}:last_id", "firstlight:{index}:tried"
 
 _PROJECT = ("project", "created_at", "valid_from", "revoked", "revision")
 """What stands in the hash of a project."""
@@ -46,7 +46,7 @@ _APPLY, _READ, _TOUCH = Script("common", "joins", "apply"), Script("common", "re
 _RESTORE = Script("common", "joins", "restore")
 _PUT, _DELETE, _RESET = Script("common", "put"), Script("common", "delete"), Script("common", "reset")
 _REVOKE = Script("common", "revoke")
-_INDEX, _FREE_ID = Script("index"), Script("free_id")
+_INDEX, _FREE_ID, _READY = Script("index"), Script("free_id"), Script("ready")
 
 _NOWHERE = Origin()
 
@@ -174,7 +174,7 @@ class RedisStore:
         await self._do(_TOUCH, project_id, epoch, version)
 
     async def ping(self) -> None:
-        await self._server.run("PING")
+        await self._server.run(*_READY.call((_TRIED,), CHANNELS[0]))
 
     def _apply(self, project_id: int, update: Update, now: int, origin: Origin) -> Command:
         values = (part for field, number, text in aged(update, now) for part in (field, field.kind, number, text))
