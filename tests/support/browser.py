@@ -22,7 +22,10 @@ ARGS = [
     "--disable-sync",
 ]
 
-LOST_LINK = r"WebSocket connection to|ERR_(CONNECTION|SOCKET|NETWORK|INTERNET|EMPTY_RESPONSE|INCOMPLETE|CONTENT_LENGTH|TIMED_OUT)"
+LOST_LINK = (
+    r"WebSocket connection to|"
+    r"ERR_(CONNECTION|SOCKET|NETWORK|INTERNET|EMPTY_RESPONSE|INCOMPLETE|CONTENT_LENGTH|TIMED_OUT)"
+)
 """What Chromium itself writes to the console when a server or a network is away."""
 
 _MOMENTS = """

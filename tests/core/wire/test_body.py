@@ -62,6 +62,14 @@ def test_nothing_sent_is_an_empty_body(encoding: str) -> None:
     assert unpack(encoding, PACK[encoding](b"")) == b""
 
 
+@pytest.mark.parametrize("encoding", PACK)
+def test_an_empty_part_at_the_end_changes_nothing(encoding: str) -> None:
+    body = Body(encoding, 100 * KIB)
+    for part in (PACK[encoding](TEXT), b"", b""):
+        body.feed(part)
+    assert body.bytes() == TEXT
+
+
 @pytest.mark.parametrize("name", [" GZIP ", "Br", "X-Gzip", "\tidentity"])
 def test_any_case(name: str) -> None:
     assert unpack(name, PACK[name.strip().lower()](TEXT)) == TEXT

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentry_sdk.scrubber import DEFAULT_DENYLIST, DEFAULT_PII_DENYLIST
 
+from server.core.wire import scrub as scrubbing
 from server.core.wire.scrub import CUT_FROM, FILTERED, MAX_SCRUBBED, scrub, scrub_code
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -194,3 +195,8 @@ def test_a_text_is_bounded(unit: str) -> None:
 def test_words_around_a_secret_do_not_keep_it(name: str, words: str) -> None:
     text, secret = SECRETS[name]
     assert secret not in scrub(f"{words} {text}")
+
+
+def test_the_rounds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scrubbing, "MAX_ROUNDS", 1)
+    assert scrub("AKIAIOSFODNN7EXAMPLExoxb-210987654321-abcdefghijkl") == f"{FILTERED}xoxb-210987654321-abcdefghijkl"
