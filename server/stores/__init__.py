@@ -17,13 +17,13 @@ from ..core.state.view import View
 
 
 class Listener(Protocol):
-    """Who wants to know that something changed. Called on the event loop; must not block or raise."""
+    """Told when something has changed. Called on the event loop; must not block or raise."""
 
     def changed(self, project_id: int, effect: Effect) -> None:
         """The state of this project changed; read it again, the sooner the stronger the effect."""
 
     def edited(self, project_id: int) -> None:
-        """The project itself was created, edited, reset or deleted; what is cached of it is worth nothing."""
+        """The project itself was created, edited, reset or deleted; forget what is cached of it."""
 
     def resync(self) -> None:
         """Wake-ups may have been lost: read again whatever is watched."""
@@ -39,7 +39,7 @@ class Origin:
     Args:
         epoch: of the project when the update was received, as its process knew; None joins into whichever is now.
         writer: the process, by a name of its own.
-        number: of the update in that process; the store takes each but once. 0 for what may be joined twice.
+        number: of the update in that process; the store takes each number once. 0 for what may be joined twice.
         settled: all numbers of the process below this one are known to be stored or given up.
     """
 
@@ -70,7 +70,7 @@ class Store(Protocol):
     async def put(self, project: Project) -> Project:
         """Create or update a project under the id that it has.
 
-        Of a known one the state stays, `created_at`, and what was revoked: only `revoke` changes that.
+        A known project keeps its state, its `created_at` and what was revoked: only `revoke` changes that.
         """
 
     async def edit(self, project: Project) -> Project | None:
@@ -80,11 +80,11 @@ class Store(Protocol):
         """Forget a project and its state. Returns whether there was one."""
 
     async def revoke(self, project_id: int, token_id: str | None, at: int) -> bool:
-        """Take tokens of a project back, for every process.
+        """Revoke tokens of a project, for every process.
 
         Args:
-            token_id: the one to take back; None for all that were issued until now, which forgets the single ones.
-            at: the caller's clock in milliseconds. Where the store's own is ahead, it counts.
+            token_id: the one to revoke; None for all issued until now, which makes the list of single ones obsolete.
+            at: the caller's clock in milliseconds. The later of this and the store's own clock counts.
 
         Returns:
             Whether there is such a project.
@@ -94,7 +94,7 @@ class Store(Protocol):
         """Projects with a larger id than `after`, by id."""
 
     async def owner_of(self, key: str) -> int | None:
-        """The project that has a key, enabled or not; the smallest id, where several have it."""
+        """The project that has a key, enabled or not; the smallest id if several have it."""
 
     async def reset(self, project_id: int, epoch: str) -> bool:
         """Start over in a new epoch; what was received before it is dropped. Returns whether there is a project."""
@@ -112,10 +112,11 @@ class Store(Protocol):
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         """Epoch and version of each project that exists, in one round trip."""
 
+    # One call for many projects, and not one for each: what piles up in a busy moment goes out in a single round trip.
     async def apply(
         self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
     ) -> Mapping[int, Change | StoreRejected]:
-        """Join updates into the states, each in one atomic step, and wake whoever listens, in every process.
+        """Join updates into the states, each in one atomic step, and wake the listeners of every process.
 
         Args:
             updates: by project; unknown projects are passed over.

@@ -2,7 +2,7 @@
 --
 -- KEYS[3]    the numbers of the writer's updates that the project has taken, a sorted set.
 -- ARGV[5]    the epoch that the update was received in; empty if it may join into whichever is now.
--- ARGV[6]    the number of the update; 0 if it may be joined twice.
+-- ARGV[6]    the number of the update; 0 if it may be joined more than once.
 -- ARGV[7]    the writer's numbers below this one are settled, and need not be remembered.
 -- ARGV[8 …]  (field, row, number, text) for each field of the update, where the row is "join first later": how values
 --            join, what it means that the field is known at all, and what a changed value means.
@@ -15,10 +15,13 @@ local is_time = { earliest = true, latest = true, once = true, last = true }
 local held_meta = meta()
 if not held_meta or (ARGV[5] ~= '' and ARGV[5] ~= held_meta[1]) then return false end
 
+-- An answer that was lost is asked for again within seconds, or after a restart of its process; an hour is ample.
 local NUMBERS_KEPT = 3600 * 1000
 if ARGV[6] ~= '0' then
+  -- Keeps the set as small as what is in flight.
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[7])
   if redis.call('ZADD', KEYS[3], 'NX', ARGV[6], ARGV[6]) == 0 then
+    -- Taken before; the first answer was lost. Nothing changes, so nothing is reported: the wake-up went out back then.
     local stage = redis.call('HGET', KEYS[2], 'stage') or '0'
     return { held_meta[2], stage, stage }
   end
@@ -29,6 +32,7 @@ local fields, rows = { 'stage' }, {}
 for i = 8, #ARGV, 4 do
   local join, first, later = string.match(ARGV[i + 1], '(%a+) (%d) (%d)')
   local number = tonumber(ARGV[i + 2])
+  -- The sender's clock never gets in: it may be wrong by minutes, and several servers would disagree on what was first.
   if is_time[join] then number = now - number end
   fields[#fields + 1] = ARGV[i]
   rows[#rows + 1] = { ARGV[i], join, first, later, number, ARGV[i + 3] }
@@ -44,12 +48,14 @@ for i, row in ipairs(rows) do
   local value = joins[join](old, number, text)
   if value ~= old then
     local effect = old and later or first
+    -- Effects are one digit each, so strings compare as numbers do.
     if effect > strongest then strongest = effect end
     if field == 'stage' then after = value end
     values[#values + 1], values[#values + 2] = field, value
     changes[#changes + 1], changes[#changes + 2] = field, effect
   end
 end
+-- unpack is bounded by Lua's stack, 8,000 values; the table of fields has a few hundred rows.
 if #values > 0 then
   redis.call('HSET', KEYS[2], unpack(values))
   keep()

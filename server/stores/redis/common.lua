@@ -12,31 +12,38 @@
 local CHANNEL, ID, FRESH, KEEP = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local NEWS = 2
 
+-- Redis 5 and newer replicate what a script did and not its text, so a script may look at the clock before it writes.
+-- One clock, the server's: those of the processes would disagree about what was first.
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local now = math.floor(micros / 1000)
 
 local function digits(number)
+  -- tostring keeps 14 digits, and a version would become 1.7953e+15.
   return string.format('%.0f', number)
 end
 
 local function wake(word, effect)
+  -- Inside of the script: there is no moment at which the change is visible and its wake-up may still be forgotten.
   redis.call('PUBLISH', CHANNEL, word .. ' ' .. ID .. ' ' .. effect)
 end
 
 local function raise_version(version)
+  -- The clock and not a counter: a replica that takes over without the last writes must not give a version out twice.
   local higher = digits(math.max((version or 0) + 1, micros))
   redis.call('HSET', KEYS[2], '@version', higher)
   return higher
 end
 
 local function start_epoch(epoch, version)
+  -- DEL also takes the expiry away.
   redis.call('DEL', KEYS[2])
   redis.call('HSET', KEYS[2], '@epoch', epoch)
   raise_version(version)
 end
 
 local function keep()
+  -- The state alone: a project and its keys belong to their owner, and stay however long nobody sends.
   if KEEP > 0 then redis.call('PEXPIRE', KEYS[2], digits(KEEP)) end
 end
 

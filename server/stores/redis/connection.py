@@ -1,4 +1,4 @@
-"""The connections to one Redis server for calls: each has one deadline, and fails with nothing but StoreUnavailable.
+"""The connections to one Redis server for calls: each has one deadline, and fails only with the errors it documents.
 
 Redis away is an ordinary condition: a call answers or raises in time, and a process that starts meanwhile starts.
 """
@@ -59,12 +59,15 @@ class Script:
 
     def __init__(self, *names: str) -> None:
         self._text = "\n".join((_FOLDER / f"{name}.lua").read_text(encoding="utf-8") for name in names)
+        # SHA-1 is what EVALSHA is defined with; it names the script and protects nothing.
         self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
         _TEXTS[self._sha] = self._text
 
     def call(self, keys: Iterable[str], *values: str | int) -> Command:
         """The command that runs it."""
         keys = tuple(keys)
+        # No SCRIPT LOAD at the start: a restart, a failover or SCRIPT FLUSH forgets scripts at any time, so the way
+        # back from NOSCRIPT is needed anyway.
         return ("EVALSHA", self._sha, len(keys), *keys, *values)
 
 
@@ -157,6 +160,8 @@ class Connection:
             StoreUnavailable: the server is out of reach, or refuses this kind of command now.
         """
         try:
+            # One deadline over everything. redis-py's own timeouts begin anew with each step (wait, connect, read) and
+            # add up.
             async with asyncio.timeout(self.seconds):
                 answers = await self._exchange(commands)
                 unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
@@ -175,11 +180,15 @@ class Connection:
         if not isinstance(answer, Exception):
             return answer
         said = self.explain(answer)
+        # A command that will never be taken is set aside by its caller; treated as an outage, it would hold up every
+        # other write until somebody repairs the key.
         if isinstance(answer, ResponseError) and not _PASSING.search(said):
             return StoreRejected(f"Redis: {said}")
         raise StoreUnavailable(f"Redis: {said}")
 
     async def _exchange(self, commands: list[Command]) -> list[Any]:
+        # No MULTI: each script is atomic by itself, and a transaction would make everybody else wait for the whole
+        # batch.
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
@@ -196,16 +205,21 @@ class Connection:
 
     def _make_client(self) -> Redis:
         try:
+            # redis-py's default pool raises when it is empty: 51 of 150 concurrent GETs failed. This one lets callers
+            # wait.
             pool = BlockingConnectionPool.from_url(
                 self._url,
                 max_connections=MAX_CONNECTIONS,
                 timeout=None,  # the deadlines of send and of the link hold for waiting, connecting and reading
                 socket_timeout=None,
                 socket_connect_timeout=self.seconds,
+                # redis-py retries ten times by default, so that a dead Redis costs each request 4 s; what is to be
+                # tried again, the callers know better.
                 retry=Retry(NoBackoff(), 0),
                 protocol=3,
                 decode_responses=True,
                 encoding_errors="replace",
+                # On by default with RESP3 ("auto"): a handshake for notices that only Redis Enterprise sends.
                 maint_notifications_config=MaintNotificationsConfig(enabled=False),
             )
             pool.make_connection()  # type: ignore[no-untyped-call]  # refuses unknown options of the URL

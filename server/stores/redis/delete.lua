@@ -5,6 +5,7 @@
 
 local old = redis.call('HGET', KEYS[1], 'project')
 redis.call('DEL', KEYS[1], KEYS[2])
+-- Other processes still remember the project, and would take it for lost and give it back.
 redis.call('SET', KEYS[3], 1, 'PX', digits(30 * 86400 * 1000))
 wake('edited', NEWS)
 return old

@@ -12,6 +12,7 @@ local function each_key(project, visit)
   for _, key in ipairs(project ~= '' and cjson.decode(project).keys or {}) do visit(key.key .. ':' .. ARGV[1]) end
 end
 
+-- Old entries first: a key that stays in the project is taken out and put back.
 each_key(ARGV[3], function(entry) redis.call('ZREM', KEYS[2], entry) end)
 each_key(ARGV[2], function(entry) redis.call('ZADD', KEYS[2], 0, entry) end)
 if ARGV[2] ~= '' then redis.call('ZADD', KEYS[1], 0, ARGV[1]) else redis.call('ZREM', KEYS[1], ARGV[1]) end

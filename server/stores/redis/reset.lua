@@ -4,6 +4,7 @@
 
 local held = meta()
 if not held then return false end
+-- Above the old version: pages hold that one, and would take a smaller one for a step back.
 start_epoch(FRESH, held[2])
 wake('edited', NEWS)
 return true

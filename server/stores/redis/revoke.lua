@@ -12,6 +12,7 @@ if ARGV[5] == '' then
   redis.call('HDEL', KEYS[1], 'revoked')
 else
   local revoked = redis.call('HGET', KEYS[1], 'revoked') or ''
+  -- Plain find, with line ends around: an id may hold what Lua's patterns take for special, or be the start of another.
   if not string.find('\n' .. revoked, '\n' .. ARGV[5] .. '\n', 1, true) then
     redis.call('HSET', KEYS[1], 'revoked', revoked .. ARGV[5] .. '\n')
   end

@@ -2,8 +2,8 @@
 
 A project is two keys in one hash slot, `firstlight:{42}:project` and `firstlight:{42}:state`. Whatever changes them is
 one Lua script, which takes its times from the server's clock and publishes a wake-up that names the project. The lists
-of all projects and of all keys are an index in a slot of its own: written after the project, and mended at the next
-start where a process died in between.
+of all projects and of all keys are an index in a slot of its own: written after the project, and repaired at the next
+start if a process died in between.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ DEAF_SECONDS = 20.0
 BACKOFF_SECONDS = 1.0
 """The longest pause between two attempts to build the link."""
 
+# Redis Cluster hashes only what stands in braces (the specification's hash tags): one script may touch all keys of one
+# project, and none of another's.
 _IDS, _KEYS, _PENDING = "firstlight:{index}:ids", "firstlight:{index}:keys", "firstlight:{index}:pending"
 _LAST_ID, _TRIED = "firstlight:{index}:last_id", "firstlight:{index}:tried"
 
@@ -86,7 +88,7 @@ class RedisStore:
         await self._server.open()
         await self._wakeups.open()
         try:
-            await self._mend_index()
+            await self._repair_index()
         except StoreUnavailable as error:
             log.info("The index is not looked at now: %s", error)
         return self
@@ -99,6 +101,7 @@ class RedisStore:
         self._wakeups.listeners.append(listener)
 
     async def create(self, name: str, platform: str | None, key: str) -> Project:
+        # The id is taken in the index's slot and the project written in its own, so the two steps cannot be one script.
         while True:  # until the id is still free when the project gets there
             number = int(await self._server.run(*_FREE_ID.call((_IDS, _LAST_ID))))
             created = await self._put(Project(number, name, platform, (Key(key),), 0), "new")
@@ -112,6 +115,8 @@ class RedisStore:
         return await self._put(project, "edit")
 
     async def delete(self, project_id: int) -> bool:
+        # First the note, then the deed: killed in between, the next start finds a note too many, which costs one
+        # lookup. The other way round the index would stay wrong for good.
         await self._announce(project_id)
         old = await self._do(_DELETE, project_id)
         await self._index(project_id, "", old or "")
@@ -121,12 +126,15 @@ class RedisStore:
         return bool(await self._do(_REVOKE, project_id, token_id or "", at))
 
     async def list(self, after: int, limit: int) -> list[Project]:
+        # By member, not by score: a score is a double, and ids above 2^53 would run into each other.
         members = await self._server.run("ZRANGEBYLEX", _IDS, f"({_member(after)}", "+", "LIMIT", 0, limit)
         keys = [_keys(int(member))[0] for member in members]
         found = await self._server.send([("HMGET", key, *_PROJECT) for key in keys])
+        # The index is a step behind the projects: one that was just deleted is still in it, and has nothing to show.
         return [_decode_project(*held) for held in found if not isinstance(held, StoreRejected) and held[0]]
 
     async def owner_of(self, key: str) -> int | None:
+        # `~` comes after every digit, so this is every entry of the key; padded ids make the first one the smallest.
         found = await self._server.run("ZRANGEBYLEX", _KEYS, f"[{key}:", f"[{key}:~", "LIMIT", 0, 1)
         return int(found[0].rpartition(":")[2]) if found else None
 
@@ -158,6 +166,8 @@ class RedisStore:
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         numbers = list(project_ids)
+        # Plain reads: a script would start an epoch for a state that has expired. One without an epoch is left out,
+        # differs from what the hub holds, and so is read.
         found = await self._server.send([("HMGET", _keys(number)[1], "@epoch", "@version") for number in numbers])
         readable = [(n, pair) for n, pair in zip(numbers, found, strict=True) if not isinstance(pair, StoreRejected)]
         return {number: (epoch, int(version)) for number, (epoch, version) in readable if epoch}
@@ -177,7 +187,10 @@ class RedisStore:
         await self._server.run(*_READY.call((_TRIED,), CHANNELS[0]))
 
     def _apply(self, project_id: int, update: Update, now: int, origin: Origin) -> Command:
+        # Ages, not times: this host's clock and the server's may be minutes apart, and only one of them may order
+        # things.
         values = (part for field, number, text in aged(update, now) for part in (field, field.kind, number, text))
+        # A set of numbers for each process, in the project's slot: numbers of two processes never meet.
         keys = (*_keys(project_id)[:2], f"firstlight:{{{project_id}}}:taken:{origin.writer}")
         told = (origin.epoch or "", origin.number, origin.settled)
         return _APPLY.call(keys, *self._head(project_id, self._new_epoch()), *told, *values)
@@ -201,15 +214,15 @@ class RedisStore:
         return channel_of(project_id), project_id, epoch, self._keep
 
     async def _announce(self, project_id: int) -> None:
-        """Note that the index of a project is about to be behind, and of what, so that the next start can mend it."""
+        """Note that the index of a project is about to be behind, and of what, so that the next start can repair it."""
         old = await self._server.run("HGET", _keys(project_id)[0], "project")
         await self._server.run("HSET", _PENDING, _member(project_id), old or "")
 
     async def _index(self, project_id: int, new: str, old: str) -> None:
         await self._server.run(*_INDEX.call((_IDS, _KEYS, _PENDING), _member(project_id), new, old))
 
-    async def _mend_index(self) -> None:
-        """Write the index of projects whose last writer did not come so far."""
+    async def _repair_index(self) -> None:
+        """Write the index of projects whose last writer did not get that far."""
         left = await self._server.run("HGETALL", _PENDING)
         for member, old in left.items():
             text = await self._server.run("HGET", _keys(int(member))[0], "project")

@@ -3,7 +3,7 @@
 A project's wake-ups travel on one of a few fixed channels, also back to the process that caused them: they are there
 before the script's answer, so nothing would be gained by a shorter way. They may get lost; nothing rests on them.
 
-A lost link shows in one of three ways: an error; a second wave of confirmations, where the client library mended it
+A lost link shows in one of three ways: an error; a second wave of confirmations, where the client library reconnected
 without a word; or no probe heard for `deaf_seconds`, where the server or the network hangs.
 """
 
@@ -26,6 +26,9 @@ from .connection import Connection
 
 log = logging.getLogger("firstlight.stores.redis")
 
+# A few fixed ones, subscribed once, rather than one per project: with redis-py 8.1, concurrent first subscribe() calls
+# opened 50 connections and left 49 channels deaf, without an error; and every reconnect would subscribe them all again.
+# The braces keep each channel in one slot of a cluster.
 CHANNELS = tuple(f"firstlight:{{{number}}}" for number in range(8))
 """The channels of wake-ups, sharded by project. Every process listens to all of them."""
 
@@ -69,14 +72,19 @@ class Wakeups:
 
     async def _own(self) -> None:
         """Build the link, follow it, and build it again whenever it is lost, until cancelled."""
+        # redis-py reconnects by itself, and hides it. So the link is built here, from nothing, whenever it is in doubt.
         while True:
             try:
                 await self._follow()
             except (RedisError, OSError, TimeoutError, StoreUnavailable, StoreRejected) as error:
                 self._down(self._server.explain(error))
+            # A dead reader would leave every page of this process at what the tick brings, every 15 s; nothing would
+            # say so.
             except Exception:
                 log.exception("Listening to Redis failed and starts again")
                 self._down("a mistake in this program")
+            # Random, so that not all processes of a server come back in the same instant; never 0, which would be a
+            # busy loop.
             await asyncio.sleep((0.05 + 0.95 * self._rng()) * self._backoff_seconds)
 
     async def _follow(self) -> None:
@@ -84,10 +92,15 @@ class Wakeups:
         subscriber = self._server.subscriber()
         try:
             async with asyncio.timeout(self._server.seconds):
+                # In one call by one task, see CHANNELS. The probe comes last, so its confirmation says that all others
+                # stand.
                 await subscriber.subscribe(*CHANNELS, self._probe)
             heard_at = probe_at = clock()
+            # A stopped Redis (SIGSTOP) raises nothing: in 20 s neither health_check_interval nor socket_timeout noticed
+            # it. Only a message of our own that does not come back tells.
             while clock() < heard_at + self._deaf_seconds:
                 if clock() >= probe_at:
+                    # By another connection: commands on this one would race with the reader.
                     await self._server.run("PUBLISH", self._probe, "")
                     probe_at = clock() + self._probe_seconds
                 if await self._hear(subscriber, max(0.0, probe_at - clock())):
@@ -106,11 +119,15 @@ class Wakeups:
         if message["channel"] != self._probe:
             self._wake(*str(message["data"]).partition(" ")[::2])
             return False
+        # Never ask redis-py to ignore these (ignore_subscribe_messages): after a kill and a quick restart of the server
+        # a second wave of them is the only sign that messages were lost.
         if message["type"] == "subscribe":  # the last confirmation of a wave: the link is new
             self._up()
         return True
 
     def _wake(self, word: str, told: str) -> None:
+        # Words and effects of a newer version may arrive while workers are replaced one by one; what is not understood
+        # is not an error.
         number, _, effect = told.partition(" ")
         if not number.isdecimal():
             return
@@ -129,6 +146,7 @@ class Wakeups:
             listener.resync()
 
     def _down(self, reason: str) -> None:
+        # A start does not wait for Redis: it settles for knowing that the link is down.
         self._settled.set()
         if not self._is_down:
             log.warning("The link to Redis is lost: %s", reason)
