@@ -8,11 +8,12 @@ from __future__ import annotations
 from enum import IntEnum
 
 STOP_RANGE = range(4400, 4500)
-"""Codes of the application after which a client stops, also those that it does not know: as with the status of HTTP."""
+"""Codes after which a client stops, including those that it does not know, as with HTTP's 4xx: one that is older than a
+new code still does the right thing. They are in the range for private use (RFC 6455, 7.4.2)."""
 
 
 class Close(IntEnum):
-    """A code of RFC 6455, section 7.4, as its row: the number, a name for clients, whether they reconnect, the words.
+    """A close code (RFC 6455, 7.4; IANA's registry for 1012 and 1013), with whether to reconnect beside it.
 
     Args:
         label: what a client calls it in its own code.
@@ -20,6 +21,7 @@ class Close(IntEnum):
         meaning: for people.
     """
 
+    # 1008 and 1009 stop: the same client would do the same again, and a fleet of them would be a flood.
     GOING_AWAY = 1001, "away", True, "the server or the page goes away"
     BROKEN_RULE = 1008, "refused", False, "the client broke a rule: it sent something that nobody asked for"
     TOO_LARGE = 1009, "refused", False, "a message was too large"
@@ -33,6 +35,7 @@ class Close(IntEnum):
     reconnect: bool
     meaning: str
 
+    # One row holds all that is said of a code. A second table beside the enum could lack a row, or keep a dead one.
     def __new__(cls, code: int, label: str, reconnect: bool, meaning: str) -> Close:
         """Make a member of a row."""
         member = int.__new__(cls, code)
@@ -53,6 +56,7 @@ def as_javascript() -> str:
     return "\n".join([*_HEAD, *rows, *_TAIL])
 
 
+# Text instead of JSON, since the page imports it as a typed module: no request at its start, and `tsc` checks its uses.
 _HEAD = [
     "// Made from server/core/model/close_codes.py; a test compares.",
     "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+# A closed list: each code has four fields in the state of every project, so the codes bound what strangers can fill.
 class Code(StrEnum):
     """One problem that a request can show: it has a count, two times and evidence in the state.
 

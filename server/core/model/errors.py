@@ -48,11 +48,11 @@ class SettingsError(FirstlightError):
 
 
 class StoreUnavailable(FirstlightError):
-    """The store did not answer in time, refused the connection, or takes no writes now: nobody's fault, it passes."""
+    """The store did not answer in time, refused the connection, or takes no writes now. It passes: try again."""
 
 
 class StoreRejected(FirstlightError):
-    """The store cannot keep or read one thing, as where a stranger's value stands under its key. Others are fine."""
+    """The store cannot keep or read one thing, as where another program's value has its key. Others are fine."""
 
 
 class Overloaded(FirstlightError):
@@ -60,7 +60,7 @@ class Overloaded(FirstlightError):
 
 
 class NotFound(FirstlightError):
-    """No such project (or key), said only to those who may know."""
+    """No such project (or key). Only callers who may know are told; an SDK gets `UnknownKey` instead."""
 
 
 class AccessDenied(FirstlightError):
@@ -76,6 +76,7 @@ class OriginBlocked(AccessDenied):
     """
 
     def __init__(self, origin: str, setting: str = "FIRSTLIGHT_ORIGINS") -> None:
+        # A header of anybody's, which the sentence asks to copy into a setting: only what is an origin is repeated.
         self.origin = parse_origin(origin) or "an origin that cannot be read"
         super().__init__(f"Pages of {self.origin} may not use this server. Add it to {setting}.")
 
@@ -113,12 +114,12 @@ class Refusal(FirstlightError):
         evidence: what the project's page may show of it; never a whole key.
 
     Attributes:
-        key_is_valid: whether it came with a key of the project that it named. What comes without one is a stranger's,
-            and nothing of it may stand in a sentence or in something to copy.
+        key_is_valid: whether it came with a key of the project that it named. Without one it is a stranger's, and
+            nothing of it may appear in a sentence or in anything to copy.
     """
 
-    code: ClassVar[str | None] = None
-    key_is_valid = False
+    code: ClassVar[str | None] = None  # None: not shown on a page, as for a wrong method, which no SDK sends
+    key_is_valid = False  # set once the key was found good; a refusal before that is a stranger's
 
     def __init__(self, detail: str, causes: tuple[str, ...] = (), evidence: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -190,13 +191,14 @@ class WrongPath(Refusal):
     code = "wrong_path"
 
     def __init__(self, path: str, expected: str) -> None:
+        # A stranger chooses the path, and a log line or a terminal shows it: no control characters, and not all of it.
         shown = "".join(c if c.isprintable() else "?" for c in path[:100])
         said = f"Nothing listens at {shown}. SDKs send to {expected}."
         super().__init__(said, (), {"path": shown, "expected": expected})
 
 
 class WrongMethod(Refusal):
-    """A method that an endpoint does not have.
+    """A method that an endpoint does not have (RFC 9110, 15.5.6: the answer names those that it has).
 
     Args:
         allowed: the methods that it has.
@@ -220,7 +222,10 @@ class ConflictingKeys(MissingKey):
 
 
 class KeyRefused(Refusal):
-    """The key may not write to this project. All leaves answer the same, so that nobody learns what exists."""
+    """The key may not write to this project. All leaves answer the same, so that nobody learns what exists.
+
+    Which of them it is shows only on the project's own page. The words have no arguments, so that none can differ.
+    """
 
     def __init__(self, evidence: dict[str, str] | None = None) -> None:
         super().__init__(
@@ -258,7 +263,7 @@ class RateLimited(Refusal):
     """More requests than this project, or this address, may send now.
 
     Args:
-        retry_after: whole seconds.
+        retry_after: whole seconds, since sentry-python reads the header with `int()`.
         detail: instead of the words for a project, whose requests were no news.
     """
 

@@ -12,7 +12,7 @@ MAX_ID = 128
 
 
 class Scope(StrEnum):
-    """What a token is good for. A word that is none of these counts as the least."""
+    """What a token is good for, the least first. An unknown word counts as `VIEW`: a newer issuer may know more."""
 
     AGENT = "agent"
     """A program that reads how far the project is."""
@@ -23,7 +23,7 @@ class Scope(StrEnum):
 
     @property
     def rank(self) -> int:
-        """What ranks higher may do all that the lower ones may."""
+        """What ranks higher may do all that the lower ones may. The ranks follow the order above."""
         return list(Scope).index(self)
 
 
@@ -35,7 +35,7 @@ class Grant:
         project_id: with this project; None with all of them.
         scope: what the token is good for.
         expires_at: seconds since the Unix epoch; infinite for what does not expire.
-        id: the same for whatever was traded for one token, however it is written.
+        id: the same for everything that was traded for one token, in whatever form.
         issued_at: seconds since the Unix epoch; None where the token does not say.
         via: the ids of the tokens that this one was made with, oldest first.
     """
@@ -53,11 +53,13 @@ class Grant:
         return self.scope is Scope.OWNER
 
     def is_revoked(self, project: Project) -> bool:
-        """Whether the project's owner took it back: this token, one that it was made with, or all of their time."""
+        """Whether the project's owner took it back: this token, one that it was made with, or all up to some time."""
         if self.project_id is None:
-            return False
+            return False  # the admin's: it belongs to no project, and ends with the server's setting
         if not project.revoked.isdisjoint((self.id, *self.via)):
             return True
+        # `iat` (RFC 7519, 4.1.6) mostly has whole seconds, the limit milliseconds: a token of the same second may go
+        # although it came after. Without `iat` a token counts as older than any limit.
         return bool(project.tokens_valid_from) and (self.issued_at or 0) * 1000 <= project.tokens_valid_from
 
 

@@ -9,7 +9,7 @@ from .errors import BadRequest
 
 MAX_PROJECT_ID = 2**63 - 1
 MAX_TYPOS = 6
-"""Characters of 32 in which a mistyped key may differ; two made-up ones differ in 30."""
+"""Characters of 32 in which a mistyped key may differ. Two unrelated ones differ in 30."""
 
 _PROJECT_ID = re.compile(r"[1-9][0-9]{0,18}")
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -20,8 +20,10 @@ def parse_project_id(text: str) -> int:
     """Return the project id, 1 … 2^63-1.
 
     Raises:
-        BadRequest: it is not such a number; SDKs reject anything else, too.
+        BadRequest: it is not such a number. SDKs reject most other DSNs themselves.
     """
+    # The pattern comes first: int() also takes "+1", " 1", "1_000" and digits of other scripts, which would give one
+    # project many names.
     if _PROJECT_ID.fullmatch(text) and int(text) <= MAX_PROJECT_ID:
         return int(text)
     raise BadRequest(f"The project id in the URL must be a whole number from 1, not {text[:40]!r}.")
@@ -38,12 +40,17 @@ def mask(key: str) -> str:
 
 
 def is_near(sent: str, known: str) -> bool:
-    """Whether a key is another one cut off, mistyped or written differently: by chance none of 2^100 is."""
-    text = "".join(c for c in sent[:64].lower() if c.isalnum())
+    """Whether a key is a known one, cut off, mistyped or written differently. Chance would need 2^100 tries.
+
+    It only decides whether a refused request is shown on the project's page: a near key is still refused.
+    """
+    text = "".join(c for c in sent[:64].lower() if c.isalnum())  # without quotes, dashes or a stray < of a template
     if len(text) >= 12 and (text in known or known in text):
         return True
     if len(text) == len(known) and sum(map(str.__ne__, text, known)) <= MAX_TYPOS:
         return True
+    # One character lost or doubled shifts all behind it, but the two ends still match. An edit distance would cost 32²
+    # steps, and strangers choose how often.
     return _alike(text, known) + _alike(text[::-1], known[::-1]) >= len(known) - MAX_TYPOS
 
 

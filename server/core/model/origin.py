@@ -9,6 +9,7 @@ MAX_ORIGIN = 300
 OPAQUE = "null"
 """What a browser sends for a page without an origin of its own: a file, a sandboxed frame (RFC 6454, 7.3)."""
 
+# Underscores are not allowed in host names (RFC 952), but names of containers have them, and browsers send them.
 _ORIGIN = re.compile(  # RFC 6454, 6.2 and 7.1: scheme "://" host [ ":" port ], as browsers write it
     r"[a-z][a-z0-9+.-]{0,30}://"
     r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]{2,45}\])"
@@ -17,7 +18,7 @@ _ORIGIN = re.compile(  # RFC 6454, 6.2 and 7.1: scheme "://" host [ ":" port ], 
 
 
 def parse_origin(text: str) -> str | None:
-    """The origin that a header names, in lower case; None where it is none.
+    """The origin that a header names, in lower case; None if it is not one.
 
     Only letters, digits and `. - _ : / [ ]` get through: nothing that a shell, HTML or a sentence could trip over.
     """

@@ -28,7 +28,7 @@ UNTITLED = "An error"
 def kept_of(event: Event, keep: Keep = Keep.ALL) -> Event:
     """The part of an event that may be kept, scrubbed.
 
-    What is shown of an error comes through here before it is written, so that no secret is ever stored.
+    What is shown of an error comes through here before it is written: a store and its backups see no more than a page.
     """
     if keep is Keep.TYPE:
         # As code, not as prose: a type is an identifier.
