@@ -16,6 +16,7 @@ from .model.signals import Signal
 from .state import fields
 from .state.view import View
 
+# Made once, since the same bytes go to every viewer.
 PING = b'{"type":"ping"}'
 DELAYED = b'{"type":"delayed"}'
 
@@ -27,7 +28,7 @@ def goodbye(retry_in: float) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Presenter:
-    """What is told of a project, to viewers and to whoever has its key.
+    """What is said of a project, to its viewers.
 
     Args:
         catalogue: the problems, with their words.
@@ -38,9 +39,11 @@ class Presenter:
     event_url: str | None = None
 
     def snapshot(self, view: View) -> dict[str, Any]:
-        """The whole onboarding state of one project."""
+        """The whole onboarding state of one project. Always whole, so that a viewer may miss any number of them."""
         return {
             "type": "snapshot",
+            # As text, since JavaScript rounds numbers above 2^53 and ids go up to 2^63. The version is below 2^53 until
+            # the year 2255.
             "project": str(view.project.id),
             "epoch": view.epoch,
             "version": view.version,
@@ -68,7 +71,8 @@ class Presenter:
         return msgspec.json.encode(self.snapshot(view))
 
     def etag(self, view: View) -> str:
-        """Changes whenever the snapshot does, but for its `now`."""
+        """Changes whenever the snapshot does, except for its `now` (RFC 9110, 8.8.3)."""
+        # The version covers what is stored, the other two what changes by time alone.
         open_problems = sum(not problem.resolved for problem in self._problems(view))
         return f'"{view.epoch}-{view.version}-{view.liveness}-{open_problems}"'
 
@@ -83,7 +87,10 @@ def next_change(view: View) -> int | None:
 
 
 def has_aged(view: View) -> bool:
-    """Whether the snapshot has changed by time alone since it got its version, which tells the time in microseconds."""
+    """Whether the snapshot has changed by time alone since it got its version, which is a time in microseconds.
+
+    Such a snapshot needs a new version before it is sent: clients ignore one with a version that they have.
+    """
     at = next_change(replace(view, now=view.version // 1000))
     return at is not None and at <= view.now
 
@@ -104,10 +111,12 @@ def _first_error(view: View, event_url: str | None) -> dict[str, Any] | None:
     at, text = stamped
     told = msgspec.json.decode(text)
     event_id = told.pop("event_id")
+    # Not str.format: an owner's address may hold other braces, and what fills it must not be looked into.
     url = event_url and event_url.replace("{project}", str(view.project.id)).replace("{event_id}", event_id)
     return {"event_id": event_id, "received_at": iso(at), **told, "url": url}
 
 
+# Spelt out instead of `asdict`: these names are the protocol, and renaming a field in here must not change it.
 def _feature(feature: Feature) -> dict[str, Any]:
     return {
         "name": feature.name,
@@ -138,7 +147,7 @@ def _problem(problem: Problem, told: Told) -> dict[str, Any]:
         "checks": told.checks,
         "check_names": finding.checks,
         "fix": told.fix,
-        "docs": f"problems#{rule.code}",
+        "docs": f"problems#{rule.code}",  # relative, since a proxy may mount this server under any path
         "evidence": finding.evidence,
         "count": finding.count,
         "first_at": iso(finding.first_at),

@@ -40,7 +40,7 @@ class Told:
 
 
 class Catalogue:
-    """All problems with their words, for all platforms.
+    """All problems with their words, for all platforms. Made once at the start; nothing in it changes after that.
 
     Args:
         words: in the language that is sent.
@@ -55,7 +55,7 @@ class Catalogue:
         self.rules = {rule.code: rule for rule in rules}
         self.words = words
         self.platforms = platforms
-        # At the start, not at the first time that somebody has the problem: by then nobody looks at the log.
+        # At the start, not when somebody first has the problem: by then nobody is reading the log.
         for rule in self.rules.values():
             if rule.code not in words.problems or rule.cure.says not in words.cures:
                 raise ValueError(f"the problem {rule.code} or its cure {rule.cure.says} has no words")
@@ -64,6 +64,8 @@ class Catalogue:
 
     def problems_of(self, view: View) -> list[Problem]:
         """The problems of a project: open ones first, by severity and probability; at most `MAX_SHOWN`."""
+        # All rules on each read, none of it stored: better rules and words reach old problems at once, and what depends
+        # on the time needs no timer of its own.
         found = [
             Problem(rule, finding, rule.cure.check(view, finding.last_at))
             for rule in self.rules.values()
@@ -80,6 +82,7 @@ class Catalogue:
         return Told(
             filled(words.summary, finding.evidence, finding.count),
             filled(words.hint, finding.evidence, finding.count),
+            # A check has its words with the problem or, where a platform adds it, in the platform's file.
             tuple(words.checks.get(name) or self.platforms.hint(name) for name in finding.checks),
             fix,
         )

@@ -1,4 +1,4 @@
-"""What resolves a problem: each cure is its check and the name of its sentence in one object, which cannot part."""
+"""What resolves a problem: each cure is a check and the name of its sentence in one object, so that both agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..state.view import View
 from .detection import drops
 
 SETTLED = 5_000
-"""Milliseconds before a report of a network error in which what it is about may have arrived all the same."""
+"""Milliseconds before a report of a network error within which the reported event may have arrived all the same."""
 
 
 def _vanishes(_view: View, _at: int) -> bool:
@@ -47,9 +47,10 @@ def _first_error(view: View, _: int) -> bool:
 
 
 def _delivered(view: View, at: int) -> bool:
-    """A later error; or one just before, where all that was lost is the SDK's sight of the answer.
+    """A later error; or one just before, where the SDK only missed the answer.
 
-    A browser page that is left right after an error delivers it, and then reports a network error.
+    A browser page that is left right after an error delivers it, and then reports a network error: Browser SDKs 7 to 11
+    sometimes do (docs/sdks.md, "an error, and the end at once").
     """
     reasons = {reason for _, reason, _ in drops(view)}
     since = at if reasons - {"network_error"} else at - SETTLED
@@ -63,5 +64,7 @@ ACCEPTED = Cure("accepted", _later(fields.ACCEPTED_AT))
 FIRST_ERROR = Cure("first_error", _first_error)
 LATER_ERROR = Cure("later_error", _delivered)
 IN_TIME = Cure("in_time", _later(fields.IN_TIME_AT))
+# An envelope shows an SDK that knows the newer endpoint; a heartbeat or a check-in, accepted as well, does not.
 ENVELOPE = Cure("envelope", _later(fields.ENVELOPE_AT))
+# For what strangers send: no request of the project's own says anything about theirs.
 NOTHING = Cure("nothing")

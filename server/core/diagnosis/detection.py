@@ -15,16 +15,18 @@ from .platforms import Platforms
 from .silence import SILENCE_STEPS, checks_of
 
 GRACE = 10_000
-"""Milliseconds for which it is normal that no error follows a first transaction or session."""
+"""Milliseconds for which it is normal that no error follows a first transaction or session: a page load sends both at
+once, and the person behind it still has to click."""
 PREFLIGHT_GRACE = 5_000
-"""Milliseconds within which a browser sends the request that it asked for."""
+"""Milliseconds within which a browser sends the request that it asked permission for. It sends it right after the
+answer; the rest is for slow networks."""
 BY_ANYBODY = frozenset({Code.KEYLESS_REQUESTS})
-"""What says nothing of the project's own app: help for whoever waits goes on."""
+"""What says nothing about the project's own app. A stranger must not be able to take away the help for a silent one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with one project, in facts: no word of it is for people. Times in milliseconds.
+    """What is wrong with one project, as facts: none of its texts are for people. Times in milliseconds.
 
     Args:
         checks: what to look at, the most probable first, by the names that their words have.
@@ -53,6 +55,7 @@ def recorded(code: Code) -> Find:
         first_at, last_at = view.time(row.first_at), view.time(row.last_at)
         if first_at is None or last_at is None:
             return None
+        # A state without the count still shows the problem: the times prove that it was seen once.
         return Finding(first_at, last_at, view.number(row.total) or 1, view.decoded(row.evidence) or {})
 
     return find
@@ -64,6 +67,7 @@ def dropped(view: View, platforms: Platforms) -> Finding | None:
     if found is None:
         return None
     unnamed = (found.count, fields.DROP_REASONS[-1], fields.DROP_CATEGORIES[-1])
+    # A state of an older version of this server may have a total and no counts by name.
     counted = sorted(drops(view), reverse=True) or [unnamed]
     # The largest loss names the problem and chooses the fix; the next five are evidence, and more than enough.
     told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in counted]
@@ -91,24 +95,30 @@ def silence(view: View, platforms: Platforms) -> Finding | None:
     """Somebody waits, and nothing came at all."""
     watched_at = view.time(fields.WATCHED_AT)
     if watched_at is None:
-        return None  # nobody waits, so nobody has to be helped
+        return None  # nobody waits, so nobody needs help
     connected_at = view.time(fields.CONNECTED_AT)
     if connected_at is None and any(
         view.number(row.total) for code, row in fields.PROBLEMS.items() if code not in BY_ANYBODY
     ):
-        return None  # something came, and what is wrong with it is said
+        return None  # something came, and its own problem says what is wrong with it
     # What was said stays on the page as resolved; it must not go on counting after the first signal.
     waited = (connected_at or view.now) - watched_at
     steps = [step for step in SILENCE_STEPS if waited >= step]
     if not steps:
         return None
+    # The step, not the time waited: a number that counted up would make a new snapshot each second.
     seconds = f"{steps[-1] // 1000} s" if steps[-1] < 120_000 else f"{steps[-1] // 60_000} min"
     checks = checks_of(platforms.hints(platforms.family_of(view), view.project.platform), len(steps))
     return Finding(watched_at + SILENCE_STEPS[0], watched_at + steps[-1], 1, {"waited": seconds}, checks)
 
 
 def only(signal: Signal, others: frozenset[Signal]) -> Find:
-    """Find that nothing but one kind of signal arrives (and what comes along with it)."""
+    """Find that only one kind of signal arrives.
+
+    Args:
+        signal: that one.
+        others: signals that come along with it by themselves, and so prove nothing else.
+    """
 
     def find(view: View, _: Platforms) -> Finding | None:
         first_at, last_at = view.first(signal), view.last(signal)
@@ -136,7 +146,7 @@ def preflight_only(view: View, _: Platforms) -> Finding | None:
 
 
 def quiet(view: View, _: Platforms) -> Finding | None:
-    """Promised beats stopped."""
+    """Promised beats stopped. Without a promise, silence is no problem: most programs have nothing to say for hours."""
     at = view.quiet_at
     if at is None or view.liveness is not Liveness.QUIET:
         return None
@@ -146,7 +156,7 @@ def quiet(view: View, _: Platforms) -> Finding | None:
 
 
 def contradiction(view: View, _: Platforms) -> Finding | None:
-    """Options of a heartbeat that keep each other from working."""
+    """Options in a heartbeat that keep others from working."""
     config = view.decoded(fields.CONFIG) or {}
     found = tuple(option for option, contradicts in _CONTRADICTIONS.items() if contradicts(config, view))
     stamped = view.stamped(fields.CONFIG)
@@ -155,9 +165,11 @@ def contradiction(view: View, _: Platforms) -> Finding | None:
 
 def _rate(config: Mapping[str, object], name: str) -> float:
     value = config.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+    return float(value) if isinstance(value, int | float) else 0.0  # stored JSON: may be of another version
 
 
+# By the options of sentry-sdk: `profiles_sample_rate` is a share of the traces (`profile_session_sample_rate`, of
+# sessions, is not), and `debug` writes to stderr for each event.
 _CONTRADICTIONS: dict[str, Callable[[Mapping[str, object], View], bool]] = {
     "sample_rate": lambda config, _: config.get("sample_rate") == 0,
     "profiles_sample_rate": lambda config, _: (
@@ -180,7 +192,7 @@ def missing(field: Text) -> Find:
     """Find that events come without one field."""
 
     def find(view: View, _: Platforms) -> Finding | None:
-        # Only events are the occasion: without one, nothing yet stands on its own for want of a release.
+        # Only events count: until there is one, nothing exists that a release could be missing from.
         kinds = (Signal.ERROR, Signal.MESSAGE, Signal.TRANSACTION)
         firsts = [at for at in map(view.first, kinds) if at is not None]
         lasts = [at for at in map(view.last, kinds) if at is not None]
@@ -190,13 +202,13 @@ def missing(field: Text) -> Find:
 
 
 def never(_view: View, _platforms: Platforms) -> None:
-    """For what only the page itself can see."""
+    """For what only the page itself can see: a request that the browser blocks reaches no server."""
 
 
 def deadlines(view: View) -> Iterable[int]:
     """When a problem may appear or change by time alone, in milliseconds.
 
-    Whoever shows a project looks again then. A deadline too many costs one look, one too few a page that lags.
+    A project that is shown is read again then. One deadline too many costs a read, one too few leaves a page behind.
     """
     starts = [(fields.WATCHED_AT, step) for step in SILENCE_STEPS if view.stage is Stage.AWAITING]
     starts += [(fields.SIGNALS[signal].first_at, GRACE) for signal in (Signal.TRANSACTION, Signal.SESSION)]

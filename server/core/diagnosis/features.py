@@ -44,13 +44,17 @@ def _positive(*names: str) -> _Says:
 
 
 def _has(part: str) -> _Says:
+    # Part of a name, any case: Browser's SDK has "Replay" and "ReplayCanvas".
     return lambda options, _: any(part in str(name).lower() for name in options.get("integrations") or ())
 
 
 def _errors(options: _Options, view: View) -> bool:
+    # Errors need no option: an SDK that got as far as sending anything will send them, unless all are sampled away.
     return view.stage >= Stage.CONNECTED and options.get("sample_rate") != 0
 
 
+# One signal each, which proves the feature, and a guess at whether it is turned on before that signal comes. The names
+# are sentry-sdk's options, as a heartbeat tells them; SDKs also name their integrations in each event.
 _FEATURES: dict[str, tuple[Signal, _Says]] = {
     "errors": (Signal.ERROR, _errors),
     "tracing": (Signal.TRANSACTION, _positive("traces_sample_rate")),
@@ -64,8 +68,10 @@ _FEATURES: dict[str, tuple[Signal, _Says]] = {
     ),
     "logs": (Signal.LOG, lambda options, _: options.get("enable_logs") is True),
     "metrics": (Signal.METRIC, lambda options, _: options.get("enable_metrics") is True),
+    # A check-in is code of the application, or a line in a crontab: no option announces it.
     "crons": (Signal.CHECK_IN, lambda _options, _: False),
     "feedback": (Signal.FEEDBACK, _has("feedback")),
+    # SDKs count sessions as soon as they know a release, and not before.
     "release health": (Signal.SESSION, lambda _, view: view.text(fields.RELEASE) is not None),
 }
 
@@ -79,6 +85,7 @@ def features_of(view: View) -> list[Feature]:
 def _feature(name: str, view: View, told: _Options, inferred: _Options) -> Feature:
     signal, says = _FEATURES[name]
     first_at = view.first(signal)
+    # What is told comes last, so that it wins: a heartbeat knows the option, a trace only what one request was given.
     is_told, is_inferred = says(told, view), says({**inferred, **told}, view)
     configured = FeatureState.CONFIGURED if is_told or is_inferred else FeatureState.OFF
     state = FeatureState.RECEIVED if first_at is not None else configured

@@ -1,8 +1,8 @@
 """Platforms as data: what SDKs are called, which of them are old, and what is said and copied for each family.
 
 A *platform* is what a user chooses (`python-django`): the page's steps and the names of its SDKs. A *family* is what
-platforms have in common (`python`): code to copy, hints, versions. Each is one file, read by the page and by the
-server alike; who reads the files stands outside of the core.
+platforms have in common (`python`): code to copy, hints, versions. Each is one file, which the page and the server both
+read. The code that opens the files is outside of the core.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from ..state.view import View
 
 _Word = Annotated[str, Meta(min_length=1, max_length=100)]
 _Sentence = Annotated[str, Meta(min_length=1, max_length=300)]
+# Unknown fields are refused below, unlike in what SDKs send: these files are ours, and a misspelt field would be a hint
+# that nobody ever sees.
 _WORD_END = re.compile(r"[.-]")
+# At most four short numbers, then anything (`-beta.1`): it is shown in a sentence, so nothing else of it gets through.
 _VERSION = re.compile(r"([0-9]{1,8})(?=\.|\Z)(?:\.[0-9]{1,8}){0,3}")
 
 
 class Sdk(Struct, frozen=True, forbid_unknown_fields=True):
-    """SDKs whose name starts so: the oldest major that is reasonable to start with, and how to get a newer one.
+    """SDKs whose name starts like this: the oldest major that is reasonable to start with, and how to get a newer one.
 
     Args:
-        oldest: None for what is no longer made.
+        oldest: None for SDKs that are no longer maintained, such as raven.
     """
 
     sdk: _Word
@@ -83,7 +86,7 @@ class Platform(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Old(NamedTuple):
-    """An SDK that is old, in words of ours: the start of its name that we know, and numbers."""
+    """An SDK that is old, in words of ours: the part of its name that we know, and numbers."""
 
     name: str
     version: str
@@ -102,7 +105,7 @@ class Platforms:
     """
 
     def __init__(self, families: Mapping[str, Family], platforms: Mapping[str, Platform]) -> None:
-        # Slips that the types of the files cannot see. Each stops the start, so that a platform is whole or not there.
+        # Mistakes that the files' types cannot catch. Each stops the start, so a platform is complete or not there.
         strays = [name for name, platform in platforms.items() if platform.family not in families]
         if strays:
             raise ValueError(f"these platforms are of no family: {', '.join(sorted(strays))}")
@@ -111,13 +114,14 @@ class Platforms:
         self._hints = dict(hints)
         if len(self._hints) < len(hints):
             raise ValueError("a platform and its family have hints of the same name")
+        # Sorted once, here: page and docs list them in this order, and a folder has none of its own.
         self._platforms = dict(sorted(platforms.items(), key=lambda entry: (entry[1].order, entry[0])))
         self.families = dict(sorted(families.items(), key=lambda entry: self._rank(entry[0])))
         self._sdks = {row.sdk: row for family in families.values() if family.versions for row in family.versions.sdks}
         self._families = {start: row.family for row in platforms.values() for start in row.match}
 
     def _rank(self, family: str) -> tuple[bool, int]:
-        """Families in the order of their first platforms; the one for all the others, last."""
+        """Families in the order of their first platforms, with the one for everything else last."""
         orders = [platform.order for platform in self._platforms.values() if platform.family == family]
         return family == "other", min(orders, default=0)
 
@@ -133,14 +137,14 @@ class Platforms:
         }
 
     def family_of(self, view: View) -> str:
-        """The family that words and code are chosen by: as the owner chose, else as the SDK is called, else `""`."""
+        """The family that words and code are chosen by: from the owner's choice, else the SDK's name, else `""`."""
         if view.project.platform:
             return self.family_of_platform(view.project.platform)
         name = (view.sdk or {}).get("name") or ""
         return self._families.get(_longest(self._families, name) or "", "")
 
     def family_of_platform(self, platform: str) -> str:
-        """The family of a platform; of one that nobody knows, the first part of its id."""
+        """The family of a platform. An unknown one may be a product's own: its family is the first part of its id."""
         known = self._platforms.get(platform)
         return known.family if known else platform.partition("-")[0]
 
@@ -162,7 +166,7 @@ class Platforms:
     def old(self, name: str, version: str | None) -> Old | None:
         """Whether an SDK is old; None also where its version cannot be read.
 
-        What comes back is nothing that a client wrote: a known start of its name, and numbers.
+        Nothing in the result was written by a client: it is a known part of the name, and numbers.
         """
         # The most particular row decides: React Native's versions have nothing to do with those of the browser's SDK.
         start, number = _longest(self._sdks, name), _VERSION.match(version or "")
@@ -180,6 +184,8 @@ def _is_older(major: int, oldest: int | None) -> bool:
 
 def _longest(starts: Collection[str], name: str) -> str | None:
     """The longest of these that a name begins with, up to the end of a word: `sentry.go` of `sentry.go.gin`."""
+    # One look-up for each part of the name, instead of a comparison with every start that is known. Only up to the end
+    # of a word, since `sentry.java` has nothing to do with `sentry.javascript`.
     name = name.lower()
     ends = [len(name), *(found.start() for found in _WORD_END.finditer(name))]
     return next((start for end in sorted(ends, reverse=True) if (start := name[:end]) in starts), None)

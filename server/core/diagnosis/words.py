@@ -1,7 +1,7 @@
 """The words of problems: what happened, why, what to do, in one language.
 
-They come from a file of messages, which the page reads as well; whoever reads it stands outside of the core. A sentence
-may hold gaps, `{name}`, and only those of `SAYABLE`: nothing that a stranger sent ever becomes part of a sentence.
+They come from a file of messages, which the page reads as well; the code that opens it is outside of the core. A
+sentence may have gaps, `{name}`, but only those of `SAYABLE`: nothing that a stranger sent ever becomes part of one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SAYABLE = frozenset(
     }
 )
 """Evidence whose values are made by us, from numbers and closed lists. All other evidence may be anybody's text: it is
-shown as evidence, marked as such, and stands in no sentence and in nothing that is copied."""
+shown as evidence, marked as such, and never in a sentence or in anything to copy."""
 
 _GAP = re.compile(r"(?<!\{)\{([^{}]+)\}(?!\})")
 _Text = Annotated[str, Meta(min_length=1)]
@@ -47,7 +47,7 @@ class ProblemWords(Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         summary: what happened, in one sentence.
         hint: why, and what to do next.
-        seen: what it is seen from, for the documentation.
+        seen: how it is noticed, for the documentation.
         checks: what to look at, by name.
     """
 
@@ -57,7 +57,7 @@ class ProblemWords(Struct, frozen=True, forbid_unknown_fields=True):
     checks: Mapping[str, _Text] = {}
 
     def texts(self) -> Iterable[str]:
-        """All that may be said, with its gaps."""
+        """Everything that may be said, with its gaps."""
         summaries = (self.summary,) if isinstance(self.summary, str) else (self.summary.one, self.summary.other)
         return (*summaries, self.hint, *self.checks.values())
 
@@ -83,7 +83,7 @@ def decode_words(data: bytes) -> Words:
 
 
 def gaps(text: str) -> list[str]:
-    """The names of what a text leaves open. `{{name}}` is none: the page fills in what it alone knows."""
+    """The names of a text's gaps. `{{name}}` is not one: the page fills in what it alone knows."""
     return _GAP.findall(text)
 
 
@@ -93,8 +93,8 @@ def strangers(texts: Iterable[str]) -> list[str]:
 
 
 def filled(text: str | Plural, evidence: Mapping[str, str], count: int = 1) -> str:
-    """Fill the gaps of a sentence, once: evidence may hold braces. What is not sayable, or not evident, stays open."""
-    # One pass, and by names of ours alone: what fills a gap is not looked into again, whatever it holds.
+    """Fill the gaps of a sentence. What is not sayable, or not in the evidence, stays open."""
+    # In one pass, so that braces in the evidence are never taken for gaps.
     said = text if isinstance(text, str) else text.one if count == 1 else text.other
     known = {name: value for name, value in evidence.items() if name in SAYABLE} | {"count": str(count)}
     return _GAP.sub(lambda gap: known.get(gap[1], gap[0]), said)
