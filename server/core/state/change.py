@@ -1,4 +1,4 @@
-"""What one update did to a project, as the store reports it: everybody who must react switches on its effect."""
+"""What one update did to a project, as the store reports it. Everything that reacts to it switches on its effect."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Change:
     """What was decided in the one atomic step that wrote an update.
 
     Args:
-        fields: what changed, and what each change means. A field with the join `once` stands here for exactly one
-            update, however many say the same: that one was the first.
+        fields: what changed, and what each change means. A field with the join `once` appears for exactly one update,
+            however many say the same: that one was the first.
         before: the stage before the update.
         after: the stage after it.
         version: of the state after it.

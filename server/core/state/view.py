@@ -14,7 +14,7 @@ from . import fields
 from .fields import Number, Stamped, Text, Time, Update
 
 QUIET_AFTER = 2.5
-"""Intervals without a promised beat after which a project is quiet."""
+"""Intervals without a promised beat after which a project is quiet: one beat may be lost and the next one late."""
 
 
 class Liveness(StrEnum):
@@ -24,6 +24,7 @@ class Liveness(StrEnum):
     LIVE = "live"
     QUIET = "quiet"
     SEEN = "seen"
+    """It promised no beats, so silence says nothing: most programs only send when something happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class View:
     version: int
     state: Update
     now: int
+
+    # The readers below check types instead of casting: what the state holds was read from a store, and a value of the
+    # wrong type must read as "not known".
 
     def time(self, field: Time) -> int | None:
         """A time of the state, in milliseconds."""
@@ -85,6 +89,8 @@ class View:
         client, payload = self.stamped(fields.CLIENT_SDK), self.stamped(fields.PAYLOAD_SDK)
         if client and payload:
             outer, inner = msgspec.json.decode(client[1]), msgspec.json.decode(payload[1])
+            # `sentry.python` around and `sentry.python.flask` inside are one SDK, and the longer name says more.
+            # Otherwise it was replaced or upgraded, and the later of both counts.
             same = inner["name"].startswith(outer["name"]) and inner["version"] == outer["version"]
             return dict(inner if same or payload[0] >= client[0] else outer)
         told = self.decoded(fields.PAYLOAD_SDK) or self.decoded(fields.CLIENT_SDK)
@@ -98,13 +104,14 @@ class View:
 
     @property
     def interval(self) -> float | None:
-        """Seconds between promised beats."""
+        """Seconds between promised beats. Kept as text: only texts carry the time by which the latest one wins."""
         text = self.text(fields.INTERVAL)
         return float(text) if text else None
 
     @property
     def quiet_at(self) -> int | None:
-        """When a live project will be quiet, in milliseconds; none for one that promised nothing."""
+        """When a live project will be quiet, in milliseconds; None for one that promised nothing."""
+        # From any signal, not only from beats: an application that sends errors is not quiet.
         seen = self.time(fields.LAST_SEEN_AT)
         if self.interval is None or seen is None:
             return None
