@@ -1,7 +1,7 @@
 """What is read of an event: a handful of fields, and leniently, since SDKs of every age send every shape.
 
-Only the event itself must be a JSON object. A field of an unexpected type is passed over: a strange tag must not cost
-the user the sight of the first error.
+Only the event itself must be a JSON object. A field of an unexpected type is passed over: the first error must appear
+even with a strange tag in it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ T = TypeVar("T")
 MAX_FRAMES = 5
 """Top frames that are kept of the first error: what fits on the page."""
 MAX_EXCEPTIONS = 50
-"""Exceptions of a chain that are looked at, from what was finally raised on."""
+"""Exceptions of a chain that are looked at, counted from the one finally raised."""
 MAX_TRACE = 500
-"""Frames of a stack trace that are looked at, from the failure on; SDKs send up to 250."""
+"""Frames of a stack trace that are looked at, counted from the failure; SDKs send up to 250."""
 MAX_INTEGRATIONS = 60
 """Names of integrations that are kept: an SDK with all of its defaults has some 40."""
 MAX_TEXT = 200
@@ -35,13 +35,17 @@ MAX_TEXT = 200
 _NULL = Raw(b"null")
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "fatal"}  # Python's logging numbers, sent by raven
 _OTHER_TYPES = {"transaction": Signal.TRANSACTION, "feedback": Signal.FEEDBACK, "csp": Signal.CSP_REPORT}
-"""Payloads that travel as events and are none: sentry-python sends user feedback so."""
+"""Payloads that travel as event items without being errors or messages: sentry-python sends user feedback this way."""
 _ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
-"""Relay, too, takes critical for fatal."""
+"""Relay, too, reads critical as fatal."""
 
 
 class _Event(Struct):
-    """The fields that are looked at, each still undecoded: all others are skipped over without building objects."""
+    """The fields that are looked at, each undecoded. All others are skipped without building objects.
+
+    Breadcrumbs, modules and extras are most of an event. And a field that `msgspec` cannot decode (an integer beyond 64
+    bits, bytes that are not UTF-8) is repaired or passed over alone.
+    """
 
     event_id: Raw = _NULL
     type: Raw = _NULL
@@ -111,8 +115,11 @@ class Event:
 def parse_object(payload: bytes | memoryview, what: str, budget: Budget) -> dict[str, Any]:
     """Decode a JSON object whose fields the caller checks itself.
 
+    Args:
+        what: what it is meant to be, at the start of a sentence.
+
     Raises:
-        InvalidJSON: it is none; the message says what it was meant to be.
+        InvalidJSON: it is not one.
     """
     return decode(payload, dict[str, Any], what, budget)
 
@@ -121,6 +128,7 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     """Read an event item's payload, or a `/store/` body.
 
     Args:
+        payload: JSON, decompressed.
         budget: what may be read the slow way; a whole one where none is given.
 
     Raises:
@@ -131,10 +139,13 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     read = partial(_read, budget=budget)
     level = _level(read(raw.level))
     exceptions = _exceptions(read(raw.exception))
-    crash = exceptions[-1] if exceptions else {}  # from the cause to what was finally raised
+    # Sentry's order: from the cause to what was finally raised. Frames likewise have the failing call last.
+    crash = exceptions[-1] if exceptions else {}
     frames, sdk = _frames(crash), read(raw.sdk)
     return Event(
         event_id=parse_event_id(read(raw.event_id)),
+        # No level counts as an error, since Relay fills it in so. An exception counts whatever its level says, as where
+        # Python's logging reports one with `warning(…, exc_info=True)`.
         signal=_OTHER_TYPES.get(_text(read(raw.type)) or "")
         or (Signal.ERROR if level in _ERROR_LEVELS or not all(map(_is_stack, exceptions)) else Signal.MESSAGE),
         is_sample=_is_sample(read(raw.tags)),
@@ -158,12 +169,12 @@ def _hex(text: str) -> str | None:
 
 
 def parse_event_id(value: Any) -> str | None:
-    """An event id as 32 hex digits; dashes (sentry-cli) and upper case pass, anything else is none."""
+    """An event id as 32 hex digits. Dashes (sentry-cli) and upper case pass; anything else counts as missing."""
     return _hex(value) if isinstance(value, str) and len(value) <= 40 else None
 
 
 def sdk_of(value: Any) -> Sdk | None:
-    """Read `{"name": …, "version": …}`, where it has a name."""
+    """Read `{"name": …, "version": …}`; None without a name, since a version alone says nothing."""
     fields = value if isinstance(value, dict) else {}
     name = _text(fields.get("name"))
     return Sdk(name, _text(fields.get("version"))) if name else None
@@ -196,7 +207,7 @@ def decode(payload: bytes | memoryview, kind: type[T], what: str, budget: Budget
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # once more, leniently, which also finds better words for what is wrong
+        pass  # once more below, leniently, and with better words for what is wrong
     if not budget.allows(len(payload)):
         raise InvalidJSON(f"{what} is not strict JSON, and too large to be repaired.")
     try:
@@ -210,12 +221,16 @@ def decode(payload: bytes | memoryview, kind: type[T], what: str, budget: Budget
 
 
 def _mend(payload: bytes | memoryview | Raw) -> bytes:
-    """Rewrite as strict JSON what SDKs send all the same: half a surrogate pair, NaN, numbers beyond a double."""
+    """Rewrite as strict JSON what SDKs send although it is not: half a surrogate pair, NaN, numbers beyond a double.
+
+    JavaScript cuts texts between the halves of an emoji, and then writes one half as `\\ud83d`; Python's `json.dumps`
+    writes NaN and Infinity.
+    """
     text = bytes(payload).decode("utf-8", "replace")
     try:
         return msgspec.json.encode(json.loads(text))  # all in C; NaN and infinity become null
     except json.JSONDecodeError:
-        raise
+        raise  # it is a ValueError as well, and no second try would help
     except (ValueError, OverflowError):  # half a pair, or a number of too many digits
         value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short)
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
@@ -226,12 +241,13 @@ def _finite(text: str) -> float | None:
     return number if abs(number) != float("inf") else None
 
 
+# Python reads integers of up to 4,300 digits, and reading them takes the square of their number.
 def _short(text: str) -> int | None:
     return int(text) if len(text) < 20 else None
 
 
 def _read(raw: Raw, budget: Budget) -> Any:
-    """Decode one field, or None where it cannot be decoded."""
+    """Decode one field; None where it cannot be decoded, or the budget is spent."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -252,7 +268,7 @@ def _dicts(values: Any) -> list[dict[str, Any]]:
 
 
 def _level(value: Any) -> str:
-    if type(value) is int:
+    if type(value) is int:  # not isinstance: True is an int in Python
         return _LEVELS.get(value, "error")
     return (_text(value) or "error").lower()
 
@@ -266,15 +282,17 @@ def _exceptions(value: Any) -> list[dict[str, Any]]:
 
 
 def _is_stack(exception: dict[str, Any]) -> bool:
-    """Whether it is only how an SDK attaches a stack to a message: JavaScript's does so by default from 11 on."""
+    """Whether it is only an SDK's way to attach a stack to a message. JavaScript's SDKs do so by default since 11."""
     mechanism = exception.get("mechanism")
     return isinstance(mechanism, dict) and mechanism.get("synthetic") is True and not exception.get("type")
 
 
 def _title(crash: dict[str, Any], logentry: Any, message: Any) -> str:
+    # Sentry's title: type and first line of the value; what follows (SQL, a response body) is not for a heading.
     kind, value = _text(crash.get("type")), _text(crash.get("value"))
     if kind or value:
         return ": ".join(part for part in (kind, (value or "").partition("\n")[0].strip()) if part)[:MAX_TEXT]
+    # `logentry` is today's interface, with a template and its parameters; `message` is raven's, or a plain text.
     for source in (logentry, message):
         fields = source if isinstance(source, dict) else {"message": source}
         text = _text(fields.get("formatted")) or _interpolate(_text(fields.get("message")), fields.get("params"))
@@ -284,21 +302,21 @@ def _title(crash: dict[str, Any], logentry: Any, message: Any) -> str:
 
 
 def _interpolate(message: str | None, params: Any) -> str | None:
-    """Fill in `hello %s`. Only that form: a width in a hostile format would allocate gigabytes."""
+    """Fill in `hello %s`, and no other form. Not with `%`: a width in a hostile format would allocate gigabytes."""
     for param in params[:20] if message and isinstance(params, list) else ():
         message = (message or "").replace("%s", _shown(param), 1)
     return message[:MAX_TEXT] if message else None
 
 
 def _shown(value: Any) -> str:
-    """A parameter as text. Not a list, nor a number beyond 20 digits: Python does not write all that it reads."""
+    """A parameter as text; but not a list, which may be deep, nor a number of more digits than `str` will write."""
     if isinstance(value, str | float) or value is None:
         return str(value)[:MAX_TEXT]
     return str(value) if isinstance(value, int) and abs(value) < 10**20 else "…"
 
 
 def _handled(exceptions: Iterable[dict[str, Any]]) -> bool | None:
-    found = None
+    found = None  # nobody said; one unhandled exception of a chain makes the whole of it unhandled
     for exception in exceptions:
         mechanism = exception.get("mechanism")
         if isinstance(mechanism, dict) and isinstance(mechanism.get("handled"), bool):
@@ -307,7 +325,7 @@ def _handled(exceptions: Iterable[dict[str, Any]]) -> bool | None:
 
 
 def _frames(crash: dict[str, Any]) -> list[dict[str, Any]]:
-    """Nearest to the failure first; the application's own where there are any."""
+    """Nearest to the failure first; only the application's own if there are any: a library's say little to its user."""
     trace = crash.get("stacktrace")
     listed = trace.get("frames") if isinstance(trace, dict) else None
     frames = _dicts(listed[-MAX_TRACE:])[::-1] if isinstance(listed, list) else []
@@ -319,12 +337,14 @@ def _frame(fields: dict[str, Any]) -> Frame:
     return Frame(
         function=_text(fields.get("function")),
         filename=_text(fields.get("filename")) or _text(fields.get("abs_path")),
+        # A number as it is shown on the page: neither `True`, which is an int, nor 4,000 digits.
         lineno=lineno if type(lineno) is int and 0 <= lineno < 2**31 else None,
         in_app=fields.get("in_app") is True,
         context_line=_text(fields.get("context_line")),
     )
 
 
+# In the form of Sentry's own: "shop.cart in total".
 def _culprit(crash: dict[str, Any]) -> str | None:
     for fields in _frames(crash)[:1]:
         where = _text(fields.get("module")) or _text(fields.get("filename"))
@@ -336,7 +356,7 @@ def _culprit(crash: dict[str, Any]) -> str | None:
 
 
 def _is_sample(tags: Any) -> bool:
-    """Whether it is tagged `sample_event: yes`. Tags are an object, or a list of pairs."""
+    """Whether it is tagged `sample_event: yes`, as Sentry's "create sample event" does. Tags are an object or pairs."""
     if isinstance(tags, dict):
         return bool(tags.get("sample_event") == "yes")
     return isinstance(tags, list) and ["sample_event", "yes"] in tags
