@@ -44,7 +44,7 @@ FINAL: dict[int, str] = {
 START_IT = "Start it with `firstlight serve`, or say where it runs with --server URL."
 CHECK_DSN = "Check the DSN, and whether the server runs."
 
-SDK = {"name": "firstlight", "version": __version__}
+SDK = {"name": "firstlight.command", "version": __version__}
 _EVENTS: dict[str, dict[str, object]] = {
     "message": {"level": "info", "message": "Hello from firstlight send message"},
     "error": {
@@ -99,7 +99,7 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
     handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
     if _is_local(url):
         handlers.append(urllib.request.ProxyHandler({}))
-    sent = {"user-agent": f"firstlight/{__version__}", **(headers or {})}
+    sent = {"user-agent": f"{SDK['name']}/{__version__}", **(headers or {})}
     wanted = urllib.request.Request(url, body, sent, method=method)  # noqa: S310 - the caller checks the scheme
     try:
         with urllib.request.build_opener(*handlers).open(wanted, timeout=TIMEOUT_SECONDS) as response:

@@ -53,7 +53,7 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
 @click.argument("signal", type=click.Choice(["heartbeat", "error", "message"]))
 @click.argument("dsn")
 def send(signal: str, dsn: str) -> None:
-    """Send one signal to a DSN, as an SDK would."""
+    """Send one signal to a DSN, as an SDK would. It shows that the way works, and does not count as your app."""
     try:
         answer = client.send(signal, parse_dsn(dsn))
     except BadRequest as error:

@@ -51,7 +51,7 @@ class Progress:
         if reached == 0 and told < 0:
             yield f"{click.style('○', dim=True)} awaiting your SDK"
         if reached >= 1 > told:
-            yield _line("●", "cyan", "connected", _sdk(snapshot))
+            yield _line("●", "cyan", "connected", _connection(snapshot))
         if reached >= 2 > told:
             yield _line("★", "green", "first error received", *_error(snapshot))
 
@@ -74,9 +74,16 @@ def _line(mark: str, colour: str, headline: str, *details: str) -> str:
     return "  ".join([f"{click.style(mark, fg=colour)} {click.style(headline, bold=True)}", *filter(None, details)])
 
 
-def _sdk(snapshot: Snapshot) -> str:
-    sdk = snapshot["sdk"] or {}
-    return plain(" ".join(sdk[part] for part in ("name", "version") if sdk.get(part)))
+def _connection(snapshot: Snapshot) -> str:
+    """Who connected, and what proved it."""
+    sdk, proof = snapshot["sdk"] or {}, snapshot.get("connected_by")
+    name = " ".join(sdk[part] for part in ("name", "version") if sdk.get(part))
+    by = "by a request with your key that held no signal" if proof == "key" else f"by its first {_words(proof)}"
+    return plain(", ".join(filter(None, (name, by if proof else ""))))
+
+
+def _words(signal: object) -> str:
+    return str(signal).replace("_", "-")
 
 
 def _error(snapshot: Snapshot) -> tuple[str, str]:

@@ -50,6 +50,7 @@ class Presenter:
             "now": iso(view.now),
             "stage": view.stage.word,
             "connected_at": _time(view.time(fields.CONNECTED_AT)),
+            "connected_by": view.connected_by,
             "first_error": _first_error(view, self.event_url),
             "liveness": {
                 "state": view.liveness.value,
@@ -62,6 +63,7 @@ class Presenter:
             "inferred": view.inferred,
             "features": [_feature(feature) for feature in features_of(view)],
             "checked_at": _time(view.time(fields.CHECKED_AT)),
+            "checked_by": _checked_by(view),
             "signals": _signals(view),
             "problems": [_problem(problem, self.catalogue.told(problem, view)) for problem in self._problems(view)],
         }
@@ -102,6 +104,11 @@ def iso(at: int) -> str:
 
 def _time(at: int | None) -> str | None:
     return None if at is None else iso(at)
+
+
+def _checked_by(view: View) -> dict[str, Any] | None:
+    stamped = view.stamped(fields.CHECKED_BY)
+    return None if stamped is None else {**msgspec.json.decode(stamped[1]), "at": iso(stamped[0])}
 
 
 def _first_error(view: View, event_url: str | None) -> dict[str, Any] | None:

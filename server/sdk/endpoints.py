@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from ..core.model.errors import BadRequest, MalformedEnvelope, ProjectMismatch
 from ..core.model.origin import parse_origin
-from ..core.model.signals import Signal
+from ..core.model.signals import Signal, Source
 from ..core.snapshot import iso
 from ..core.state import fields
 from ..core.state.fields import Effect
@@ -118,7 +118,7 @@ async def cron(request: SdkRequest) -> bytes:
     in_path = Credentials(rest[1]) if len(rest) > 1 else None
     credentials = await authenticate(request, one_of(in_path, credentials_around(request)))
     await read_body(request)
-    seen = Observation(signals=frozenset({Signal.CHECK_IN}), client_sdk=request.client(credentials))
+    seen = Observation(signals=frozenset({Signal.CHECK_IN}), client_sdk=request.client(credentials), has_no_client=True)
     return await record(request, seen)
 
 
@@ -136,7 +136,7 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     """Write down what a request proves; gives the answer.
 
     Raises:
-        RateLimited: it says nothing new, and its project sends too much. A heartbeat alone always passes.
+        RateLimited: it says nothing new, and its project sends too much. An app's heartbeat alone always passes.
         Overloaded: the store is away, and too much waits for it.
     """
     tools, project_id = request.tools, request.project_id
@@ -145,6 +145,8 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     if request.project is None and request.credentials:
         await tools.unverified.take(request.sender, project_id, request.credentials.key, update)
         return answer
+    if observation.source is not Source.APP:
+        return await _show_test(request, update, answer)
     if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:
         tools.gate.check_project(project_id)
     await tools.writer.write(project_id, update)
@@ -152,6 +154,15 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     origin = parse_origin(request.headers[b"origin"]) if b"origin" in request.headers else None
     if origin:
         tools.senders.met(project_id, origin)
+    return answer
+
+
+async def _show_test(request: SdkRequest, update: fields.Update, answer: bytes) -> bytes:
+    """A signal that is not the app's: the page sees that it came, as it does with `check/`."""
+    gate, project_id = request.tools.gate, request.project_id
+    gate.check_project(project_id)
+    await show(request, gate.shows_check(project_id), update)
+    request.tools.senders.met(project_id, request.sender)
     return answer
 
 

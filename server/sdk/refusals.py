@@ -25,11 +25,11 @@ from ..core.model.errors import (
 from ..core.model.keys import is_near, mask
 from ..core.model.origin import OPAQUE, parse_origin
 from ..core.model.project import Project
+from ..core.model.signals import Source
 from ..core.state.update import update_of_problem, update_of_refusal, update_of_stranger
+from ..core.wire.client import SDK_NAMES, source_of
 from .request import SdkRequest
 
-SDK_NAMES = ("sentry", "raven", "opentelemetry", "otel", "firstlight")
-"""How the names of SDKs start, in lower case, in a User-Agent or `sentry_client`."""
 _FORWARDING = frozenset({b"x-forwarded-for", b"x-real-ip", b"forwarded", b"via"})
 
 
@@ -45,7 +45,9 @@ async def note(request: SdkRequest, refusal: Refusal) -> None:
         if project is None:
             return
         if refusal.key_is_valid or looks_own(request, project):
-            update = update_of_refusal(_in_words(request, refusal), refusal.key_is_valid, now, request.tools.keep)
+            is_app = source_of(request.client(request.credentials)) is Source.APP
+            told, keep = _in_words(request, refusal), request.tools.keep
+            update = update_of_refusal(told, refusal.key_is_valid, now, keep, is_app)
         else:
             update = update_of_stranger(refusal, now)
         await request.tools.writer.write(project.id, update)

@@ -11,9 +11,9 @@ from starlette.types import Message, Receive, Scope
 from ..core.model.project import Project
 from ..core.wire.address import Address
 from ..core.wire.budget import Budget
+from ..core.wire.client import client_of
 from ..core.wire.dsn import MAX_TEXT, Credentials
 from ..core.wire.event import Sdk
-from ..core.wire.observation import client_of
 from ..engine.limits import network_of
 from .tools import Tools
 

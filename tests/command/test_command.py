@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -22,6 +23,7 @@ from websockets.sync.server import ServerConnection, serve
 from server import __version__
 from server.command.cli import cli
 from server.command.client import Client, Refused, request
+from server.core.wire.dsn import parse_dsn
 
 from ..support.redis_server import free_port
 from ..support.server import ServerProcess, clean_env, interruptible, wait_for
@@ -32,8 +34,9 @@ OWNED = {"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}
 DSN_LINE = re.compile(r"^http://[0-9a-f]{32}@127\.0\.0\.1:\d+/\d+$", re.MULTILINE)
 
 AWAITING = "○ awaiting your SDK"
-CONNECTED = f"● connected  firstlight {__version__}"
-FIRST_ERROR = "★ first error received  SampleError: Hello from firstlight send error"
+CONNECTED = "● connected  sentry.python 2.75.0"
+BY_HEARTBEAT = f"{CONNECTED}, by its first heartbeat"
+FIRST_ERROR = "★ first error received  SampleError: Hello from an app"
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +162,29 @@ def test_colours_are_for_terminals_that_want_them(
 def test_a_terminal_without_these_characters_gets_question_marks(demo: ServerProcess) -> None:
     sent(demo)
     told = process("watch", "1", "--until", "connected", "--server", demo.url, PYTHONIOENCODING="latin-1")
-    assert told == CONNECTED.replace("●", "?") + "\n"
+    assert told == BY_HEARTBEAT.replace("●", "?") + "\n"
 
 
-def sent(server: ServerProcess, signal_name: str = "heartbeat") -> str:
-    """Send a signal to the demo's project."""
-    return done("send", signal_name, dsn_of(server))
+def sent(server: ServerProcess) -> None:
+    """An app's heartbeat to the demo's project."""
+    app_sends("heartbeat", dsn_of(server))
+
+
+_EVENTS: dict[str, dict[str, object]] = {
+    "message": {"level": "info", "message": "Hello from an app"},
+    "error": {"exception": {"values": [{"type": "SampleError", "value": "Hello from an app"}]}},
+}
+
+
+def app_sends(kind: str, dsn: str) -> None:
+    """Send a signal as an app's SDK does."""
+    to = parse_dsn(dsn)
+    body = json.dumps(_EVENTS.get(kind, {"type": "heartbeat"}))
+    auth = {"x-sentry-auth": f"Sentry sentry_key={to.key}, sentry_client=sentry.python/2.75.0"}
+    item = "heartbeat" if kind == "heartbeat" else "event"
+    assert (
+        request("POST", f"{to.ingest_url}/envelope/", f'{{}}\n{{"type":"{item}"}}\n{body}'.encode(), auth).status == 200
+    )
 
 
 def dsn_of(server: ServerProcess) -> str:
@@ -181,9 +201,9 @@ def test_the_demo_says_where_to_look_and_tells_what_it_sees(demo: ServerProcess)
     assert demo.url == f"http://127.0.0.1:{demo.env['PORT']}"
     assert f"{demo.url}/onboarding/1" in demo.output.splitlines()
     assert "\x1b" not in demo.output
-    assert done("send", "message", dsn).startswith("200  ")
+    app_sends("message", dsn)
     demo.wait_for_output("⚠ A message arrived")
-    assert done("send", "error", dsn).startswith("200  ")
+    app_sends("error", dsn)
     demo.wait_for_output(FIRST_ERROR)
     assert firstlight("send", "error", dsn.replace("://", "://f", 1)).exit_code == 1
     demo.wait_for_output("⚠ Your app is using the wrong key.  key …")
@@ -204,7 +224,7 @@ def test_the_demos_python_snippet_is_what_it_says(demo: ServerProcess, tmp_path:
 
 def test_the_demo_has_the_same_project_after_a_restart_and_tells_what_it_knows(demo: ServerProcess) -> None:
     dsn = dsn_of(demo)
-    done("send", "error", dsn)
+    app_sends("error", dsn)
     demo.wait_for_output(FIRST_ERROR)
     assert demo.stop() == 0
     demo.start().wait_for_output(FIRST_ERROR)
@@ -240,7 +260,7 @@ def test_projects_are_created_listed_and_reset(own_server: ServerProcess) -> Non
     listed = done("project", "list", FIRSTLIGHT_PUBLIC_URL=server.url + "/").splitlines()
     assert listed[0] == f"1  shop  python  {created[1]}"
     assert listed[1].startswith("2  Café ?[2J  -  http://")
-    done("send", "error", created[1])
+    app_sends("error", created[1])
     assert done("project", "reset", "1", "--server", server.url) == "Project 1 is awaiting again.\n"
 
 
@@ -345,9 +365,9 @@ def test_a_token_and_its_link(owned: ServerProcess) -> None:
     assert link == f"{owned.url}/onboarding/{first}#token={token}"
     viewer = {"PORT": owned.port, "FIRSTLIGHT_TOKEN": token}
     assert refused("watch", second, **viewer) == "The token in FIRSTLIGHT_TOKEN is for another project."
-    done("send", "heartbeat", Client(owned.url, ADMIN).ask("GET", f"/projects/{first}")["dsn"])
+    app_sends("heartbeat", Client(owned.url, ADMIN).ask("GET", f"/projects/{first}")["dsn"])
     for env in (viewer, admin):
-        assert done("watch", first, "--until", "connected", **env) == f"{CONNECTED}\n"
+        assert done("watch", first, "--until", "connected", **env) == f"{BY_HEARTBEAT}\n"
     as_owner = {"PORT": owned.port, "FIRSTLIGHT_ADMIN_TOKEN": token}
     assert "may watch the project, but not change it" in refused("project", "reset", first, **as_owner)
     as_owner["FIRSTLIGHT_ADMIN_TOKEN"] = done("token", first, "--owner", "--days", "30", **admin).splitlines()[0]
@@ -394,16 +414,16 @@ def test_watch_tells_what_happens_over_a_restart_and_ends_with_ctrl_c(
     dsn = done("project", "create", "shop", PORT=server.port).splitlines()[1]
     with Watching(tmp_path, "watch", "1", PORT=server.port) as watching:
         watching.until(AWAITING)
-        done("send", "heartbeat", dsn)
-        watching.until(AWAITING, CONNECTED)
+        app_sends("heartbeat", dsn)
+        watching.until(AWAITING, BY_HEARTBEAT)
         assert server.stop() == 0
         server.start()
-        done("send", "error", dsn)
-        watching.until(AWAITING, CONNECTED, FIRST_ERROR)
+        app_sends("error", dsn)
+        watching.until(AWAITING, BY_HEARTBEAT, FIRST_ERROR)
         server.kill()
         server.start()
         done("project", "reset", "1", PORT=server.port)
-        watching.until(AWAITING, CONNECTED, FIRST_ERROR, "○ started over", AWAITING)
+        watching.until(AWAITING, BY_HEARTBEAT, FIRST_ERROR, "○ started over", AWAITING)
         watching.process.send_signal(signal.SIGINT)
         assert watching.process.wait(10) == 0
 
@@ -412,9 +432,9 @@ def test_watch_until_a_stage_is_reached(server: ServerProcess, shop: dict[str, s
     until = ("watch", shop["id"], "--until")
     with Watching(tmp_path, *until, "first_error_received", "--timeout", "20", PORT=server.port) as watching:
         watching.until(AWAITING)
-        done("send", "error", shop["dsn"])
+        app_sends("error", shop["dsn"])
         assert watching.process.wait(10) == 0
-    assert done(*until, "connected", PORT=server.port).startswith(f"{CONNECTED}\n{FIRST_ERROR}\n")
+    assert done(*until, "connected", PORT=server.port).startswith(f"{CONNECTED}, by its first error\n{FIRST_ERROR}\n")
 
 
 def test_watch_until_the_time_is_up(server: ServerProcess, shop: dict[str, str]) -> None:
@@ -517,21 +537,15 @@ def test_watch_comes_back_when_a_goodbye_said(scripted: Callable[..., str]) -> N
 # firstlight send
 
 
-@pytest.mark.parametrize(
-    ("name", "stage", "signals"),
-    [
-        ("heartbeat", "connected", {"heartbeat"}),
-        ("message", "connected", {"message"}),
-        ("error", "first_error_received", {"error"}),
-    ],
-)
-def test_each_signal_is_what_it_says(demo: ServerProcess, name: str, stage: str, signals: set[str]) -> None:
-    answer = sent(demo, name)
+@pytest.mark.parametrize("name", ["heartbeat", "message", "error"])
+def test_a_signal_of_the_command_shows_only_that_the_way_works(demo: ServerProcess, name: str) -> None:
+    answer = done("send", name, dsn_of(demo))
     assert re.fullmatch(r"200  \{\}\n" if name == "heartbeat" else r'200  \{"id": "[0-9a-f]{32}"\}\n', answer)
     snapshot = Client(demo.url).ask("GET", "/live/1")
-    assert snapshot["stage"] == stage
-    assert set(snapshot["signals"]) == signals
-    assert snapshot["sdk"] == {"name": "firstlight", "version": __version__}
+    assert (snapshot["stage"], snapshot["signals"], snapshot["sdk"]) == ("awaiting", {}, None)
+    assert (snapshot["checked_by"]["source"], snapshot["checked_by"]["signal"]) == ("command", name)
+    app_sends("error", dsn_of(demo))
+    assert Client(demo.url).ask("GET", "/live/1")["first_error"]["title"] == "SampleError: Hello from an app"
 
 
 def test_a_refused_signal_is_told_in_the_servers_words(demo: ServerProcess) -> None:

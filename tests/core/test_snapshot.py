@@ -13,8 +13,10 @@ from server.core.snapshot import DELAYED, PING, Presenter, goodbye, iso
 from server.core.state.fields import State, Update, join
 from server.core.state.update import update_of, update_of_refusal
 from server.core.state.view import View
+from server.core.wire.client import client_of
 from server.core.wire.envelope import parse_envelope
-from server.core.wire.observation import Observation, observe_envelope, observe_heartbeat
+from server.core.wire.event import Sdk
+from server.core.wire.observation import Observation, observe_envelope, observe_heartbeat, observe_store
 
 from ..support.views import CATALOGUE
 
@@ -22,6 +24,7 @@ PRESENTER = Presenter(CATALOGUE, "https://e/{project}/{event_id}")
 KEY = "0123456789abcdef0123456789abcdef"
 ID = "0a5b2cb3dd1949a69c0f403a4ae1e29b"
 AT = 1_795_354_000_000
+PYTHON = Sdk("sentry.python", "2.75.0")
 PROJECT = Project(42, "shop", None, (Key(KEY),), AT)
 
 OPTIONAL_TEXT = (str, type(None))
@@ -32,6 +35,9 @@ SHAPE: dict[str, Any] = {  # the contract's keys; more may stand beside them
     "version": int,
     "stage": str,
     "connected_at": OPTIONAL_TEXT,
+    "connected_by": OPTIONAL_TEXT,
+    "checked_at": OPTIONAL_TEXT,
+    "checked_by": (dict, type(None)),
     "first_error": (dict, type(None)),
     "liveness": {"state": str, "last_seen_at": OPTIONAL_TEXT, "interval": (int, float, type(None))},
     "sdk": (dict, type(None)),
@@ -82,13 +88,17 @@ def shown(*updates: Update, now: int = AT) -> dict[str, Any]:
     return found
 
 
+def refused_body(at: int) -> Update:
+    return update_of_refusal(MalformedEnvelope("why", 0, ""), True, at)
+
+
 def beat(at: int = AT, **fields: Any) -> Update:
-    return update_of(observe_heartbeat(json.dumps({"type": "heartbeat", **fields}).encode()), at)
+    return update_of(observe_heartbeat(json.dumps({"type": "heartbeat", **fields}).encode(), PYTHON), at)
 
 
 def event(payload: Any, at: int = AT) -> Update:
     body = json.dumps({"event_id": ID}) + '\n{"type":"event"}\n' + json.dumps(payload)
-    return update_of(observe_envelope(parse_envelope(body.encode()), ID), at)
+    return update_of(observe_envelope(parse_envelope(body.encode()), ID, PYTHON), at)
 
 
 ERROR = {
@@ -201,10 +211,39 @@ def test_without_an_address_for_events_there_is_no_link() -> None:
 
 
 def test_a_second_error_changes_the_signal_and_not_the_first_error() -> None:
-    other = update_of(observe_envelope(parse_envelope(b'{}\n{"type":"event"}\n{"message":"b"}'), "b" * 32), AT + 5)
+    other = update_of(
+        observe_envelope(parse_envelope(b'{}\n{"type":"event"}\n{"message":"b"}'), "b" * 32, PYTHON), AT + 5
+    )
     found = shown(event(ERROR), other)
     assert found["first_error"]["event_id"] == ID
     assert found["signals"]["error"] == {"first_at": iso(AT), "last_at": iso(AT + 5), "event_id": "b" * 32}
+
+
+@pytest.mark.parametrize(
+    ("updates", "proof"),
+    [
+        ([], None),
+        ([beat()], "heartbeat"),
+        ([event(ERROR)], "error"),
+        ([refused_body(AT)], "key"),
+        ([refused_body(AT), event({"level": "info"}, AT + 1)], "message"),
+        ([event(ERROR, AT + 1), beat(AT)], "heartbeat"),
+        ([event(ERROR), beat(AT)], "error"),
+    ],
+)
+def test_what_proved_the_connection(updates: list[Update], proof: str | None) -> None:
+    assert shown(*updates)["connected_by"] == proof
+
+
+def test_a_test_lights_the_way_and_the_first_error_after_it_is_the_first() -> None:
+    body = b'{"exception":[{"type":"Test"}],"sdk":{"name":"firstlight.page"}}'
+    test = update_of(observe_store(body, "b" * 32), AT - 5)
+    found = shown(test)
+    assert (found["stage"], found["first_error"], found["signals"], found["sdk"]) == ("awaiting", None, {}, None)
+    assert found["checked_at"] == iso(AT - 5)
+    assert found["checked_by"] == {"source": "page", "signal": "error", "at": iso(AT - 5)}
+    found = shown(test, event(ERROR))
+    assert (found["stage"], found["first_error"]["event_id"]) == ("first_error_received", ID)
 
 
 @pytest.mark.parametrize(
@@ -233,10 +272,6 @@ def test_a_problem() -> None:
 def test_a_repeated_problem_is_one_with_a_count() -> None:
     problem = code_of(shown(*(update_of_refusal(MissingKey("."), False, AT + n) for n in range(3))), "missing_key")
     assert (problem["count"], problem["first_at"], problem["last_at"]) == (3, iso(AT), iso(AT + 2))
-
-
-def refused_body(at: int) -> Update:
-    return update_of_refusal(MalformedEnvelope("why", 0, ""), True, at)
 
 
 @pytest.mark.parametrize(
@@ -307,16 +342,12 @@ def test_no_whole_key_in_a_snapshot() -> None:
     ],
 )
 def test_who_sends(client: str | None, payload: Any, expected: Any) -> None:
-    from server.core.wire.observation import client_of
-
     body = json.dumps({"type": "heartbeat", "sdk": payload}).encode()
     found = shown(update_of(observe_heartbeat(body, client_of(client, None)), AT))
     assert found["sdk"] == expected
 
 
 def test_an_upgraded_sdk_replaces_the_old_name() -> None:
-    from server.core.wire.event import Sdk
-
     old = update_of(
         Observation(payload_sdk=Sdk("sentry.python.flask", "2.0"), client_sdk=Sdk("sentry.python", "2.0")), AT
     )

@@ -128,7 +128,7 @@ async def watched(project: Project) -> AsyncIterator[list[dict[str, Any]]]:
 async def beating(project: Project) -> AsyncIterator[list[float]]:
     """Heartbeats of another project, one after the other; gives the time that each took, in seconds."""
     took: list[float] = []
-    beat = posted(f"/api/{project.number}/heartbeat/?sentry_key={project.key}", b"")
+    beat = posted(f"/api/{project.number}/heartbeat/?sentry_key={project.key}&sentry_client=sentry.python/2", b"")
 
     async def app() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", project.port)

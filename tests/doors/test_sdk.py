@@ -46,7 +46,10 @@ def event(payload: bytes = ERROR, event_id: str = ID) -> bytes:
 
 
 def dsn_envelope(key: str, project_id: int) -> bytes:
-    return b'{"dsn":"http://%s@127.0.0.1/%d"}\n{"type":"heartbeat"}\n{"type":"heartbeat"}' % (key.encode(), project_id)
+    return (
+        b'{"dsn":"http://%s@127.0.0.1/%d","sdk":{"name":"sentry.python"}}\n{"type":"heartbeat"}\n{"type":"heartbeat"}'
+        % (key.encode(), project_id)
+    )
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -200,6 +203,41 @@ async def test_a_key_in_a_header_is_judged_before_the_body_is_read(site: Site) -
     assert (await site.raw(head.encode())).startswith(b"HTTP/1.1 403 ")
 
 
+# Whether it is the app.
+
+
+@pytest.mark.parametrize("agent", ["curl/8.5.0", "HTTPie/3.2.2", "python-requests/2.32.3", "Mozilla/5.0 (X11)", ""])
+async def test_what_names_no_sdk_shows_only_that_the_way_works(both: Site, agent: str) -> None:
+    project, headers = await both.project(), {"user-agent": agent}
+    for endpoint, body, signal in (
+        ("heartbeat", BEAT, "heartbeat"),
+        ("envelope", BEAT_ENVELOPE, "heartbeat"),
+        ("envelope", b"{}", "key"),
+        ("envelope", event(), "error"),
+        ("store", ERROR, "error"),
+    ):
+        answer = await both.post(project, endpoint, body, headers, f"?sentry_key={KEY}")
+        assert answer.status_code == 200, answer.text
+        found = await both.snapshot(project)
+        assert (found["stage"], found["signals"], found["first_error"], found["sdk"]) == ("awaiting", {}, None, None)
+        assert (found["checked_by"]["source"], found["checked_by"]["signal"]) == ("probe", signal)
+    await both.post(project, "envelope", b"broken", headers, f"?sentry_key={KEY}")
+    assert await both.told(project, "malformed_envelope")
+    assert (await both.snapshot(project))["stage"] == "awaiting"
+    await both.post(project, "envelope", event())
+    found = await both.snapshot(project)
+    assert (found["stage"], found["connected_by"]) == ("first_error_received", "error")
+    assert found["first_error"]["event_id"] == ID
+
+
+async def test_an_app_whose_body_is_refused_is_connected_by_its_key(both: Site) -> None:
+    project = await both.project()
+    await both.post(project, "envelope", b"broken")
+    assert await both.told(project, "malformed_envelope")
+    found = await both.snapshot(project)
+    assert (found["stage"], found["connected_by"]) == ("connected", "key")
+
+
 # Where it is sent.
 
 
@@ -218,7 +256,8 @@ async def test_a_key_in_a_header_is_judged_before_the_body_is_read(site: Site) -
 async def test_paths(site: Site, path: str) -> None:
     project = await site.project()
     url = path.format(project, "heartbeat")
-    answer = await site.raw(f"POST {url}?sentry_key={KEY} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+    target = f"{url}?sentry_key={KEY}&sentry_client=sentry.python/2"
+    answer = await site.raw(f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 200 "), answer
     assert set((await site.snapshot(project))["signals"]) == {"heartbeat"}
 
@@ -393,7 +432,7 @@ async def test_the_shortest_heartbeats(site: Site, endpoint: str, body: bytes) -
 
 async def test_no_content_type_and_no_length(site: Site) -> None:
     project = await site.project()
-    head = f"POST /api/{project}/envelope/?sentry_key={KEY} HTTP/1.1\r\nHost: x\r\n"
+    head = f"POST /api/{project}/envelope/?sentry_key={KEY}&sentry_client=sentry.python/2 HTTP/1.1\r\nHost: x\r\n"
     chunked = f"{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
     assert (await site.raw(chunked.encode())).startswith(b"HTTP/1.1 200 ")
     bare = head.replace("envelope", "heartbeat") + "\r\n"
@@ -627,7 +666,7 @@ async def test_a_body_of_30_mib(site: Site) -> None:
             yield bytes(64 * 1024)
 
     for endpoint in ("envelope", "heartbeat", "store"):
-        target = f"POST /api/{project}/{endpoint}/?sentry_key={KEY} HTTP/1.1"
+        target = f"POST /api/{project}/{endpoint}/?sentry_key={KEY}&sentry_client=sentry.python/2 HTTP/1.1"
         head = f"{target}\r\nHost: x\r\nContent-Length: {30 * MIB}\r\n\r\n"
         reader, writer = await asyncio.open_connection(*site.host.split(":"))
         writer.write(head.encode())
@@ -785,7 +824,7 @@ async def test_a_body_that_trickles(tmp_path: Path) -> None:
 async def test_a_client_that_leaves(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "firstlight.sdk")
     project = await site.project()
-    target = f"POST /api/{project}/envelope/?sentry_key={KEY} HTTP/1.1\r\nHost: x\r\n"
+    target = f"POST /api/{project}/envelope/?sentry_key={KEY}&sentry_client=sentry.python/2 HTTP/1.1\r\nHost: x\r\n"
     chunk = "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
     for rest in ("Content-Length: 1000\r\n\r\n{}", chunk, "Content-Length: 9\r\n\r\n"):
         caplog.clear()

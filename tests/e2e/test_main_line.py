@@ -22,8 +22,8 @@ EXPECTED = {
     "python": ("ZeroDivisionError: division by zero", "sentry.python", "main.py"),
     "node": ("Error: My first error", "sentry.javascript.node", "app.mjs"),
     "javascript-browser": ("Error: My first error", "sentry.javascript.browser", "out.js"),
-    "curl": ("FirstError: Hello from the command line", "curl", None),
-    "other": ("FirstError: Hello from any SDK", "", None),
+    "curl": ("FirstError: Hello from the command line", "my-script", None),
+    "other": ("FirstError: Hello from any SDK", "my-script", None),
 }
 """The first error's title, the SDK and the file of its frame, as the page has to show them."""
 

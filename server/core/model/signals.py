@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum, StrEnum
 
 
@@ -22,6 +23,24 @@ class Signal(StrEnum):
     FEEDBACK = "feedback"
     ATTACHMENT = "attachment"
     CSP_REPORT = "csp_report"
+
+
+def strongest(signals: Collection[Signal]) -> str:
+    """The one signal that says the most of several; `key` where there is none but the key that came with nothing."""
+    return next((signal.value for signal in (Signal.ERROR, Signal.HEARTBEAT, *Signal) if signal in signals), "key")
+
+
+class Source(StrEnum):
+    """Who sent a signal. Only the application itself brings a project any further."""
+
+    APP = "app"
+    """It names an SDK or a heartbeat client, or comes from a sender that has none by its nature."""
+    PAGE = "page"
+    """A test button of the onboarding page."""
+    COMMAND = "command"
+    """`firstlight send`."""
+    PROBE = "probe"
+    """Made by hand: a valid key, and no client that is named, or only a tool such as curl."""
 
 
 class Stage(IntEnum):

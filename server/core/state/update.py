@@ -13,7 +13,7 @@ import msgspec
 from ..model.codes import Code
 from ..model.errors import Refusal
 from ..model.keys import mask
-from ..model.signals import TRANSITIONS, Signal, Stage
+from ..model.signals import TRANSITIONS, Signal, Source, Stage, strongest
 from ..wire.event import App, Event, Sdk
 from ..wire.kept import Keep, kept_of
 from ..wire.observation import Dropped, Observation
@@ -38,6 +38,8 @@ def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> Updat
         at: when it was received, in milliseconds.
         keep: how much of an error is written down.
     """
+    if observation.source is not Source.APP:
+        return update_of_test(observation, at)
     event = observation.event and kept_of(observation.event, keep)
     stage, times = _proved(observation.signals)
     update: State = dict.fromkeys(times, at)
@@ -128,8 +130,14 @@ def _told(
     return tuple((field, text) for field, text in told.items() if text)
 
 
+def update_of_test(observation: Observation, at: int) -> State:
+    """The update of a test from the page, the command or by hand: the way works, and that is all it proves."""
+    told = {"source": observation.source.value, "signal": strongest(observation.signals)}
+    return {fields.CHECKED_AT: at, fields.CHECKED_BY: (at, msgspec.json.encode(told).decode())}
+
+
 def update_of_key(at: int) -> State:
-    """What any request with a valid key proves, also one whose body is refused."""
+    """What any request of an app with a valid key proves, also one whose body is refused."""
     return {fields.STAGE: int(Stage.CONNECTED), fields.CONNECTED_AT: at, fields.LAST_SEEN_AT: at}
 
 
@@ -140,13 +148,15 @@ def update_of_problem(code: str, evidence: Mapping[str, str], at: int, count: in
     return {row.total: count, row.first_at: at, row.last_at: at, row.evidence: (at, text)}
 
 
-def update_of_refusal(refusal: Refusal, key_is_valid: bool, at: int, keep: Keep = Keep.ALL) -> Update:
-    """The update of a refused request, for the page of the project that it named.
+def update_of_refusal(
+    refusal: Refusal, key_is_valid: bool, at: int, keep: Keep = Keep.ALL, is_app: bool = True
+) -> Update:
+    """The update of a refused request, for the page of the project that it named. A valid key connects an app.
 
     The sentence that it was answered with may quote what it sent: it is shown only where a valid key came with it, and
     where more than types are kept.
     """
-    update = update_of_key(at) if key_is_valid else {}
+    update = update_of_key(at) if key_is_valid and is_app else {}
     if refusal.code:
         detail = {"detail": _without_keys(refusal.detail)[:300]} if key_is_valid else {}
         evidence = {name: _without_keys(text)[:200] for name, text in refusal.evidence.items()}

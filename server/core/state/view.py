@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..model.project import Project
-from ..model.signals import Signal, Stage
+from ..model.signals import Signal, Stage, strongest
 from . import fields
 from .fields import Number, Stamped, Text, Time, Update
 
@@ -82,6 +82,15 @@ class View:
     def stage(self) -> Stage:
         """How far the project is."""
         return fields.stage_of(self.state)
+
+    @property
+    def connected_by(self) -> str | None:
+        """What proved the connection: the first signal, or `key` as long as no request held any."""
+        if self.time(fields.CONNECTED_AT) is None:
+            return None
+        seen = {signal: at for signal in Signal if (at := self.first(signal)) is not None}
+        earliest = min(seen.values(), default=0)
+        return strongest([signal for signal, at in seen.items() if at == earliest])
 
     @property
     def sdk(self) -> dict[str, str | None] | None:

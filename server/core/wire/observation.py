@@ -15,10 +15,11 @@ from msgspec import Raw, Struct
 
 from ..model.codes import Code
 from ..model.errors import BadRequest, InvalidJSON, TooLarge
-from ..model.signals import Signal
+from ..model.signals import Signal, Source
 from .budget import Budget
+from .client import source_of
 from .envelope import Envelope, Item, check_size
-from .event import MAX_TEXT, App, Event, Sdk, decode, parse_client, parse_event, parse_event_id, parse_object, sdk_of
+from .event import MAX_TEXT, App, Event, Sdk, decode, parse_event, parse_event_id, parse_object, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
 from .otlp import parse_otlp
 
@@ -113,6 +114,8 @@ class Observation:
         dropped: what a client report says was not sent.
         is_beat: whether it is a heartbeat and nothing beside it.
         problems: codes with their evidence, seen in what was accepted.
+        has_no_client: whether its kind of sender names no SDK by its nature: a browser's security report, a check-in, a
+            minidump, an exporter of OpenTelemetry.
     """
 
     signals: frozenset[Signal] = frozenset()
@@ -129,6 +132,13 @@ class Observation:
     is_envelope: bool = False
     is_beat: bool = False
     problems: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    has_no_client: bool = False
+
+    @property
+    def source(self) -> Source:
+        """Who sent it."""
+        source = source_of(self.client_sdk, self.payload_sdk)
+        return Source.APP if self.has_no_client and source is Source.PROBE else source
 
 
 def observe_heartbeat(body: bytes, client: Sdk | None = None) -> Observation:
@@ -216,7 +226,7 @@ def observe_security(body: bytes, client: Sdk | None = None) -> Observation:
         body = b""
     if not _REPORTS.match(body):
         raise InvalidJSON("A security report must be a JSON object, or a list of them.")
-    return Observation(signals=frozenset({Signal.CSP_REPORT}), client_sdk=client)
+    return Observation(signals=frozenset({Signal.CSP_REPORT}), client_sdk=client, has_no_client=True)
 
 
 _REPORTS = re.compile(rb"""[ \t\r\n]*(?:\{[ \t\r\n]*"|\[[ \t\r\n]*[^ \t\r\n\]])""")
@@ -270,7 +280,7 @@ def observe_minidump(body: bytes, new_id: str, client: Sdk | None = None) -> Obs
     """
     if not body.startswith(MINIDUMP) and b"\r\n\r\n" + MINIDUMP not in body:
         raise BadRequest("There is no minidump in this request. Upload it as the form's file upload_file_minidump.")
-    return _with_event(Observation(client_sdk=client), NATIVE_CRASH, new_id)
+    return _with_event(Observation(client_sdk=client, has_no_client=True), NATIVE_CRASH, new_id)
 
 
 def observe_otlp(
@@ -284,24 +294,13 @@ def observe_otlp(
     sdk, app = parse_otlp(body, content_type, signal, budget)
     is_sentry = client is not None and client.name.startswith("sentry.")  # its OTLP integration; else an exporter
     told = {"client_sdk": client} if is_sentry else {"payload_sdk": sdk}
-    return Observation(signals=frozenset({signal}), app=app, **told)
+    return Observation(signals=frozenset({signal}), app=app, has_no_client=True, **told)
 
 
 def envelope_dsn(headers: Mapping[str, Any]) -> str | None:
     """The DSN in an envelope's header, for tunnels that have no other key."""
     dsn = headers.get("dsn")
     return dsn if isinstance(dsn, str) and dsn else None
-
-
-@lru_cache(maxsize=1024)
-def client_of(sentry_client: str | None, user_agent: str | None) -> Sdk | None:
-    """The SDK as the request's surroundings name it: `sentry_client`, else a User-Agent that is no browser's."""
-    told = parse_client(sentry_client)
-    is_browser = user_agent is None or "/" not in user_agent or user_agent.startswith("Mozilla/")
-    agent = None if is_browser else parse_client(user_agent)
-    if told and agent and told.name == agent.name and not (told.version or "")[:1].isdigit():
-        return agent  # sentry-cli/x86_64, but User-Agent: sentry-cli/3.8.0
-    return told or agent
 
 
 def _with_heartbeat(observation: Observation, beat: Heartbeat) -> Observation:
