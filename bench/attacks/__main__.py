@@ -12,7 +12,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ SETTINGS = {
     "FORWARDED_ALLOW_IPS": "127.0.0.1",
     "FIRSTLIGHT_PUBLIC_URL": "http://localhost",
 }
+AGAIN = ", again"
+"""Marks the second measurement of what was over the goal in the first."""
 QUIET_SECONDS = 1.0
 VIEWERS = 50
 MAX_RATIO = 3.0
@@ -87,7 +89,7 @@ def main() -> int:
             print(row(result), flush=True)
     if chosen.write:
         write(results, chosen.seconds)
-    return int(not all(result.holds for result in results))
+    return int(bool(over(results)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,11 @@ def run(way: str, names: list[str], seconds: float) -> Iterator[Result]:
         in_turn(applications, 1)
         for attack in attacks(attacked["id"], attacked["key"], "f" * 32):
             if not names or attack.name in names:
-                yield one(attack, way, flooded, applications, viewers, seconds)
+                first = one(attack, way, flooded, applications, viewers, seconds)
+                yield first
+                if not first.holds:  # by chance, on a busy machine, or by what it does: both stand in the table
+                    again = replace(attack, name=f"{attack.name}{AGAIN}")
+                    yield one(again, way, flooded, applications, viewers, seconds)
 
 
 def one(
@@ -203,12 +209,17 @@ def row(result: Result) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def over(results: list[Result]) -> list[Result]:
+    """What was over the goal twice."""
+    return [result for result in results if result.name.endswith(AGAIN) and not result.holds]
+
+
 def write(results: list[Result], seconds: float) -> None:
     """The report, after its introduction."""
     intro = REPORT.read_text(encoding="utf-8").partition("## Measured")[0] if REPORT.exists() else "# Attacks\n\n"
-    over = sum(not result.holds for result in results)
     lines = "\n".join(row(result) for result in results)
-    summary = f"{len(results)} floods of {seconds:g} s each; {over} over the goal in this run."
+    floods = sum(not result.name.endswith(AGAIN) for result in results)
+    summary = f"{floods} floods of {seconds:g} s each; {len(over(results))} were over the goal twice in a row."
     REPORT.write_text(f"{intro}## Measured\n\n{summary}\n\n{HEADER}\n{lines}\n", encoding="utf-8")
 
 

@@ -24,6 +24,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   client_max_body_size 20m;
+  client_body_buffer_size 1m;
   keepalive_requests 1000000;
   map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
   upstream firstlight {{ server 127.0.0.1:{target}; keepalive {keepalive}; }}
