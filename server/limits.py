@@ -209,7 +209,7 @@ class WriterLimits:
     rejected: int = 1_000
     """Projects with something that the store refuses for what it is; it is tried again, and lost beyond that number."""
     rejected_seconds: float = 60.0
-    """Between two tries of what the store refused: somebody has to mend the store first."""
+    """Between two tries of what the store refused: somebody has to repair the store first."""
     spill_bytes: int = 64 * 1024 * 1024
     """Of one process on disk, while the store is away: some 100,000 first errors."""
 

@@ -45,12 +45,14 @@ class Frame:
 
     def form(self, make: Callable[[Frame], T]) -> T:
         """The frame as a sink sends it, made by the first of these sinks for all of them."""
+        # Keyed by the function itself, so that a new kind of sink needs no entry anywhere.
         if make not in self._forms:
             self._forms[make] = make(self)
         made: T = self._forms[make]
         return made
 
 
+# Once for the process: its forms are then encoded once for all pings that are ever sent.
 PING_FRAME = Frame(Kind.PING, PING)
 DELAYED_FRAME = Frame(Kind.DELAYED, DELAYED)
 
@@ -61,7 +63,7 @@ def goodbye_frame(retry_in: float) -> Frame:
 
 
 class Sink(Protocol):
-    """Where the hub puts what a viewer shall see. It holds no policy, and nothing runs in it while it is idle.
+    """Where the hub puts what a viewer is to see. It holds no policy, and nothing runs in it while it is idle.
 
     Both methods are called on the event loop, and neither blocks nor raises, whatever has become of the connection.
     """
@@ -89,6 +91,7 @@ class Slot:
         """Put a frame in place of what it makes worthless."""
         if frame.kind is Kind.SNAPSHOT:
             self._snapshot = frame
+            # A goodbye stays: it says when to come back, also after the last snapshot.
             if self._word is not None and self._word.kind is not Kind.GOODBYE:
                 self._word = None  # a snapshot ends a delay
         elif frame.kind is not Kind.PING or (self._snapshot is None and self._word is None):
@@ -96,6 +99,7 @@ class Slot:
 
     def take(self) -> Frame | None:
         """The next frame to send, if any."""
+        # The snapshot first: a delay that was said after it is still true, and a goodbye is the last word.
         frame = self._snapshot or self._word
         if self._snapshot is not None:
             self._snapshot = None

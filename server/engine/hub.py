@@ -81,14 +81,18 @@ class Hub:
         self._limits = limits or ViewerLimits()
         self._rng = rng
         self._clock = clock
-        self._left = self._leave  # one for all viewers
+        # A bound method is a new object each time it is looked up; held by 10,000 viewers, that would be 10,000 of
+        # them.
+        self._left = self._leave
         self._wheel = Wheel(asyncio.get_running_loop())
         self._watches: dict[int, Watch] = {}
         self._seats = Seats(self._limits)
         self._closing = False
+        # Set when a read failed: the next comparison comes soon, and not with the next tick.
         self._doubt = asyncio.Event()
         self._news: Limiter[int] = Limiter(time.monotonic, 1 / self._limits.refresh_seconds, self._limits.news_at_once)
         self._reports: Limiter[int] = Limiter(time.monotonic, 1, 1)
+        # After a lost link everything watched is read again; without a bound, all at once and ahead of the requests.
         self._reads = asyncio.Semaphore(self._limits.reads)
 
     # What the store tells (stores.Listener).
@@ -103,12 +107,14 @@ class Hub:
         if watch is None:
             return
         due = self._due(watch, effect)
+        # Held back, not left out: the next read takes it along, so nothing is shown late and alone.
         if due > self._wheel.now():
             watch.waits_until = min(watch.waits_until, due)
             self._wheel.set(watch, watch.due)
             return
         watch.is_dirty = True
-        if watch.task is None:  # one read in flight; the flag makes it read once more
+        # Never two reads of one project: the slower one could deliver the older state last.
+        if watch.task is None:  # else the flag makes it read once more
             watch.task = asyncio.create_task(self._refresh(watch))
 
     def edited(self, project_id: int) -> None:
@@ -117,6 +123,7 @@ class Hub:
 
     def resync(self) -> None:
         """Read everything that is watched."""
+        # All of them, since nobody can say which wake-ups were lost while the link was down.
         for project_id in list(self._watches):
             self.changed(project_id)
 
@@ -146,12 +153,15 @@ class Hub:
         """
         if self._closing:
             raise Overloaded("This server is about to end. Come back in a moment.")
+        # First registered, then read, then sent. The other way round, a change between the read and the registration is
+        # lost until somebody compares; a model of all interleavings shows it.
         self._seats.take(project_id, guest)
         viewer = self._seat(project_id, sink, guest, seconds)
         if project_id not in self._watches:
             self._watches[project_id] = Watch(project_id, self.changed)
         self._watches[project_id].viewers.add(viewer)
         self._wheel.set(viewer, viewer.due)
+        # Also where the project is watched already: the read that this causes brings the new viewer its first frame.
         self.changed(project_id)
         return viewer
 
@@ -173,6 +183,8 @@ class Hub:
         Raises:
             Overloaded: the store is away, and nothing more can wait for it.
         """
+        # Browsers that are turned away reconnect by themselves, and any page can make them: each report would be a
+        # write.
         if not self._reports.wait(project_id):
             await self._writes.write(project_id, update_of_problem(code, evidence, int(self._clock() * 1000)))
 
@@ -183,8 +195,11 @@ class Hub:
     async def tick(self) -> None:
         """Compare with the store for ever: the proof of convergence, all else is only latency."""
         while True:
+            # Spread by 20 %, so that the processes of a server do not compare in step.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.tick_seconds * (0.8 + 0.4 * self._rng())):
+                    # A pause all the same: while the store is away every read fails at once, and would be tried again
+                    # at once.
                     await self._doubt.wait()
                     await asyncio.sleep(self._limits.retry_seconds)
             self._doubt.clear()
@@ -202,6 +217,7 @@ class Hub:
             seconds: at least this long for more than that, at most twice.
         """
         self._closing = True
+        # A thousand that are closed at once come back at once, and meet the one process that has just started.
         everyone = [viewer for watch in self._watches.values() for viewer in watch.viewers]
         pace = len(everyone) > per_second
         pause = min(max(seconds, len(everyone) / per_second), 2 * seconds) / max(1, len(everyone))
@@ -212,16 +228,20 @@ class Hub:
 
     def _due(self, watch: Watch, effect: Effect) -> float:
         """When a change may be shown."""
+        # No limit: each of these happens once or twice in an epoch, so nobody can cause many of them.
         if effect >= Effect.TRANSITION:
             return 0.0
         if effect >= Effect.NEWS:
             return self._wheel.now() + self._news.wait(watch.project_id)
+        # Counted from the last push and not from the last change, or a steady trickle would hold everything back for
+        # good.
         pushed_at = self._wheel.now() if watch.task else watch.pushed_at  # a push is on its way, perhaps without this
         return pushed_at + self._limits.refresh_seconds
 
     def _seat(self, project_id: int, sink: Sink, guest: Guest, seconds: float) -> Viewer:
         now, limits = self._wheel.now(), self._limits
-        spread = 0.8 + 0.2 * self._rng()  # those that came together need not be pinged, and leave, together
+        # Downwards only: the bounds are promises.
+        spread = 0.8 + 0.2 * self._rng()  # those that came together are not pinged, and do not leave, together
         return Viewer(
             sink,
             guest,
@@ -243,6 +263,7 @@ class Hub:
             self._wheel.discard(watch)
 
     async def _compare(self) -> None:
+        # Versions alone, in one round trip for all projects: states are read only where they differ.
         stored = await self._store.versions(list(self._watches))
         for project_id, watch in list(self._watches.items()):
             held = (watch.view.epoch, watch.view.version) if watch.view else None
@@ -251,6 +272,7 @@ class Hub:
 
     async def _refresh(self, watch: Watch) -> None:
         try:
+            # The flag is lowered before the read: a change that comes while it is under way raises it again.
             while watch.is_dirty and watch.viewers:
                 async with self._reads:
                     watch.is_dirty = False
@@ -270,8 +292,12 @@ class Hub:
         view, held = await self._store.read(watch.project_id), watch.view
         if view is None:
             await self._miss(watch)
+        # A version never falls by itself. A smaller one means that a failover lost writes: deliver it, and pages would
+        # go back; ignore it, and they would show for good what is stored nowhere. So what was lost is given back.
         elif held and view.version < held.version:
             watch.is_dirty = await self._writes.restore(held)  # the store lost its last writes
+        # Time has passed a threshold, and the version does not say so: viewers who hold this very version would refuse
+        # the snapshot, and two processes would show different ones under the same name.
         elif has_aged(view):
             await self._touch(watch, view)
         else:
@@ -297,6 +323,8 @@ class Hub:
 
     async def _start_clock(self, watch: Watch, view: View) -> None:
         """Note since when somebody waits: what is said of a long silence counts from there."""
+        # In the store and not in this process, so that a page that is reloaded, or opened a second time, starts no
+        # clock anew.
         if view.stage is Stage.AWAITING and view.time(fields.WATCHED_AT) is None and watch.clocked != view.epoch:
             await self._writes.write(watch.project_id, {fields.WATCHED_AT: view.now}, at_once=True)
             watch.clocked = view.epoch  # once, also where it was dropped
@@ -305,6 +333,7 @@ class Hub:
     def _await_change(self, watch: Watch, view: View) -> None:
         """Read again when the snapshot changes by time alone: beats that stop, a silence that lasts."""
         at = next_change(view)
+        # By the store's clock, since `view.now` is: this host's may be off.
         watch.turns_at = inf if at is None else self._wheel.now() + (at - view.now) / 1000 + LATE_SECONDS
         if watch.due == inf:
             self._wheel.discard(watch)

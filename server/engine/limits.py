@@ -41,6 +41,8 @@ class Limiter(Generic[K]):
         self._burst = burst
         self._burst_seconds = burst / rate
         self._size = size
+        # One float for each sender, rather than a level and its time: less memory, and it sorts by what is worth
+        # keeping.
         self._full_at: dict[K, float] = {}
 
     def __len__(self) -> int:
@@ -50,7 +52,7 @@ class Limiter(Generic[K]):
         """Take tokens. Returns 0, or after how many seconds there will be enough; then none was taken."""
         now, was_full_at = self._monotonic(), self._full_at.get(key, 0.0)
         full_at = max(now, was_full_at) + cost / self._rate
-        if full_at - now > self._burst_seconds:  # else, as nearly always, there is no need to look closer
+        if full_at - now > self._burst_seconds:  # nearly always false, so the usual heartbeat asks no further
             missing = self.peek(key, cost)
             if missing:
                 return missing
@@ -65,6 +67,7 @@ class Limiter(Generic[K]):
         full_at = max(now, self._full_at.get(key, now)) + cost / self._rate
         if key not in self._full_at:
             _make_room(self._full_at, self._size, now)
+        # A bound, so that a single costly body does not lock its sender out for minutes.
         self._full_at[key] = min(full_at, now + 2 * self._burst / self._rate)
 
     def peek(self, key: K, cost: float = 1.0) -> float:
@@ -116,6 +119,8 @@ class Guesses(Generic[K]):
         """Count a wrong guess."""
         now = self._monotonic()
         until, count = self._wrong.get(key, (now, 0))
+        # Slates are cleared by time alone. A right guess in between does not: whoever owns one token could guess others
+        # with it.
         count = 1 if until + self._longest <= now else count + 1
         doubled = min(max(0, count - self._free), 40)  # the bound keeps 2**n a number
         delay = min(self._longest, self._first * 2 ** (doubled - 1)) if doubled else 0.0
@@ -144,6 +149,7 @@ class Places(Generic[K]):
         Raises:
             Overloaded: none is free, or one of these holds its share.
         """
+        # All names are looked at before any is counted: a refusal must leave no trace.
         if self._free == 0 or any(self._held[key] >= self._share for key in keys):
             raise Overloaded("Too many large requests arrive at the same time.")
         self._free -= 1
@@ -153,6 +159,7 @@ class Places(Generic[K]):
         finally:
             self._free += 1
             self._held.subtract(keys)
+            # A Counter keeps zeros, and keys are as many as strangers like.
             for key in keys:
                 if self._held[key] <= 0:
                     del self._held[key]
@@ -214,11 +221,13 @@ class Held:
 def network_of(host: str) -> str:
     """Who sends, as far as an address tells: an IPv4 address, or the /64 that one subscriber has of IPv6 (RFC 6177)."""
     try:
+        # An IPv6 zone (`fe80::1%eth0`, RFC 4007) names an interface of this machine, not the sender.
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host[:MAX_HOST]  # what a proxy calls it
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
+    # A dual-stack socket shows IPv4 clients as ::ffff:192.0.2.1; by /64 all of IPv4 would be one sender.
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
@@ -232,6 +241,7 @@ def _make_room(entries: dict[K, Any], size: int, worthless: Any) -> None:
     """
     if len(entries) < size:
         return
+    # A sort of all for a tenth that goes: 10,000 keys take some milliseconds, once in a thousand new senders.
     ranked = sorted(entries, key=entries.__getitem__)
     least = max(1, size // 10)
     for rank, key in enumerate(ranked):

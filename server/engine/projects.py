@@ -58,6 +58,7 @@ class Projects:
         self._doubt = asyncio.Event()
         self._missing: dict[int, float] = {}
         self._refused: dict[int, float] = {}
+        # Requests of one project that come together share one read: a fleet that starts at once asks once.
         self._lookups: dict[int, asyncio.Task[Project | None]] = {}
         self._questions: Limiter[int] = Limiter(monotonic, limits.owner_questions, limits.owner_questions)
 
@@ -71,6 +72,7 @@ class Projects:
         self._missing.pop(project_id, None)
         self._refused.pop(project_id, None)
         self._lookups.pop(project_id, None)  # its answer may be from before
+        # Kept, though it is stale: should the store go away now, an old key list is better than refusing everybody.
         if project_id in self._memories:
             self._memories[project_id].checked_at = float("-inf")
 
@@ -120,6 +122,8 @@ class Projects:
         Raises:
             StoreUnavailable: as `get`.
         """
+        # No cache of refused keys: a key that was just corrected has to work at once. It costs one read a second at
+        # most.
         is_good = self._is_recent(self._refused.get(project_id))
         return self.remembered(project_id) if is_good else await self._ask(project_id)
 
@@ -127,6 +131,7 @@ class Projects:
         """Note that the answer of `get_for_another_key` led to a refusal: it is good for a second."""
         if not self._is_recent(self._refused.get(project_id)):
             self._refused.pop(project_id, None)  # so that the oldest stand first
+            # By project and not by key: keys can be made up without an end.
             self._bound(self._refused)
             self._refused[project_id] = self._monotonic()
 
@@ -136,6 +141,7 @@ class Projects:
         Raises:
             StoreUnavailable: the store is away.
         """
+        # One bucket for all projects, key 0: the question is about a key, of which nobody knows the project yet.
         return None if self._questions.wait(0) else await self._store.owner_of(key)
 
     # What the writer asks and tells.
@@ -153,6 +159,7 @@ class Projects:
     def learn(self, project_id: int, update: Update, epoch: str | None, version: int) -> None:
         """Remember that an update of an epoch is stored, and the version that it led to."""
         memory = self._memories.get(project_id)
+        # What was stored in another epoch says nothing of this one; remembered, it would hide the next first error.
         if memory and epoch == memory.epoch:
             join(memory.state, update)
             memory.version = max(memory.version, version)
@@ -167,6 +174,7 @@ class Projects:
             StoreUnavailable: the store is away again.
         """
         numbers = list(self._memories)
+        # In parts, so that the first requests after an outage do not stand behind 10,000 projects.
         for start in range(0, len(numbers), HEAL_AT_ONCE):
             some = numbers[start : start + HEAL_AT_ONCE]
             stored = await self._store.versions(some)
@@ -219,6 +227,8 @@ class Projects:
         """One read in flight per project, however many requests ask."""
         if project_id not in self._lookups:
             self._lookups[project_id] = asyncio.create_task(self._read(project_id))
+        # Shielded: the first of those who wait may be cancelled when its client hangs up, and the others still want the
+        # answer.
         return await asyncio.shield(self._lookups[project_id])
 
     async def _read(self, project_id: int) -> Project | None:
@@ -229,6 +239,8 @@ class Projects:
             if view is None and project_id in self._memories and await self.give_back(project_id):
                 view = await self._store.read(project_id)
         finally:
+            # An edit during the read took it out of the table: its answer may be from before, and must not be
+            # remembered as fresh.
             if self._lookups.get(project_id) is asyncio.current_task():  # else it was edited meanwhile
                 del self._lookups[project_id]
                 is_current = True
@@ -241,6 +253,8 @@ class Projects:
     def _remember(self, project_id: int, view: View | None, asked_at: float) -> None:
         if view is None:
             self._memories.pop(project_id, None)
+            # A project that was just created is known at once, by its wake-up; this bounds what made-up ids cost: a
+            # read a second.
             self._bound(self._missing)
             self._missing[project_id] = asked_at
         else:
@@ -250,5 +264,7 @@ class Projects:
     def _bound(self, mapping: dict[int, _Memory] | dict[int, float]) -> None:
         """Forget the oldest tenth of a full mapping."""
         if len(mapping) >= self._limits.remembered:
+            # In the order of insertion, the oldest first. A tenth at a time: one by one, a flood of new ids would copy
+            # the list of keys for each of them.
             for number in list(mapping)[: max(1, self._limits.remembered // 10)]:
                 del mapping[number]

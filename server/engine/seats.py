@@ -19,6 +19,7 @@ class Rank(IntEnum):
     ADMIN = 2
 
 
+# So that a crowd with a viewers' link cannot keep the owner out who would have to end it.
 SHARE = {Rank.VIEWER: 0.9, Rank.OWNER: 0.95, Rank.ADMIN: 1.0}
 """Up to which part of the places of a project, and of the process, a rank may take one."""
 
@@ -83,6 +84,8 @@ class Seats:
             raise Overloaded("No place for another viewer here now.")
         if guest.rank is Rank.ADMIN:  # the host application may watch all of its projects from one address
             return
+        # By the grant's id, which a cookie and what it was traded for share: trading a token gives no second set of
+        # places.
         if self._tokens[guest.grant.id] >= limits.per_token:
             raise Overloaded("This token watches in too many places at once. Close some of them.")
         if guest.address and self._addresses[guest.address] >= limits.per_address:
@@ -91,5 +94,6 @@ class Seats:
 
 def _less(counts: Counter[int] | Counter[str], key: int | str) -> None:
     counts[key] -= 1  # type: ignore[index]
+    # A Counter keeps what has fallen to zero, and addresses are as many as strangers like.
     if counts[key] <= 0:  # type: ignore[index]
         del counts[key]

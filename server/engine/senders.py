@@ -1,6 +1,6 @@
-"""Whose addresses and pages belong to a project: those that it was sent to from with a valid key, or is watched from.
+"""Which addresses and pages belong to a project: those that used a valid key of it, and those that watch it.
 
-So that a request without a key can be told from a stranger's: it is most likely the same developer's.
+A request without a valid key from one of them is most likely the same developer's, and not a stranger's.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ class Senders:
     def met(self, project_id: int, sender: str) -> None:
         """Remember an address (`network_of`), or the Origin of a page, that proved to belong to a project."""
         pair = (project_id, sender)
+        # Not moved to the end: this is on the way of every request, and what is forgotten is met again with the next
+        # one.
         if pair in self._met:
             return
         if len(self._met) >= self._size:
+            # A tenth at a time, see `Projects`.
             for old in list(self._met)[: max(1, self._size // 10)]:
                 del self._met[old]
         self._met[pair] = None

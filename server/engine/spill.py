@@ -81,8 +81,11 @@ class Spill:
         self._writing: asyncio.Task[None] | None = None
         self._path = folder / f"{name}.{kind}"
         try:
+            # What waits here holds what people wrote in their errors.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            # The lock says that its process lives: a name or a process id in the file would outlive a kill, and be
+            # reused.
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise SettingsError(f"FIRSTLIGHT_SPILL: cannot write to {folder}: {error.strerror}.") from error
@@ -103,10 +106,12 @@ class Spill:
             self._written = asyncio.get_running_loop().create_future()
         if self._writing is None:
             self._writing = asyncio.create_task(self._write(), name="spill")
+        # Shielded: many wait for one sync, and one whose client hangs up must not cancel it for the others.
         await asyncio.shield(self._written)
 
     def clear(self) -> None:
         """Forget everything: it is stored."""
+        # Not while something is being written: it is not stored yet, and would be cut off.
         if self._size and self._writing is None:
             os.ftruncate(self._file, 0)
             self._size = 0
@@ -118,6 +123,8 @@ class Spill:
             OSError: they cannot be written; what was there stays.
         """
         data = b"".join(map(_line, entries))
+        # A second file that is renamed over the first (rename(2) is atomic): a kill in between leaves one of the two,
+        # whole. Locked before it is renamed, or a starting process could take it for a dead one's.
         fresh = self._path.with_name(f"{self._path.name}.new")
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.write(file, data)
@@ -128,7 +135,7 @@ class Spill:
         self._file, self._size = file, len(data)
 
     def close(self) -> None:
-        """Let the file go; an empty one goes altogether, and so does an empty folder."""
+        """Let the file go. An empty file is removed, and so is an empty folder."""
         if self._size == 0:
             self._path.unlink(missing_ok=True)
         os.close(self._file)
@@ -146,9 +153,12 @@ class Spill:
     def _take_over(self, path: Path) -> list[Entry]:
         try:
             with path.open("rb") as file:
+                # Several processes may start at the same moment; whoever has the lock takes the file over.
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails for one whose process lives
                 entries = list(_entries(file.read(), path))
                 data = b"".join(map(_line, entries))
+                # In our own file, and synced, before theirs is removed: killed in between, it is there twice, and is
+                # joined twice, which changes nothing: joins are idempotent, and each number is taken once.
                 os.write(self._file, data)
                 os.fsync(self._file)
                 self._size += len(data)
@@ -163,10 +173,13 @@ class Spill:
     async def _write(self) -> None:
         """Write and sync what waits, and whatever comes meanwhile."""
         while self._waiting:
+            # Swapped before the write: what comes meanwhile shares the next sync. An fsync takes milliseconds, and a
+            # request for itself alone would make a busy moment a queue of them.
             data, written = b"".join(self._waiting), self._written
             self._waiting, self._written = [], asyncio.get_running_loop().create_future()
             assert written is not None
             try:
+                # In a thread: fsync(2) waits for the disk, and so would the event loop with everybody on it.
                 await asyncio.to_thread(self._append, data)
             except OSError as error:
                 log.error("What waits to be written cannot be put on disk: %s", error)
@@ -177,6 +190,7 @@ class Spill:
         self._writing = self._written = None
 
     def _append(self, data: bytes) -> None:
+        # write(2) may take less than it is given, for example on a disk that is nearly full.
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
@@ -185,6 +199,8 @@ class Spill:
 
 def _line(entry: Entry) -> bytes:
     data = msgspec.json.encode(entry)
+    # JSON has no line end inside, so a line is an entry. The checksum tells half a line of a killed process from a
+    # whole one.
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 

@@ -66,6 +66,8 @@ class Unverified:
         Raises:
             Overloaded: too many wait already, of this address or in all.
         """
+        # Nobody is known yet, so the address is all there is to share by: one flood must not fill the places of
+        # everybody.
         if len(self._waiting) >= self._limits.in_all or self._by_address[address] >= self._limits.per_address:
             raise Overloaded("The store is away, and too many requests wait for it.")
         entry = entry_of(project_id, update, Origin(), key)
@@ -78,12 +80,13 @@ class Unverified:
         self._waiting.extend(entries)
 
     def close(self) -> None:
-        """Leave what waits to the next process."""
+        """Leave what waits for the next process."""
         self._spill.close()
 
     async def run(self) -> None:
         """Judge what waits whenever the store is there, until cancelled."""
         while True:
+            # Asked for, not woken: the store's link says when it is back, but a read that works is the only proof.
             await asyncio.sleep(RETRY_SECONDS)
             try:
                 await self.judge()
@@ -110,6 +113,7 @@ class Unverified:
         self._spill.clear()
 
     async def _judge(self, entry: Entry) -> None:
+        # Oldest first, one after another: the store has just come back and has a herd to serve.
         project = await self._projects.get(entry.project)
         try:
             check_key(project, entry.key or "")

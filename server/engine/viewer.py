@@ -21,13 +21,14 @@ class Viewer(Timed):
         sink: where frames go.
         guest: who it is.
         project_id: what it watches.
-        leave: is told when it has left, at the end of the block that it is the context manager of.
+        leave: called when the viewer leaves, at the end of its `with` block.
         silence: seconds without a frame after which it is pinged.
         now: the wheel's time.
         expires_at: when its token does, by the wheel's time.
         leaves_at: when it has to come back anew.
     """
 
+    # Slots: 10,000 of these exist, and a dictionary for each would be more than all they hold.
     __slots__ = (
         "_expires_at",
         "_held",
@@ -75,14 +76,17 @@ class Viewer(Timed):
 
     @property
     def due(self) -> float:
-        """When the wheel has to ring next, at the latest."""
+        """When the wheel has to ring, at the latest."""
         return min(self._expires_at, self._leaves_at, self._spoke_at + self._silence)
 
     def offer(self, frame: Frame, now: float) -> None:
         """Show a snapshot, if it is newer than what was shown, or ends a delay."""
         held, offered = self._held, frame.version
         assert offered is not None
+        # Another epoch is always news, whatever its version: a reset starts over. After a delay the same version is
+        # sent again, as it is what ends the delay on the page.
         if held is None or held[0] != offered[0] or offered[1] > held[1] or self._is_delayed:
+            # Set when it is offered and not when it was written: the sink keeps the newest, so it is sure to leave.
             self._held = offered
             self._is_delayed = False
             self._send(frame, now)
@@ -94,7 +98,7 @@ class Viewer(Timed):
             self._send(DELAYED_FRAME, now)
 
     def dismiss(self, retry_in: float, code: Close = Close.RESTART) -> None:
-        """Say goodbye and close; the client shall come back after so many seconds."""
+        """Say goodbye and close. The client is asked to come back after `retry_in` seconds."""
         self._send(goodbye_frame(retry_in), self._spoke_at)
         self.close(code)
 
@@ -116,5 +120,7 @@ class Viewer(Timed):
 
     def _send(self, frame: Frame, now: float) -> None:
         if not self._is_closed:
+            # The wheel is not told: it rings too early once, and is given the later time then. So a push moves nothing
+            # in it.
             self._spoke_at = now
             self._sink.offer(frame)

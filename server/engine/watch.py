@@ -1,4 +1,4 @@
-"""All who watch one project, as the hub sees them."""
+"""Everybody who watches one project, as the hub sees them."""
 
 from __future__ import annotations
 
@@ -57,19 +57,23 @@ class Watch(Timed):
         return None if self.due == inf else self.due
 
     async def show(self, project: Project, frame: Frame, now: Callable[[], float]) -> None:
-        """Offer a snapshot to all who may see it: a token can be taken back while it watches.
+        """Offer a snapshot to everybody who may see it: a token can be revoked while it watches.
 
         Everybody else has a turn in between, as a thousand viewers take ten milliseconds.
         """
         absences = self.absences
+        # A copy: viewers come and leave while others have their turn. One who came meanwhile has caused a read of its
+        # own.
         for number, viewer in enumerate(list(self.viewers), 1):
             if self.absences != absences:
                 return  # the store went away meanwhile: what was told then is truer than this
             if viewer.guest.grant.is_revoked(project):
                 viewer.close(Close.TOKEN, "This token was revoked. Open the page again from your application.")
+            # Left meanwhile: its connection may be gone.
             elif viewer in self.viewers:
                 viewer.offer(frame, now())
             if number % AT_ONCE == 0:
+                # A heartbeat that comes now waits for a millisecond, not for the thousandth viewer.
                 await asyncio.sleep(0)
 
     def close(self, code: Close, reason: str) -> None:

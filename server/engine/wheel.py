@@ -81,6 +81,7 @@ class Wheel:
     def set(self, item: Timed, due: float) -> None:
         """Ring an item at a time, and no more at the one that was set before."""
         self.discard(item)
+        # Rounded up: nothing rings before its time.
         tick = max(1, math.ceil(min(due, self.now() + HORIZON_SECONDS) / self._resolution))
         if tick not in self._buckets:
             self._buckets[tick] = set()
@@ -92,10 +93,13 @@ class Wheel:
     def discard(self, item: Timed) -> None:
         """Do not ring an item."""
         if item.bucket:
+            # The bucket stays, also empty: taking its number out of the heap would be a search. It is dropped when it
+            # rings.
             self._buckets[item.bucket].discard(item)
             item.bucket = 0
 
     def _arm(self) -> None:
+        # Only an earlier bucket moves the timer. A later one never does, so a message costs the loop nothing.
         if self._handle is not None and self._armed > self._ticks[0]:
             self._handle.cancel()
             self._handle = None
@@ -106,8 +110,10 @@ class Wheel:
     def _turn(self) -> None:
         self._handle = None
         now = self.now()
+        # More than one bucket, where the loop was busy for longer than the resolution.
         while self._ticks and self._ticks[0] * self._resolution <= now:
             tick = heapq.heappop(self._ticks)
+            # A copy, since what rings may set or discard others, in this very bucket.
             for item in list(self._buckets[tick]):
                 if item.bucket == tick:  # else one that rang before took it out
                     self._ring(item, now)
@@ -122,4 +128,5 @@ class Wheel:
             log.exception("What was due failed")
             return
         if due is not None:
+            # At least one bucket ahead: an item that says "now" again and again would otherwise keep the loop in here.
             self.set(item, max(due, now + self._resolution))

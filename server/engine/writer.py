@@ -81,7 +81,9 @@ class Writer:
         self._in_doubt: dict[Origin, tuple[int, State]] = {}
         self._rejected: Batch = {}
         self._numbers = count(1)
+        # Numbers that are sent and not answered. The smallest tells the store below which it may forget.
         self._open: set[int] = set()
+        # One future for all who wait for the next write, rather than one each: it is what makes a burst one round trip.
         self._commit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._news = asyncio.Event()
         self._is_away = False
@@ -111,6 +113,8 @@ class Writer:
         """
         is_awaited = self._projects.effect_of(project_id, update) >= Effect.NEWS
         origin = Origin(self._projects.epoch_of(project_id))
+        # While the store is away nobody waits for it: each request would hang until the deadline, and be answered 503,
+        # which SDKs do not send again.
         if self._is_away or not (at_once or is_awaited):
             self._add(self._later, project_id, update, origin)
             if is_awaited:
@@ -118,6 +122,7 @@ class Writer:
             return
         self._add(self._at_once, project_id, update, origin)
         self._news.set()
+        # Shielded: a client that hangs up must not cancel the write that others wait for.
         await asyncio.shield(self._commit)
 
     def write_later(self, project_id: int, update: Update) -> None:
@@ -156,13 +161,15 @@ class Writer:
                 self._add(self._later, entry.project, entry.update, entry.origin)
 
     def try_rejected_again(self) -> None:
-        """Let what the store refused for what it is wait for the next write: somebody may have mended the store."""
+        """Let what the store refused for what it is wait for the next write: somebody may have repaired the store."""
         for number, pending in self._rejected.items():
             self._add(self._later, number, pending.update, pending.origin)
         self._rejected = {}
 
     async def run(self) -> None:
         """Write what is pending, until cancelled. `flush` does the rest."""
+        # A lane that dies takes the others down, and with them the process: a worker that takes and never writes is
+        # worse than none.
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._run_at_once(), name="writer: at once")
             lanes.create_task(self._run_later(), name="writer: later")
@@ -170,8 +177,10 @@ class Writer:
 
     async def flush(self) -> None:
         """Write everything that is pending; where the store is away, put it on disk."""
+        # The lane of those who wait goes first, also at the end: a kill that cuts this short costs what could wait.
         await self._write_at_once()
         await self._write_later()
+        # Replaced and not appended: what was kept during an outage is stored by now, or is among what is left.
         pending = {**self._rejected, **self._later}
         left = [entry_of(number, waiting.update, waiting.origin) for number, waiting in pending.items()]
         left += [entry_of(number, update, origin) for origin, (number, update) in self._in_doubt.items()]
@@ -201,8 +210,9 @@ class Writer:
 
     async def _write_at_once(self) -> None:
         batch, self._at_once = self._at_once, {}
+        # Swapped before the write: who comes meanwhile waits for the next one, since this one does not have its update.
         commit, self._commit = self._commit, asyncio.get_running_loop().create_future()
-        commit.add_done_callback(asyncio.Future.exception)  # whoever waits raises it
+        commit.add_done_callback(asyncio.Future.exception)  # else asyncio complains where nobody waits for it
         self._news.clear()
         try:
             left = await self._write_all(batch, self._limits.batch, is_awaited=True)
@@ -227,6 +237,8 @@ class Writer:
         """Send again, just as it was, whatever has a number and no answer."""
         for origin, (number, update) in list(self._in_doubt.items()):
             try:
+                # Alone, and under its old number: joined with anything newer it would be another update, and not be
+                # recognized.
                 results = await self._store.apply({number: update}, self.now(), {number: origin})
             except StoreUnavailable:
                 return
@@ -250,6 +262,8 @@ class Writer:
         """
         try:
             for part in _parts(batch, size):
+                # One part at a time, so that the other lane gets its turn in between: a flush of 2,000 lazy updates in
+                # one go held a first error back by 160 ms to 3.8 s.
                 over = await self._apply(part)
                 for number in part:
                     del batch[number]
@@ -270,8 +284,12 @@ class Writer:
             What the store did not take, as it is of another epoch or of a project that is gone.
         """
         for pending in part.values():
+            # Numbers only where something is counted: all other joins may be done twice, and a number costs the store
+            # an entry.
             if not pending.origin.number and _counts(pending.update):
                 pending.origin = self._numbered(pending.origin)
+        # From here on it may be stored: whatever fails, an update with a number keeps it, and is sent again just as it
+        # is.
         results = await self._stored(part)
         self._is_away = False
         for number, pending in part.items():
@@ -321,6 +339,7 @@ class Writer:
         """Set aside what the store cannot keep, so that it stops nobody else."""
         if number not in self._rejected:
             log.error("An update of project %d cannot be stored, and is tried again later: %s", number, error)
+        # Joined with what is set aside of the same project, so that a broken key costs one entry, not one a second.
         if number in self._rejected or len(self._rejected) < self._limits.rejected:
             self._add(self._rejected, number, pending.update, Origin(pending.origin.epoch))
         else:
@@ -328,6 +347,7 @@ class Writer:
 
     def _add(self, batch: Batch, project_id: int, update: Update, origin: Origin) -> None:
         pending = batch.get(project_id)
+        # Joined and not queued: however long an outage lasts, a project costs one pending update.
         if pending and pending.origin.epoch in (None, origin.epoch):
             join(pending.update, update)
         elif pending or len(batch) < self._limits.pending:  # what was received before a reset is over
@@ -339,6 +359,7 @@ class Writer:
         """Put back what could not be written, beneath what came meanwhile; what has a number stays as it is."""
         left = [entry_of(number, pending.update, pending.origin) for number, pending in batch.items()]
         for number, pending in batch.items():
+            # Sent and not answered: it may be stored. What comes later is gathered beside it and not joined into it.
             if pending.origin.number:
                 self._in_doubt[pending.origin] = (number, pending.update)
             else:
