@@ -184,7 +184,10 @@ class Writer:
         pending = {**self._rejected, **self._later}
         left = [entry_of(number, waiting.update, waiting.origin) for number, waiting in pending.items()]
         left += [entry_of(number, update, origin) for origin, (number, update) in self._in_doubt.items()]
-        self._spill.replace(left)
+        try:
+            self._spill.replace(left)
+        except OSError as error:
+            log.critical("What is not stored cannot be put on disk either, and ends with this process: %s", error)
         if left:
             log.error("%d projects have something that is not stored; the next start writes it", self.unwritten)
 

@@ -7,13 +7,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from server.core.model.errors import Overloaded, StoreRejected, StoreUnavailable
 from server.core.model.project import Project
 from server.core.model.signals import Stage
-from server.core.state.fields import FIRST_ERROR, PROBLEMS, Update
+from server.core.state.fields import FIRST_ERROR, LAST_SEEN_AT, PROBLEMS, Update
 from server.core.state.view import View
 from server.engine.projects import Projects
 from server.engine.spill import Spill
@@ -342,7 +343,11 @@ async def test_a_store_that_has_lost_something_is_given_it_back(
             own_redis.command("RENAME", "old", f"firstlight:{{{project.id}}}:state")
         await settled(process)
         after = await view_of(store, project)
-        assert (after.project, after.epoch, dict(after.state)) == (before.project, before.epoch, dict(before.state))
+        assert (after.project, after.epoch, after.stage) == (before.project, before.epoch, before.stage)
+        assert set(after.state) == set(before.state)
+        assert after.text(FIRST_ERROR) == before.text(FIRST_ERROR)
+        # A process remembers times by its own clock, a few milliseconds off the server's.
+        assert abs((after.time(LAST_SEEN_AT) or 0) - (before.time(LAST_SEEN_AT) or 0)) < 1000
         assert after.version > before.version
         assert await total(store, project) == 1
         assert [found.name for found in await store.list(0, 10)] == ["Shop"]
@@ -396,3 +401,67 @@ async def test_what_is_forgotten_in_time_is_not_given_back(
         own_redis.command("DEL", f"firstlight:{{{project.id}}}:state")  # as it expires
         await settled(process)
         assert dict((await view_of(store, project)).state) == {}
+
+
+# What should not happen.
+
+
+async def test_a_mistake_in_one_update_costs_nobody_else_anything(
+    watched: WatchedStore, folder: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = [await watched.create("Shop", None, KEY) for _ in range(2)]
+    process = Process(watched, folder, next(names))
+    apply = watched.apply
+
+    async def fails(updates: Any, *more: Any) -> Any:
+        if bad.id in updates:
+            raise ZeroDivisionError
+        return await apply(updates, *more)
+
+    for project in (bad, good):
+        await process.projects.get(project.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(watched, "apply", fails)
+        writing = [process.writer.write(project.id, error(now())) for project in (bad, good)]
+        await asyncio.gather(*writing, flushing(process.writer))
+    assert (await view_of(watched, good)).stage is Stage.FIRST_ERROR_RECEIVED
+    assert process.writer.unwritten == 1
+    process.writer.try_rejected_again()
+    assert await everything_is_written(process)
+    assert (await view_of(watched, bad)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+async def test_only_so_much_is_set_aside(
+    watched: WatchedStore, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def rejects(updates: Any, *_: Any) -> Any:
+        return {number: StoreRejected("spoilt") for number in updates}
+
+    spill = Spill(folder, "me", "updates", 10**7)
+    projects = Projects(watched, time.monotonic, ProjectLimits())
+    writer = Writer(watched, projects, spill, time.time, WriterLimits(rejected=2), "me")
+    monkeypatch.setattr(watched, "apply", rejects)
+    for number in range(3):
+        writer.write_later(number + 1, error(now()))
+    await writer.flush()
+    assert writer.unwritten == 2
+    assert "is lost" in caplog.text
+
+
+async def test_a_full_disk_while_the_store_is_away_is_said_to_whoever_waits(
+    watched: WatchedStore, folder: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    process = Process(watched, folder, next(names))
+    await process.projects.get(project.id)
+    watched.is_away = True
+
+    def full(_: int) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(Overloaded, match="disk"):
+            await process.writes(project, error(now()))
+    watched.is_away = False
+    assert await everything_is_written(process)  # it was refused, and is written all the same

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from server.core.model.errors import SettingsError, StoreUnavailable
+from server.core.model.errors import SettingsError, StoreRejected, StoreUnavailable
 from server.core.state.fields import FIRST_ERROR
 from server.stores.embedded import EmbeddedStore
 
@@ -219,3 +219,16 @@ async def turns_while(call: Awaitable[object]) -> None:
         await call
     finally:
         assert time.monotonic() - began < 4, "SQLite waits for 5 s by default"
+
+
+async def test_a_damaged_row_costs_the_others_nothing(path: Path) -> None:
+    async with embedded(path) as store:
+        spoilt, good = [await store.create("Shop", None, KEY) for _ in range(2)]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("UPDATE projects SET state = 'no JSON' WHERE id = ?", (spoilt.id,))
+        at = now()
+        found = await store.apply({spoilt.id: error(at), good.id: error(at)}, at)
+        assert isinstance(found[spoilt.id], StoreRejected)
+        assert firsts(found[good.id]) == {"first_error"}
+        with pytest.raises(StoreRejected, match="damaged"):
+            await store.read(spoilt.id)
