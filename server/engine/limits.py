@@ -129,7 +129,7 @@ class Guesses(Generic[K]):
         self._wrong[key] = (now + delay, count)
 
 
-class Places(Generic[K]):
+class ConcurrencyLimit(Generic[K]):
     """A number of places for what must not happen too often at the same time, and a share of them for each sender.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from ..core.wire.kept import Keep
-from ..engine.limits import Places, Room
+from ..engine.limits import ConcurrencyLimit, Room
 from ..engine.projects import Projects
 from ..engine.senders import Senders
 from ..engine.unverified import Unverified
@@ -39,8 +39,8 @@ class Tools:
     unverified: Unverified
     senders: Senders
     gate: Gate
-    long_bodies: Places[str]
-    keyless_bodies: Places[str]
+    long_bodies: ConcurrencyLimit[str]
+    keyless_bodies: ConcurrencyLimit[str]
     room: Room
     limits: SdkLimits
     max_body: int
@@ -70,8 +70,8 @@ def make_tools(
         unverified,
         senders,
         Gate(monotonic, limits),
-        Places(limits.long_bodies, limits.long_bodies_each),
-        Places(limits.keyless_bodies, limits.keyless_bodies_each),
+        ConcurrencyLimit(limits.long_bodies, limits.long_bodies_each),
+        ConcurrencyLimit(limits.keyless_bodies, limits.keyless_bodies_each),
         Room(max(limits.arriving_bytes, 2 * max_body)),
         limits,
         max_body,

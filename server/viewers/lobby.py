@@ -12,7 +12,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..core.model.errors import Overloaded, TokenRejected
-from ..engine.limits import Places
+from ..engine.limits import ConcurrencyLimit
 from ..limits import ViewerLimits
 
 
@@ -32,7 +32,7 @@ class Lobby:
 
     def __init__(self, limits: ViewerLimits) -> None:
         self._seconds = limits.auth_seconds
-        self._places: Places[str] = Places(limits.waiting, limits.waiting_per_address)
+        self._places: ConcurrencyLimit[str] = ConcurrencyLimit(limits.waiting, limits.waiting_per_address)
 
     @contextmanager
     def place(self, address: str) -> Iterator[None]:

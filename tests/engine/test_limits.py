@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.core.model.errors import Overloaded
-from server.engine.limits import Guesses, Limiter, Places, network_of
+from server.engine.limits import ConcurrencyLimit, Guesses, Limiter, network_of
 from server.limits import Limits, SdkLimits, WriterLimits
 from server.responses import LIMITED_CATEGORIES
 from server.settings import Settings
@@ -222,14 +222,14 @@ def test_a_guesser_outlives_a_crowd_of_made_up_ones(clock: Monotonic) -> None:
 
 
 def test_places_come_back() -> None:
-    places: Places[str] = Places(1, 1)
+    places: ConcurrencyLimit[str] = ConcurrencyLimit(1, 1)
     for _ in range(3):
         with places.taken("a"), pytest.raises(Overloaded), places.taken("b"):
             pytest.fail("there is only one")
 
 
 def test_one_sender_holds_only_its_share() -> None:
-    places: Places[str] = Places(4, 2)
+    places: ConcurrencyLimit[str] = ConcurrencyLimit(4, 2)
     with places.taken("a", "project 1"), places.taken("a", "project 2"):
         with pytest.raises(Overloaded), places.taken("a", "project 3"):
             pytest.fail("its share is taken")

@@ -26,7 +26,7 @@ class Cure:
     Args:
         says: the name of its sentence in the messages, section `cures`.
         check: whether the state shows it, for a problem last seen at a time in milliseconds. The default is for
-            problems that are no longer found as soon as they are cured: they are never shown as resolved.
+            problems that are no longer found as soon as they are resolved: they are never shown as resolved.
     """
 
     says: str
