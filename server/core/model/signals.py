@@ -1,4 +1,4 @@
-"""Signals, stages, and the one table that says how the first raise the second."""
+"""Signals and stages, and the one table that says which signal raises a project to which stage."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class Signal(StrEnum):
 
 
 def strongest(signals: Collection[Signal]) -> str:
-    """The one signal that says the most of several; `key` where there is none but the key that came with nothing."""
+    """The signal that says the most of several; `key` where there is none, since a valid key came all the same."""
     return next((signal.value for signal in (Signal.ERROR, Signal.HEARTBEAT, *Signal) if signal in signals), "key")
 
 
 class Source(StrEnum):
-    """Who sent a signal. Only the application itself brings a project any further."""
+    """Who sent a signal. Only the application itself advances a project."""
 
     APP = "app"
-    """It names an SDK or a heartbeat client, or comes from a sender that has none by its nature."""
+    """It names an SDK or a heartbeat client, or comes from a kind of sender that never names one."""
     PAGE = "page"
     """A test button of the onboarding page."""
     COMMAND = "command"
     """`firstlight send`."""
     PROBE = "probe"
-    """Made by hand: a valid key, and no client that is named, or only a tool such as curl."""
+    """Made by hand: a valid key, and either no client or only a tool such as curl."""
 
 
 class Stage(IntEnum):
@@ -58,9 +58,10 @@ class Stage(IntEnum):
 
 def _after(stage: Stage, signal: Signal) -> Stage:
     reached = Stage.FIRST_ERROR_RECEIVED if signal is Signal.ERROR else Stage.CONNECTED
-    return max(stage, reached)
+    return max(stage, reached)  # so that requests may arrive in any order, twice, or late
 
 
+# Written out for every cell, although a rule would do: a test checks each one, and the docs are drawn from it.
 TRANSITIONS: dict[tuple[Stage, Signal], Stage] = {
     (stage, signal): _after(stage, signal) for stage in Stage for signal in Signal
 }

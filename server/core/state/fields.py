@@ -1,11 +1,11 @@
 """The one table of meaning: every field that the state of a project can have, how it joins, and what its change means.
 
-Everything that affects what is stored of a project, and who is told of it, stands in this file. The stores join by it
-(in Python and in Lua), and everybody else switches on the effects that the stores report: which lane a write takes,
-whom a change wakes, how soon viewers see it.
+Everything that affects what is stored of a project, and who is told of it, is in this file. The stores join by it (in
+Python and in Lua), and everything else switches on the effects that the stores report: which lane a write takes, whom a
+change wakes, how soon viewers see it.
 
-A field *is* its name, a string, so that stores and JSON need no translation; but only the constants below are of the
-type `Field`, and a misspelt one is an error at import.
+A field *is* its name, a string, so that stores and JSON need no translation. But only the constants below have the type
+`Field`, and a misspelt one is an error at import.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from ..model.codes import Code
 from ..model.signals import Signal, Stage
 
 
+# All are associative, all but `ONCE` commutative, all but `SUM` idempotent, as in state-based CRDTs. So a retry, a late
+# request and two workers at once lead to the same state, without a lock and in any order.
 class Join(StrEnum):
     """How two values of one field become one. The word is also what the Lua script is told."""
 
@@ -29,20 +31,20 @@ class Join(StrEnum):
     MAX = "max"
     """A number; the larger one wins."""
     SUM = "sum"
-    """A count. The one join that is not idempotent: a retry whose first try did get through counts twice."""
+    """A count. The one join that is not idempotent, which is why an update with one is numbered when it is sent."""
     ONCE = "once"
-    """A pair of time and text; whichever is committed first stays for good."""
+    """A pair of time and text; the one committed first stays for good, whatever its time."""
     LAST = "last"
-    """A pair of time and text; the later one wins, ties by the text."""
+    """A pair of time and text; the later one wins. Of the same time it is the larger text, so that all agree."""
 
 
 class Effect(IntEnum):
     """What a change means, and to whom. A larger one includes the smaller ones."""
 
     SILENT = 0
-    """Nobody: it is kept, the version stays, nobody is woken."""
+    """It is kept, but the version stays and nobody is woken."""
     REFRESH = 1
-    """Whoever looks, when it is convenient: last seen, counts, descriptions. It changes nothing that a person does."""
+    """Viewers, when it is convenient: last seen, counts, descriptions. It changes nothing that a person does."""
     NEWS = 2
     """Somebody waits for it."""
     TRANSITION = 3
@@ -71,12 +73,14 @@ class Field(str):
     ) -> Self:
         self = super().__new__(cls, name)
         self.joined_by, self.first, self.later = join, first, later
-        self.kind = f"{join} {first:d} {later:d}"  # the row as the Lua script is told it
+        # The row as the Lua script is told it. So the script knows no names, and servers of two versions can share one
+        # Redis. Made here, since it goes along with each field of each write.
+        self.kind = f"{join} {first:d} {later:d}"
         return self
 
 
 class Time(Field):
-    """Milliseconds since the Unix epoch, by the clock of whoever holds the mapping."""
+    """Milliseconds since the Unix epoch, by the clock of the process or store that holds the mapping."""
 
 
 class Number(Field):
@@ -94,6 +98,7 @@ Update: TypeAlias = Mapping[Field, Value]
 State: TypeAlias = dict[Field, Value]
 
 
+# Defaults: that something is known at all is news, and a later value is a refresh. Only exceptions are spelt out.
 STAGE = Number("stage", Join.MAX, Effect.TRANSITION, Effect.TRANSITION)
 FIRST_ERROR = Text("first_error", Join.ONCE, Effect.TRANSITION)
 """The first error as JSON. Later ones leave it as it is."""
@@ -139,6 +144,7 @@ class SignalFields(NamedTuple):
     last_at: Time
 
 
+# Signals that no row of the feature checklist waits for: their first time is news, and no step forward.
 _NO_FEATURES = frozenset({Signal.CLIENT_REPORT, Signal.MESSAGE, Signal.ATTACHMENT, Signal.CSP_REPORT})
 SIGNALS: dict[Signal, SignalFields] = {
     signal: SignalFields(
@@ -172,6 +178,8 @@ PROBLEMS: dict[str, ProblemFields] = {
     for code in Code
 }
 
+# Closed lists again: names of a client report would otherwise become fields, and a stranger with a key could make a
+# million of them. "ratelimit_backoff" is not among them, since it is a problem of its own.
 DROP_REASONS = (
     "before_send", "event_processor", "sample_rate", "network_error", "send_error", "queue_overflow",
     "cache_overflow", "buffer_overflow", "backpressure", "internal_sdk_error", "own rules",
@@ -190,6 +198,7 @@ DROPPED: dict[tuple[str, str], Number] = {
 """How many of a category an SDK dropped for a reason."""
 
 
+# By looking, not by a list: a constant that somebody forgot to list would be written and never read again.
 def _rows() -> Iterable[Field]:
     yield from (row for row in globals().values() if isinstance(row, Field))
     yield from INFERRED.values()
@@ -203,7 +212,7 @@ FIELDS: dict[str, Field] = {str(row): row for row in _rows()}
 
 
 def known(held: Mapping[str, Value]) -> State:
-    """A state as a store holds it, by name. What this version does not know is left out."""
+    """A state as a store holds it, by name. What this version does not know is left out: a newer one may have run."""
     return {FIELDS[name]: value for name, value in held.items() if name in FIELDS}
 
 
@@ -225,7 +234,7 @@ def join(state: State, update: Update) -> dict[Field, Effect]:
         if old is None:
             state[field] = new
             changed[field] = field.first
-        elif old != new or field.joined_by is Join.SUM:
+        elif old != new or field.joined_by is Join.SUM:  # nearly all are equal: the cheap test comes first
             value = _JOINED[field.joined_by](old, new)
             if value != old:
                 state[field] = value
@@ -239,17 +248,22 @@ _JOINED: dict[Join, Callable[[Any, Any], Value]] = {
     Join.MAX: max,
     Join.SUM: operator.add,
     Join.ONCE: lambda old, _: old,
-    Join.LAST: max,  # of pairs: the later, ties by the text
+    Join.LAST: max,  # of pairs: by the time, then by the text
 }
 """How each join is computed, from what is held and what is new."""
 
 
 def effect_of(state: Update, update: Update) -> Effect:
-    """What the update would mean, were it joined into the state now. The strongest of its fields counts."""
+    """What the update would mean if it were joined into the state now. The strongest of its fields counts.
+
+    For the process's own copy, to choose a lane before the store has decided. It may be behind, and then says too
+    much: a write is made at once that could have waited.
+    """
     strongest = Effect.SILENT
     for field, new in update.items():
         old = state.get(field)
         effect = field.first if old is None else field.later
+        # In this order, since most fields are a refresh at most, and then nothing has to be joined.
         if effect > strongest and (old is None or _JOINED[field.joined_by](old, new) != old):
             strongest = effect
     return strongest
@@ -258,7 +272,12 @@ def effect_of(state: Update, update: Update) -> Effect:
 def next_version(version: int, now: int) -> int:
     """A version above `version`, in microseconds of the store's clock.
 
-    A clock and not a counter, so that a store that lost its last writes never gives out the same version twice.
+    A clock, not a counter: a store that lost its last writes would give a counter's values out twice, and pages would
+    take the wrong state for the one they have.
+
+    Args:
+        version: the last one.
+        now: the store's clock, in milliseconds.
     """
     return max(version + 1, now * 1000)
 
@@ -266,7 +285,11 @@ def next_version(version: int, now: int) -> int:
 def aged(update: Update, now: int) -> Iterable[tuple[Field, int, str]]:
     """An update as (field, number, text), with times as ages in milliseconds.
 
-    A store on another host with another clock turns the ages into its own times.
+    A store on another host turns the ages into times of its own clock, so that clocks need not agree. A time that is
+    yet to come counts as now: otherwise no later one could replace it.
+
+    Args:
+        now: the clock that the update's times are of, in milliseconds.
     """
     for field, value in update.items():
         if isinstance(value, tuple):

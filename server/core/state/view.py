@@ -85,7 +85,7 @@ class View:
 
     @property
     def connected_by(self) -> str | None:
-        """What proved the connection: the first signal, or `key` as long as no request held any."""
+        """What proved the connection: the first signal, or `key` as long as no request held one."""
         if self.time(fields.CONNECTED_AT) is None:
             return None
         seen = {signal: at for signal in Signal if (at := self.first(signal)) is not None}

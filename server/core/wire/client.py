@@ -14,14 +14,15 @@ _OWN_TESTS = {"firstlight.page": Source.PAGE, "firstlight.command": Source.COMMA
 _TOOLS = frozenset(
     ["curl", "wget", "http", "httpie", "xh", "postman", "postmanruntime", "insomnia", "bruno", "hey", "wrk", "ab", "k6"]
 )
-"""Names that are no SDK's, wherever they stand: programs that send whatever somebody tells them to."""
+"""Names that are never an SDK's, wherever they appear: programs that send whatever they are told to."""
 
 
 @lru_cache(maxsize=1024)
 def client_of(sentry_client: str | None, user_agent: str | None) -> Sdk | None:
     """The SDK as the request's surroundings name it: `sentry_client`, else a User-Agent that is an SDK's.
 
-    Any other User-Agent names a library or a tool (`python-httpx`, `curl`), which says nothing of who uses it.
+    Any other User-Agent names a browser, a library or a tool (`python-httpx`, `curl`), which says nothing about the
+    program that uses it. Browser SDKs name themselves in the query only, with the browser's own User-Agent beside it.
     """
     told = parse_client(sentry_client)
     agent = parse_client(user_agent)
@@ -33,9 +34,10 @@ def client_of(sentry_client: str | None, user_agent: str | None) -> Sdk | None:
 
 
 def source_of(*clients: Sdk | None) -> Source:
-    """Who sent what names these clients. Where one of them is a test of this product's own, it is that."""
+    """Who sent a request that names these clients. If one of them is a test of this product's own, it is that test."""
     names = [client.name.lower() for client in clients if client]
     own = next((_OWN_TESTS[name] for name in names if name in _OWN_TESTS), None)
+    # No names at all counts as made by hand, too: every SDK names itself somewhere.
     return own or (Source.PROBE if all(map(_is_tool, names)) else Source.APP)
 
 

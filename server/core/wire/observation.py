@@ -1,4 +1,4 @@
-"""From a request to a record: what one request proves, and what it tells of the SDK and the application."""
+"""From a request to an observation: what it proves, and what it tells of the SDK and the application."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
 from .otlp import parse_otlp
 
 MAX_SESSION_BYTES = 100 * 1024
-"""A larger session item is counted and not looked into: decoding 20 MiB of JSON would cost hundreds of memory."""
+"""A larger session item still proves a session, but is not decoded: 20 MiB of JSON would take hundreds of memory."""
 
 MAX_CACHED_BYTES = 1024
-"""Of a heartbeat that is remembered: one with every field is smaller, and 4096 of them stay under 4 MiB."""
+"""Bytes of a heartbeat that is cached: one with every field is smaller, and 4,096 of them stay under 4 MiB."""
 
 MINIDUMP = b"MDMP"
-"""What a minidump starts with."""
+"""What a minidump starts with (MINIDUMP_HEADER.Signature)."""
+# A minidump is not unpacked: symbols and stacks are the work of the product behind this server, and parsers of such
+# files are a favourite of attackers. That it came is what somebody waits for.
 NATIVE_CRASH = Event(
     event_id=None,
     signal=Signal.ERROR,
@@ -45,17 +47,19 @@ NATIVE_CRASH = Event(
     app=App(),
 )
 _SESSION_TYPES = frozenset({"session", "sessions"})
+# How native SDKs mark a crash in an envelope that has no event of its own (Relay: `AttachmentType`).
 _CRASH_ATTACHMENTS = frozenset({"event.minidump", "event.applecrashreport"})
 MAX_DROPPED = 100
-"""Lines of client reports that are read of one request: SDKs send one for each reason and category."""
+"""Lines of client reports that are read in one request: SDKs send one for each reason and category."""
 MAX_QUANTITY = 1_000_000
-"""That one line may count. SDKs send a report a minute; counts are added up for as long as a project lives."""
+"""The most that one line may count. SDKs send a report a minute; counts add up for as long as a project lives."""
 MAX_REPORTS = 10
-"""Client reports of one request that are read: SDKs send one."""
+"""Client reports that are read in one request: SDKs send one."""
 MAX_HEARTBEATS = 20
-"""Heartbeats of one request: SDKs send one."""
+"""Heartbeats in one request: SDKs send one."""
 MAX_TIME = 10**10
-"""Seconds since the Unix epoch that a clock may say, in the year 2286; more is none, and may have 4,000 digits."""
+"""Seconds since the Unix epoch that a clock may show, up to the year 2286. More is not a time, and may have 4,000
+digits."""
 
 ITEM_SIGNALS: dict[str, Signal] = {
     "heartbeat": Signal.HEARTBEAT,
@@ -63,7 +67,7 @@ ITEM_SIGNALS: dict[str, Signal] = {
     "sessions": Signal.SESSION,
     "client_report": Signal.CLIENT_REPORT,
     "transaction": Signal.TRANSACTION,
-    "span": Signal.TRANSACTION,
+    "span": Signal.TRANSACTION,  # what Node 11 and Browser 11 send in place of transactions
     "profile": Signal.PROFILE,
     "profile_chunk": Signal.PROFILE,
     "profile_chunk_ui": Signal.PROFILE,
@@ -72,7 +76,7 @@ ITEM_SIGNALS: dict[str, Signal] = {
     "replay_video": Signal.REPLAY,
     "log": Signal.LOG,
     "trace_metric": Signal.METRIC,
-    "statsd": Signal.METRIC,
+    "statsd": Signal.METRIC,  # this and the next: the metrics of 2024, which SDKs have given up
     "metric_buckets": Signal.METRIC,
     "check_in": Signal.CHECK_IN,
     "feedback": Signal.FEEDBACK,
@@ -82,18 +86,19 @@ ITEM_SIGNALS: dict[str, Signal] = {
     "raw_security": Signal.CSP_REPORT,
     "nel": Signal.CSP_REPORT,
 }
-"""What an envelope item proves by its type alone. An `event` is looked into; an unknown type proves only the key."""
+"""What an envelope item proves by its type alone. An `event` is looked into. An unknown type proves only the key: new
+SDKs have new types, and refusing them would hide that the SDK is connected."""
 
 
 class _Session(Struct):
-    """What is read of a session: everything else is skipped without building objects."""
+    """What is read of a session. Everything else is skipped without building objects."""
 
     attrs: Raw = Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One line of a client report: so many were not sent, for this reason."""
+    """One line of a client report: how many of a category were not sent, and for what reason."""
 
     reason: str
     category: str
@@ -112,9 +117,9 @@ class Observation:
         inferred: what the traffic tells of the configuration, by name, as JSON.
         sent_at: when the SDK sent it by its own clock, in milliseconds.
         dropped: what a client report says was not sent.
-        is_beat: whether it is a heartbeat and nothing beside it.
+        is_beat: whether it is a heartbeat and nothing else. Only then is it exempt from a project's limit.
         problems: codes with their evidence, seen in what was accepted.
-        has_no_client: whether its kind of sender names no SDK by its nature: a browser's security report, a check-in, a
+        has_no_client: whether its kind of sender never names an SDK: a browser's security report, a check-in, a
             minidump, an exporter of OpenTelemetry.
     """
 
@@ -142,7 +147,8 @@ class Observation:
 
 
 def observe_heartbeat(body: bytes, client: Sdk | None = None) -> Observation:
-    """Read a `/heartbeat/` body. Cached, as long as it is small: an app's beats are all alike.
+    """Read a `/heartbeat/` body. Cached, as long as it is small: an app's beats are all alike (22 µs to read, 0.2 to
+    look up).
 
     Raises:
         InvalidJSON, WrongType, TooLarge: as `parse_heartbeat`.
@@ -171,15 +177,17 @@ def observe_envelope(
         TooLarge: an event is over its limit, or there are too many heartbeats.
     """
     headers, budget = envelope.headers, budget or Budget()
-    if not envelope.items and headers.get("type") == "heartbeat":  # a bare {"type": "heartbeat"}
+    # A bare {"type": "heartbeat"}: the first thing people try by hand, and by the grammar an envelope without items.
+    if not envelope.items and headers.get("type") == "heartbeat":
         return _with_heartbeat(Observation(client_sdk=client, is_beat=True), heartbeat_of(headers))
+    # Before any is decoded: the cost of one request must not grow with their number.
     beats = sum(item.type == "heartbeat" for item in envelope.items)
     if beats > MAX_HEARTBEATS:
         raise TooLarge(f"An envelope may hold at most {MAX_HEARTBEATS} heartbeats.")
     observation = Observation(
         signals=frozenset(ITEM_SIGNALS[item.type] for item in envelope.items if item.type in ITEM_SIGNALS),
         event_id=parse_event_id(headers.get("event_id")),
-        client_sdk=client or sdk_of(headers.get("sdk")),
+        client_sdk=client or sdk_of(headers.get("sdk")),  # JavaScript's SDKs name themselves there, too
         app=_app_of_envelope(envelope, budget),
         inferred=tuple(_inferred_from_trace(headers.get("trace"))),
         sent_at=_time_of(headers.get("sent_at")),
@@ -194,6 +202,7 @@ def observe_envelope(
             transaction = replace(parse_event(item.payload, budget), signal=Signal.TRANSACTION, is_sample=False)
             observation = _with_event(observation, transaction, new_id)
         elif item.type == "attachment" and item.attachment_type in _CRASH_ATTACHMENTS:
+            # Beside an event it is that event's own dump, and the event says more.
             observation = observation if observation.event else _with_event(observation, NATIVE_CRASH, new_id)
         elif item.type == "heartbeat":
             observation = _with_heartbeat(observation, parse_heartbeat(bytes(item.payload), budget))
@@ -204,7 +213,7 @@ def observe_store(body: bytes, new_id: str, client: Sdk | None = None, budget: B
     """Read a `/store/` body: one event, as old SDKs send it.
 
     Raises:
-        InvalidJSON: it is no JSON object.
+        InvalidJSON: it is not a JSON object.
         TooLarge: it is over 1 MiB.
     """
     check_size("event", len(body))
@@ -213,7 +222,7 @@ def observe_store(body: bytes, new_id: str, client: Sdk | None = None, budget: B
 
 
 def observe_security(body: bytes, client: Sdk | None = None) -> Observation:
-    """Read a browser's report: `{"csp-report": …}`, or the list that the Reporting API sends.
+    """Read a browser's report: `{"csp-report": …}` (CSP 2, `report-uri`), or the list that the Reporting API sends.
 
     Raises:
         InvalidJSON: it is neither.
@@ -230,11 +239,13 @@ def observe_security(body: bytes, client: Sdk | None = None) -> Observation:
 
 
 _REPORTS = re.compile(rb"""[ \t\r\n]*(?:\{[ \t\r\n]*"|\[[ \t\r\n]*[^ \t\r\n\]])""")
-"""An object or a list with something in it."""
+"""An object or a list with something in it. Its start is enough: nothing else of a report is read."""
 
 
 def _inferred_from_trace(trace: Any) -> Iterable[tuple[str, str]]:
-    """The rate that a trace was sampled with: the SDK repeats its traces_sample_rate there, as text."""
+    """The rate that a trace was sampled with, as text: SDKs repeat their traces_sample_rate there, so that services
+    further on decide alike. With a `traces_sampler` it is the rate of this one trace.
+    """
     rate = trace.get("sample_rate") if isinstance(trace, dict) else None
     try:
         number = float(rate) if isinstance(rate, str) and len(rate) < 20 else -1.0
@@ -250,7 +261,9 @@ def _inferred_from_event(event: Event) -> Iterable[tuple[str, str]]:
 
 
 def _dropped(envelope: Envelope, budget: Budget) -> Iterable[Dropped]:
-    """What the client reports of an envelope say; lines that make no sense are passed over."""
+    """What the client reports of an envelope say. Lines that make no sense are passed over: reports are a side channel,
+    and what came along with one must not be refused for it.
+    """
     for item in islice((item for item in envelope.items if item.type == "client_report"), MAX_REPORTS):
         try:
             lines = parse_object(item.payload, "The client report", budget).get("discarded_events")
@@ -259,12 +272,13 @@ def _dropped(envelope: Envelope, budget: Budget) -> Iterable[Dropped]:
         for line in lines[:MAX_DROPPED] if isinstance(lines, list) else ():
             fields = line if isinstance(line, dict) else {}
             reason, category, quantity = (fields.get(name) for name in ("reason", "category", "quantity"))
+            # type() and not isinstance(): `true` would count as one.
             if isinstance(reason, str) and isinstance(category, str) and type(quantity) is int and quantity > 0:
                 yield Dropped(reason[:MAX_TEXT], category[:MAX_TEXT], min(quantity, MAX_QUANTITY))
 
 
 def _time_of(value: Any) -> int | None:
-    """A time as SDKs write it, ISO 8601 or seconds, in milliseconds; or None."""
+    """A time as SDKs write it, ISO 8601 or seconds since the epoch, in milliseconds; or None."""
     try:
         seconds = datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
         return int(seconds * 1000) if type(seconds) in (int, float) and 0 < seconds < MAX_TIME else None
@@ -273,11 +287,12 @@ def _time_of(value: Any) -> int | None:
 
 
 def observe_minidump(body: bytes, new_id: str, client: Sdk | None = None) -> Observation:
-    """Read a native crash: a minidump as it is, or as a file of a form.
+    """Read a native crash: a minidump as it is, or as a file in a form, as Crashpad and Breakpad upload it.
 
     Raises:
         BadRequest: there is no minidump in it.
     """
+    # A form is not parsed: a file starts right behind the empty line that ends the head of its part (RFC 2046, 5.1.1).
     if not body.startswith(MINIDUMP) and b"\r\n\r\n" + MINIDUMP not in body:
         raise BadRequest("There is no minidump in this request. Upload it as the form's file upload_file_minidump.")
     return _with_event(Observation(client_sdk=client, has_no_client=True), NATIVE_CRASH, new_id)
@@ -320,17 +335,19 @@ def _with_event(observation: Observation, event: Event, new_id: str) -> Observat
         signals=observation.signals
         | {Signal.MESSAGE if event.signal is Signal.ERROR and event.is_sample else event.signal},
         event=event,
-        event_id=observation.event_id or event.event_id or new_id,  # the envelope's id is the one that SDKs log
+        event_id=observation.event_id or event.event_id or new_id,  # the envelope's is what SDKs return and log
         payload_sdk=event.sdk or observation.payload_sdk,
         app=_first_known(event.app, observation.app),
         inferred=(*observation.inferred, *_inferred_from_event(event)),
     )
     if Signal.MESSAGE not in observation.signals:
         return observation
+    # Accepted, and still a problem: somebody who waits for an error has to learn that this will never be one.
     code = "sample_only" if event.is_sample else "message_not_error"
     return replace(observation, problems={**observation.problems, code: {"title": event.title, "level": event.level}})
 
 
+# The first source that knows wins, field by field: an event may name the release, and only the trace the environment.
 def _first_known(*apps: App) -> App:
     release = environment = runtime = None
     for app in apps:
