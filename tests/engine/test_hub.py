@@ -275,7 +275,9 @@ async def test_only_so_many_reads_at_once(hub: Hub, watched: WatchedStore) -> No
         await opened.__aexit__(None, None, None)
 
 
-async def test_a_slow_viewer_gets_the_newest_and_no_backlog(hub: Hub, watched: WatchedStore) -> None:
+async def test_a_slow_viewer_gets_the_newest_and_no_backlog(watched: WatchedStore) -> None:
+    hub = hub_of(watched, refresh_seconds=0.05)
+    watched.listen(hub)
     project, slow = await connected(watched), Slow()
     with hub.attach(project.id, slow, ANYBODY):
         async with screen(hub, project) as quick:
