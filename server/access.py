@@ -69,7 +69,11 @@ class Access:
         if not token:
             raise TokenRejected("A token is needed: open this page from the link that your application gives you.")
         address = None if sender is None else _address_of(sender)
+        # Asked before the admin token is compared, and with no await until the wrong guess is counted: many connections
+        # that guess at once would otherwise all pass the same check.
         wait = 0.0 if self._guesses is None or address is None else self._guesses.wait(address)
+        # Not even compared while this address has to wait. A signed token is read all the same: its signature cannot be
+        # guessed.
         if not wait and self._is_admin(token):
             return EVERYTHING
         grant = self._read(token, address, wait)
@@ -99,7 +103,7 @@ class Access:
     def check_project(
         self, token: str | None, project_id: int, scope: Scope = Scope.AGENT, sender: Connection | None = None
     ) -> Grant:
-        """Let a caller watch a project, or more. Whether the token was taken back, `check_revoked` says.
+        """Let a caller watch a project, or do more with it. Ask `check_revoked` once the project is read.
 
         Args:
             scope: the least that is enough.
@@ -110,6 +114,7 @@ class Access:
             AccessDenied: the token is for another project, or may do less.
         """
         grant = self.grant(token, sender)
+        # Before anything is read of the project: a token for another one must not tell whether this one exists.
         if grant.project_id not in (None, project_id):
             raise AccessDenied("This token is for another project.")
         if grant.scope.rank < scope.rank:
@@ -136,6 +141,7 @@ class Access:
             return
         refusal = TokenRejected("This needs the admin token (FIRSTLIGHT_ADMIN_TOKEN) as Authorization: Bearer ….")
         try:
+            # By identity: only the admin token gives EVERYTHING itself, and no token can be made that equals it.
             is_admin = token is not None and self.grant(token, sender) is EVERYTHING
         except TokenRejected:
             raise refusal from None
@@ -154,12 +160,16 @@ class Access:
         """
         host = connection.headers.get("host", "")
         try:
+            # An open server looks at the name that it was called by: with DNS rebinding a page of any site reaches
+            # loopback as its own origin, and the Host header is all that gives it away.
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             raise AccessDenied("The Host header is damaged.") from None
         if self.is_open and not is_loopback(name):
             raise AccessDenied("This server is open for this machine only. Set FIRSTLIGHT_SECRET to serve others.")
         origin = connection.headers.get("origin")
+        # Browsers send it with what scripts ask of another origin, with what changes something, and with each WebSocket
+        # handshake, which CORS does not cover at all (RFC 6455, section 10.2).
         if origin is not None and not self._is_allowed(origin.lower(), host.lower(), change):
             raise OriginBlocked(origin, "FIRSTLIGHT_OWNER_ORIGINS" if change else "FIRSTLIGHT_ORIGINS")
 
@@ -170,11 +180,13 @@ class Access:
         url = urlsplit(self._settings.public_url.lower()) if self._settings.public_url else None
         if url is not None and origin == f"{url.scheme}://{url.netloc}":
             return True
+        # Where the public name is known, the Host header is not evidence of it: whoever sends the request writes it.
         own = self._settings.public_url is None or self.is_open
         return own and origin in (f"http://{host}", f"https://{host}")
 
     def _is_admin(self, token: str) -> bool:
         admin = self._settings.admin_token
+        # In constant time. Bytes, as compare_digest takes no text beyond ASCII.
         return admin is not None and hmac.compare_digest(token.encode(), admin.encode())
 
     def is_https(self, connection: Connection) -> bool:
@@ -183,6 +195,7 @@ class Access:
 
     def token_of(self, connection: Connection, project_id: int) -> str | None:
         """The token of a request: its header's, else its cookie's."""
+        # The header first: whoever sends one means it, while a browser adds the cookie by itself.
         name = cookie_name(project_id, self.is_https(connection))
         return bearer(connection) or connection.cookies.get(name)
 
@@ -196,6 +209,8 @@ class Access:
             minted.token,
             max_age=minted.expires_in,
             httponly=True,
+            # No other site can make a browser send it. The page itself asks by script, so nothing is lost when somebody
+            # follows a link to it.
             samesite="strict",
             secure=is_https,
         )

@@ -44,7 +44,9 @@ SAFE_HEADERS: dict[str, str] = {
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "cross-origin",
 }
-"""No browser shall take an answer for anything but JSON. What SDKs get may be read by any page, as CORS says."""
+"""So that no browser takes an answer for anything but JSON. What SDKs get may be read by any page, as CORS says."""
+# A header that an SDK in a browser sends and that is missing here blocks all of its requests. An hour of memory:
+# Chromium caps it at two.
 PREFLIGHT_HEADERS: dict[str, str] = {
     **CORS_HEADERS,
     "access-control-allow-methods": "GET, POST, PUT, OPTIONS",
@@ -57,6 +59,7 @@ PREFLIGHT_HEADERS: dict[str, str] = {
 
 def status_of(error: errors.FirstlightError) -> int:
     """The HTTP status of an error."""
+    # By the nearest base, so that a new kind of refusal has a status before anybody thinks of it.
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
@@ -70,6 +73,8 @@ def body_of(error: errors.FirstlightError) -> dict[str, object]:
 
 def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:
     """`Retry-After` where coming back helps, and the scheme where a token is needed."""
+    # `X-Sentry-Rate-Limits: seconds:categories:scope`. SDKs read it before Retry-After, which holds back all
+    # categories.
     if isinstance(error, errors.RateLimited):
         limits = f"{error.retry_after}:{LIMITED_CATEGORIES}:project"
         return {"retry-after": str(error.retry_after), "x-sentry-rate-limits": limits}
@@ -86,7 +91,7 @@ def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:
 
 
 def _header_text(text: str) -> str:
-    """Whatever stands in a sentence, made safe for a header line."""
+    """A sentence, made safe for a header line."""
     return "".join(c if " " <= c <= "~" else "?" for c in text)[:300]
 
 
@@ -94,7 +99,7 @@ class SafeResponses:
     """ASGI middleware: what holds for all data that is not for SDKs. Pages and scripts speak for themselves.
 
     Args:
-        app: whose answers these are.
+        app: the application whose responses get the headers.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -28,11 +28,11 @@ class Settings:
     Args:
         host: where to listen.
         port: where to listen; 0 takes a free one.
-        redis_url: the Redis that several processes share; none for the embedded store.
+        redis_url: the Redis that several processes share; None for the embedded store.
         data: the file of the embedded store.
         spill: a folder for what waits to be written while the store is away; beside `data` if it is not set.
-        secret: signs viewer tokens, one or with a comma the new one and the old one; none leaves the server open, on
-            loopback only.
+        secret: signs viewer tokens: one, or the new and the old one with a comma between; None leaves the server
+            open, on loopback only.
         admin_token: for owners.
         origins: other origins whose pages may watch.
         owner_origins: other origins whose pages may also change something.
@@ -106,21 +106,26 @@ class Settings:
 
 
 def _check_together(settings: Settings) -> None:
+    # The file's lock would let one of them start, and wake-ups would not reach the others anyway.
     if settings.workers > 1 and not settings.redis_url:
         raise SettingsError(
             f"WEB_CONCURRENCY={settings.workers} needs REDIS_URL: the embedded store lives in one process. "
             "Set REDIS_URL, or WEB_CONCURRENCY=1."
         )
+    # Refused rather than warned of: a warning scrolls by, and everything a project receives is then readable by its
+    # network.
     if settings.is_open and not is_loopback(settings.host):
         raise SettingsError(
             f"{_host_shown(settings.host)} is reachable from other machines and needs FIRSTLIGHT_SECRET. "
             "Set it (and FIRSTLIGHT_ADMIN_TOKEN), or HOST=127.0.0.1."
         )
+    # Somebody believes that this server is locked.
     if settings.is_open and settings.admin_token:
         raise SettingsError("FIRSTLIGHT_ADMIN_TOKEN needs FIRSTLIGHT_SECRET too: without it everything is open.")
 
 
 def _host_shown(host: str) -> str:
+    # HOST may be set to anything by mistake, a URL with a password too.
     is_plain = all(c.isalnum() or c in ".:-[]" for c in host)
     return f"HOST={host}" if is_plain else "HOST"
 
@@ -128,6 +133,8 @@ def _host_shown(host: str) -> str:
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address of this name."""
     try:
+        # All of 127.0.0.0/8 and ::1. Names are not looked up: DNS would decide what counts as this machine.
+        # `.localhost` never leaves it (RFC 6761, section 6.3).
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost" or host.lower().endswith(".localhost")
@@ -135,6 +142,7 @@ def is_loopback(host: str) -> bool:
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = env.get(name, str(default))
+    # int() also takes "+8", " 8 ", "8_000" and digits of other scripts.
     if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
         raise SettingsError(f"{name} must be a whole number from {low} to {high}.")
     return int(text)
@@ -168,6 +176,7 @@ def _keep(env: Mapping[str, str]) -> Keep:
 
 def _data(env: Mapping[str, str]) -> Path:
     text = env.get("FIRSTLIGHT_DATA", "firstlight.db")
+    # The likeliest mistake here, which would silently make a file named redis:.
     if "://" in text:
         raise SettingsError("FIRSTLIGHT_DATA must name a file, and not a URL. A Redis goes into REDIS_URL.")
     path = Path(text).expanduser()
@@ -177,9 +186,10 @@ def _data(env: Mapping[str, str]) -> Path:
 
 
 def _split(text: str) -> SplitResult:
-    """The parts of a URL; none where it is so wrong that it has none."""
+    """The parts of a URL; empty ones where it is no URL at all."""
     try:
         url = urlsplit(text)
+        # urlsplit checks these only when they are asked for.
         _ = url.port, url.hostname
     except ValueError:
         return SplitResult("", "", "", "", "")
@@ -202,6 +212,7 @@ def _origins(env: Mapping[str, str], name: str) -> frozenset[str]:
 
 def _origin(name: str, text: str) -> str:
     url = _split(text)
+    # Compared letter by letter with the Origin header, so a slash at the end would never match (RFC 6454, section 6.2).
     is_bare = url.hostname and url.username is None and text == f"{url.scheme}://{url.netloc}"
     if url.scheme not in ("http", "https") or not is_bare:
         raise SettingsError(f"{name} must hold origins like https://app.example.com, without a path.")

@@ -25,6 +25,8 @@ AUDIENCE = "firstlight"
 MAX_VIA = 8
 """How many tokens one after another may be made with each other: more is a mistake, and the last would be long."""
 
+# PyJWT's own checks of times use the machine's clock; ours is passed in. An audience that is absent would be refused by
+# it.
 _OPTIONS: Any = {"require": ["exp", "project"], "verify_exp": False, "verify_iat": False, "verify_aud": False}
 
 
@@ -59,11 +61,15 @@ class Tokens:
             raise AccessDenied("This token may watch the project, but not give tokens to others.")
         if len(by.via) >= MAX_VIA:
             raise AccessDenied("This token was made from too many others. Use one that is nearer to the first.")
+        # The whole chain and not only the last one: with a revoked grandparent a token must be worth nothing, and
+        # tokens are kept nowhere to look its parents up.
         via = () if by.project_id is None else (*by.via, by.id)
         return self._sign(by, project_id, seconds, scope, secrets.token_urlsafe(12), via)
 
     def trade(self, grant: Grant, project_id: int, seconds: float) -> Minted:
         """Make another token with the same id: for the cookie, in which the admin's own has no place."""
+        # The same id, so that trading one token gives neither more viewers' places nor a copy that survives its
+        # revocation.
         token_id = secrets.token_urlsafe(12) if grant.project_id is None else grant.id
         return self._sign(grant, project_id, seconds, grant.scope, token_id, grant.via)
 
@@ -73,8 +79,10 @@ class Tokens:
         now = self._clock()
         expires_at = int(min(now + seconds, by.expires_at))
         claims: dict[str, object] = {
+            # As text: JavaScript reads numbers above 2^53 wrong.
             "project": str(project_id),
             "exp": expires_at,
+            # Milliseconds: with whole seconds, a token made right after "revoke all" would count as one from before it.
             "iat": round(now, 3),
             "jti": token_id,
             "aud": AUDIENCE,
@@ -97,6 +105,7 @@ class Tokens:
             raise TokenRejected("This token is damaged, or was not made for this server.") from None
 
     def _verified(self, token: str) -> dict[str, Any]:
+        # The old secret first, so that the error that is raised in the end is about the one that signs.
         for key in self._keys[1:]:
             try:
                 return _decoded(token, key)
@@ -106,6 +115,7 @@ class Tokens:
 
 
 def _decoded(token: str, key: str) -> dict[str, Any]:
+    # One algorithm by name: never what the token's own header says (RFC 8725, section 3.1).
     claims: dict[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], options=_OPTIONS)
     audience = claims.get("aud", AUDIENCE)  # RFC 7519, section 4.1.3: one name, or a list with it
     if audience != AUDIENCE and not (isinstance(audience, list) and AUDIENCE in audience):
@@ -118,6 +128,7 @@ def _grant_of(claims: dict[str, Any], token: str) -> Grant:
     scope = claims.get("scope")
     return Grant(
         project_id=parse_project_id(str(claims["project"])),
+        # An unknown scope is the least: a host with a newer version must not be refused, or get more than it asked for.
         scope=Scope(scope) if scope in (Scope.OWNER.value, Scope.AGENT.value) else Scope.VIEW,
         expires_at=expires_at,
         id=_id_of(claims.get("jti"), token),
@@ -127,6 +138,7 @@ def _grant_of(claims: dict[str, Any], token: str) -> Grant:
 
 
 def _time(value: Any) -> float:
+    # True is an int in Python, and JSON as Python reads it has NaN and Infinity.
     if isinstance(value, bool) or not isfinite(number := float(value)):
         raise ValueError
     return number
@@ -140,6 +152,7 @@ def _id_of(jti: Any, token: str) -> str:
 
 
 def _via_of(value: Any) -> tuple[str, ...]:
+    # A chain that is damaged is refused and not left out: without it a revoked parent would go unnoticed.
     if (
         not isinstance(value, list)
         or len(value) > MAX_VIA

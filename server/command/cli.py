@@ -25,6 +25,7 @@ class _Command(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            # Here and not in each command: settings are read in several.
             return super().invoke(ctx)
         except SettingsError as error:
             raise _BadSetting(str(error)) from None
@@ -39,6 +40,7 @@ def cli(context: click.Context) -> None:
     Firstlight is a real-time onboarding feedback server for products that speak the Sentry protocol. Start with
     `firstlight demo`.
     """
+    # no-color.org: set and not empty.
     if os.environ.get("NO_COLOR"):
         context.color = False
 

@@ -98,12 +98,16 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
     """
     handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
     if _is_local(url):
+        # urllib uses HTTP_PROXY for loopback, too, unless NO_PROXY says otherwise; no proxy can reach this machine's
+        # loopback.
         handlers.append(urllib.request.ProxyHandler({}))
     sent = {"user-agent": f"{SDK['name']}/{__version__}", **(headers or {})}
     wanted = urllib.request.Request(url, body, sent, method=method)  # noqa: S310 - the caller checks the scheme
     try:
         with urllib.request.build_opener(*handlers).open(wanted, timeout=TIMEOUT_SECONDS) as response:
+            # Bounded: the URL may be mistyped, and lead to anything.
             return Answer(response.status, _decode(response.read(MAX_ANSWER)))
+    # urllib raises for 4xx and 5xx, though they are answers like any other.
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, _decode(error.read(MAX_ANSWER)))
@@ -206,6 +210,8 @@ class _Watcher:
             pause, self._retry_in = self._retry_in, None
             return pause
         self._failures += 1
+        # Full jitter: between zero and the bound, so that many clients of a server that restarts do not come back
+        # together.
         return min(MAX_BACKOFF_SECONDS, 0.5 * 2.0 ** min(self._failures, 10)) * rng()
 
     async def once(self) -> bool:
@@ -221,6 +227,7 @@ class _Watcher:
         except ConnectionClosed as error:
             _check_close(error)
         except InvalidStatus as error:
+            # Busy or on its way up: worth another try. Anything else would be answered the same again.
             if error.response.status_code < 500 and error.response.status_code != 429:
                 raise Refused(_refusal(error.response.status_code, self._client.url)) from None
             self.reason = str(error)
@@ -232,6 +239,7 @@ class _Watcher:
         scheme, _, rest = self._client.url.partition("://")
         return connect(
             f"{'wss' if scheme == 'https' else 'ws'}://{rest}/live/{self._project}/ws",
+            # websockets uses the environment's proxies unless it is told not to, also for loopback.
             proxy=None if _is_local(self._client.url) else True,
             compression=None,
             max_size=MAX_ANSWER,
@@ -239,7 +247,10 @@ class _Watcher:
 
     def _take(self, frame: str | bytes) -> bool:
         message = msgspec.json.decode(frame)
+        # At the first message and not at the handshake: a server that accepts and closes at once would be asked without
+        # a pause.
         self._failures = 0
+        # Bounded, whatever the server says.
         if message["type"] == "goodbye":
             self._retry_in = min(float(message["retry_in"]), MAX_BACKOFF_SECONDS)
         return message["type"] == "snapshot" and self._seen(message)

@@ -32,12 +32,15 @@ class DemoServer(Server):
         project = await _find(self.lifespan.state["store"])
         for line in _greeting(url, project):
             click.echo(line)
+        # Held by an attribute: the loop keeps only a weak reference, and a task that nobody holds may vanish in the
+        # middle.
         self._following = asyncio.create_task(_follow(self.lifespan.state["hub"], project.id))
 
 
 async def _find(store: Store) -> Project:
     """The project of the last time, or a new one."""
     after = 0
+    # By name, so that a second demo goes on with the project, and the DSN, that somebody has pasted already.
     while page := await store.list(after, MAX_PAGE_SIZE):
         for project in page:
             if project.name == NAME and project.active_key:
@@ -74,6 +77,7 @@ def _label(text: str) -> str:
 async def _follow(hub: Hub, project_id: int) -> None:
     sink = _Terminal()
     try:
+        # A sink of the hub like any other, without a socket: the terminal sees what a page would.
         with hub.attach(project_id, sink, Guest(EVERYTHING)):
             await sink.ended.wait()
     except FirstlightError as error:

@@ -40,6 +40,7 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
         async with asyncio.timeout(timeout):
             await viewer.watch(project_id, seen, patient=timeout is not None)
 
+    # The narrower token first: a viewer's is enough.
     viewer = client_of(server, "FIRSTLIGHT_TOKEN", "FIRSTLIGHT_ADMIN_TOKEN")
     try:
         asyncio.run(follow())
@@ -66,7 +67,7 @@ def send(signal: str, dsn: str) -> None:
 @click.command()
 @click.argument("dsn")
 def doctor(dsn: str) -> None:
-    """Look at the way from here to a DSN, step by step, and say what to mend.
+    """Check the way from here to a DSN, step by step, and say what to fix.
 
     Run it where your app runs. Ends with status 1 where a step fails.
     """

@@ -1,4 +1,4 @@
-"""The doctor: looks at the way from here to an ingest, step by step, and says what to mend.
+"""The doctor: checks the way from here to an ingest, step by step, and says what to fix.
 
 Run it where the application runs: in its container, on its host, behind its proxy.
 """
@@ -55,6 +55,7 @@ def examine(dsn: Dsn, token: str | None = None) -> Iterator[Step]:
         yield step
         if step.result is Result.FAILED:
             return
+    # From here on by HTTP, with the environment's proxies, as an SDK would go.
     answer, step = _ask(dsn)
     yield step
     if step.result is Result.FAILED or answer is None:
@@ -86,6 +87,7 @@ def _connect(dsn: Dsn) -> Step:
     try:
         socket.create_connection((host, port), STEP_SECONDS).close()
     except OSError as error:
+        # A common mistake in a container, and hard to see from inside it.
         here = host in ("localhost", "127.0.0.1", "::1", "[::1]")
         inside = " In a container, localhost is the container itself: use the host's address." if here else ""
         fix = f"Is the server running, and does a firewall let port {port} through?{inside}"
@@ -137,6 +139,7 @@ def _clock(answer: Answer) -> Step:
 
 def _body_size(dsn: Dsn) -> Step:
     try:
+        # `check/` proves the way and changes no stage, no first error and no problem.
         answer = request("POST", f"{dsn.ingest_url}/check/", b"x" * LARGE_BODY, _auth(dsn))
     except Unreachable as error:
         return Step("Body size", Result.WARNING, error.reason, "A proxy may cut large bodies off.")
@@ -184,8 +187,10 @@ async def _watch_check(dsn: Dsn, token: str | None) -> tuple[float, Snapshot]:
     def seen(snapshot: Snapshot) -> bool:
         last.update(snapshot)
         if not before:
+            # Sent only when the first snapshot is there, so that a change after it can only be ours, or a later one's.
             before.append(snapshot.get("checked_at"))
             sent.append(time.monotonic())
+            # In a thread: urllib blocks, and this loop has to hear the answer arrive.
             asyncio.get_running_loop().run_in_executor(
                 None, request, "POST", f"{dsn.ingest_url}/check/", b"", _auth(dsn)
             )

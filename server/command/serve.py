@@ -21,6 +21,7 @@ from .demo import DemoServer
 
 log = logging.getLogger("firstlight.command")
 
+# A string, not the function: each worker is a fresh Python that imports it anew.
 WORKERS_APP = f"{__package__}.serve:application"
 NOT_IN_THE_DEMO = frozenset(
     {"REDIS_URL", "WEB_CONCURRENCY", "FIRSTLIGHT_SECRET", "FIRSTLIGHT_ADMIN_TOKEN", "FIRSTLIGHT_PUBLIC_URL"}
@@ -60,6 +61,7 @@ def serve(**flags: str | None) -> None:
     os.environ.update(_settings_with(flags, {}))  # workers read them there
     settings = Settings.from_env(os.environ)
     serving.raise_file_limit()
+    # Bound before anything is started: a port that is taken is one sentence, and not the end of each worker in turn.
     with serving.bind(settings, "firstlight serve") as listener:
         if settings.workers > 1:
             _serve_by_workers(settings, listener)
@@ -94,6 +96,7 @@ def application() -> Firstlight:
 def demo(**flags: str | None) -> None:
     """Try it: a server for this machine, with a project, told in the terminal."""
     env = {name: value for name, value in os.environ.items() if name not in NOT_IN_THE_DEMO}
+    # An open server never listens beyond this machine, whatever a production's environment says.
     if not is_loopback(env.get("HOST", "")):
         env["HOST"] = "127.0.0.1"
     settings = Settings.from_env(_settings_with(flags, env))

@@ -14,6 +14,8 @@ STAGES = ("awaiting", "connected", "first_error_received")
 
 def plain(value: object) -> str:
     """A text from outside, as one line that cannot steer the terminal."""
+    # What SDKs send ends in somebody's terminal: escape sequences in it could retitle, clear or retype. isprintable
+    # leaves out all control characters, and the invisible ones that turn text around.
     text = " ".join(str(value).split())
     return "".join(character if character.isprintable() else "?" for character in text)[:300]
 

@@ -69,6 +69,7 @@ async def list_projects(request: Request[State]) -> Response:
     check_admin(request, change=False)
     limit = min(_whole(request, "limit", PAGE_SIZE), MAX_PAGE_SIZE) or PAGE_SIZE
     after = min(_whole(request, "after", 0), MAX_PROJECT_ID)
+    # One more than is shown tells whether there is a next page, without counting them all.
     found = await request.state["store"].list(after, limit + 1)
     page = found[:limit]
     following = str(page[-1].id) if len(found) > limit else None
@@ -98,6 +99,7 @@ async def put(request: Request[State]) -> Response:
     project_id = parse_project_id(request.path_params["id"])
     wanted = await read_body(request, _WholeProject)
     before = await known(request, project_id)
+    # Left out is not empty: a host that only renames a project must not lock its SDKs out.
     keys = _keys(wanted.keys) if wanted.keys is not None else before.keys if before else (Key(new_key()),)
     project = Project(project_id, wanted.name, wanted.platform, keys, 0)
     return answer(_shown(request, await request.state["store"].put(project)), 200 if before else 201)
@@ -112,7 +114,7 @@ async def choose_platform(request: Request[State]) -> Response:
 
 
 async def delete(request: Request[State]) -> Response:
-    """`DELETE /projects/{id}`: with all that is known of it."""
+    """`DELETE /projects/{id}`: the project, and all that is known of it."""
     check_admin(request)
     if not await request.state["store"].delete(parse_project_id(request.path_params["id"])):
         raise NotFound("There is no such project.")
@@ -126,6 +128,8 @@ async def add_key(request: Request[State]) -> Response:
 
 
 def _with_a_new_key(project: Project) -> Project:
+    # Disabled keys are only there to explain refusals, so they make room, the oldest first; the new key stands first,
+    # as it is the one that the page shows.
     kept = [key for key in project.keys if key.enabled]
     if len(kept) >= MAX_KEYS:
         raise BadRequest(f"A project may have {MAX_KEYS} active keys. Disable one first.")
@@ -141,6 +145,7 @@ async def disable_key(request: Request[State]) -> Response:
     def disabled(project: Project) -> Project:
         if name not in {key.key for key in project.keys}:
             raise NotFound("The project has no such key.")
+        # Disabled and not deleted: of a deleted one the page could only say that it is unknown.
         keys = tuple(replace(key, enabled=key.enabled and key.key != name) for key in project.keys)
         return replace(project, keys=keys)
 
@@ -158,6 +163,8 @@ async def reset(request: Request[State]) -> Response:
 
 def new_key() -> str:
     """A public key: 32 lowercase hex digits."""
+    # Public, since it stands in every page of an application; random all the same, or one could be guessed from
+    # another.
     return secrets.token_hex(16)
 
 
@@ -165,6 +172,7 @@ def _keys(wanted: list[_NewKey]) -> tuple[Key, ...]:
     for entry in wanted:
         if not is_key(entry.key):
             raise BadRequest("A key must have 32 lowercase hex digits.")
+    # The host's list decides, so a mistake in it is said: of two entries, one disabled, either could win.
     if len({entry.key for entry in wanted}) < len(wanted):
         raise BadRequest("The same key stands twice in the list.")
     return tuple(Key(entry.key, entry.enabled) for entry in wanted)
@@ -184,6 +192,7 @@ def _shown(request: Request[State], project: Project) -> dict[str, Any]:
     key = project.active_key
     dsn = Dsn(scheme, key, host, f"/{prefix}" if prefix else "", project.id) if key else None
     return {
+        # As text: JavaScript reads numbers above 2^53 wrong.
         "id": str(project.id),
         "name": project.name,
         "platform": project.platform,

@@ -1,4 +1,4 @@
-"""What every request of an owner is asked first: who it is, which project, what it says; and how it is answered."""
+"""What is asked of every owner's request: who sends it, for which project, with what body; and how it is answered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..stores import Store
 T = TypeVar("T")
 
 EDIT_TRIES = 20
-"""Each try fails only where another one came through: so many at the same moment are no people."""
+"""A try fails only because another edit succeeded, and people do not make this many at the same moment."""
 
 
 class State(TypedDict):
@@ -46,10 +46,13 @@ def check_admin(request: Request[State], change: bool = True) -> None:
 async def member(request: Request[State], scope: Scope, change: bool = True) -> tuple[Project, Grant]:
     """The project of the URL, and what the caller may do with it: at least `scope`."""
     access, project_id = request.state["access"], parse_project_id(request.path_params["id"])
+    # Before the token: it is the browser that adds the cookie, whatever page makes it send the request.
     access.check_origin(request, change)
     grant = access.check_project(access.token_of(request, project_id), project_id, scope, request)
+    # The admin is not paced: a host application syncs thousands of projects in a row.
     if grant.project_id is not None and (wait := request.state["pace"].wait(grant.id)):  # the same as for viewers
         raise TooManyRequests(math.ceil(wait))
+    # The token first, then the store: without a token for it nobody learns whether a project exists.
     project = await find(request, project_id)
     access.check_revoked(grant, project)
     return project, grant
@@ -86,6 +89,7 @@ async def edit(request: Request[State], project_id: int, change: Callable[[Proje
         Overloaded: too many others edit it.
     """
     for _ in range(EDIT_TRIES):
+        # Read, change, compare and set. A lock around it would hold for one process only.
         written = await request.state["store"].edit(change(await find(request, project_id)))
         if written is not None:
             return written
@@ -99,6 +103,7 @@ async def read_body(request: Request[State], kind: type[T]) -> T:
         BadRequest: it is another.
     """
     try:
+        # Typed: JSON from outside need not be an object, and `true` must not pass for 1.
         return msgspec.json.decode(await request.body() or b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise BadRequest(f"The body is wrong: {str(error).replace('`', '')}.") from None
@@ -108,6 +113,7 @@ async def read_body(request: Request[State], kind: type[T]) -> T:
 
 def base_url(request: Request[State]) -> str:
     """What browsers and SDKs call this server."""
+    # Without a setting it is the Host header, which the caller writes: it only comes back to the caller.
     return request.state["settings"].public_url or str(request.base_url).rstrip("/")
 
 

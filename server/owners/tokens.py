@@ -39,6 +39,7 @@ async def mint(request: Request[State]) -> Response:
     project, grant = await own(request)
     wanted = await read_body(request, _NewToken)
     made = request.state["access"].mint(project.id, wanted.expires_in, wanted.scope or Scope.VIEW, grant)
+    # In the fragment, which browsers send to no server: it is in no log and in no Referer.
     link = f"{base_url(request)}/onboarding/{project.id}#token={made.token}"
     return answer({"token": made.token, "id": made.id, "url": link, "expires_in": made.expires_in}, 201)
 
@@ -60,8 +61,10 @@ async def revoke(request: Request[State]) -> Response:
     """`DELETE /projects/{id}/tokens/{id}`: one token, and all that were made with it."""
     project, _ = await own(request)
     token_id = request.path_params["token"]
+    # Redis keeps these in lines, and a blank or a line end in one would revoke another.
     if not is_token_id(token_id):
         raise BadRequest("The id of a token is its jti: printable, without blanks, and not longer than 128 characters.")
+    # Bounded, as every read of the project carries the list. "Revoke all" empties it.
     if len(project.revoked | {token_id}) > MAX_REVOKED:
         raise BadRequest(f"{MAX_REVOKED} tokens are revoked one by one already. Revoke all tokens of the project.")
     return await _revoked(request, project.id, token_id)

@@ -12,9 +12,11 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+# no-cache means "ask first" (RFC 9111, section 5.2.2.4): with ETags that is a 304 in a round trip, and after an
+# upgrade no page runs with some of its modules from the version before.
 _ALWAYS = [(b"cache-control", b"no-cache"), (b"x-content-type-options", b"nosniff")]
 _MINIMUM = 200
-"""Bytes below which there is nothing to win."""
+"""Bytes below which compression gains nothing."""
 
 
 class Files(StaticFiles):
@@ -42,11 +44,14 @@ class Files(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file, compressed where that is wanted; what has not changed is told in 304, as ever."""
+        # Starlette first: paths, ranges, 304 and 404 are its business, and only a whole file is replaced by its packed
+        # form.
         response = await super().get_response(path, scope)
         found = response.stat_result if isinstance(response, FileResponse) else None
         if found is None or found.st_size < _MINIMUM or not _takes_brotli(Headers(scope=scope)):
             return response
         assert isinstance(response, FileResponse)
+        # In a thread: quality 11 takes some 20 ms, in which the loop would serve nobody.
         body = await run_in_threadpool(self._pack, os.fspath(response.path), found.st_mtime_ns)
         kept = {
             name: value for name, value in response.headers.items() if name not in ("content-length", "accept-ranges")
@@ -57,6 +62,7 @@ class Files(StaticFiles):
         """Compress as well as can be, in a thread: some 20 ms for each file, once."""
         known = self._packed.get(path)
         if known is None or known[0] != changed_at:
+            # By the file's time, so that an edited file is packed anew; the rest of a deployment restarts anyway.
             known = changed_at, brotli.compress(Path(path).read_bytes(), mode=brotli.MODE_TEXT, quality=11)
             self._packed[path] = known
         return known[1]

@@ -41,6 +41,7 @@ def _page(folder: Path, name: str, headers: Mapping[str, str]) -> Callable[[Requ
 
     async def page(request: Request) -> Response:
         language = templates.chosen(request.headers.get("accept-language", ""), texts)
+        # Vary, or a shared cache would give one person's language to all.
         spoken = {"content-language": language, "vary": "accept-language"}
         return HTMLResponse(texts[language], headers={**headers, **spoken})
 
@@ -53,6 +54,8 @@ def static_folder() -> Path:
     Raises:
         SettingsError: nowhere; the installation is incomplete.
     """
+    # In a wheel `static/` lies inside of the package, in a checkout beside it: no build step, and no copy that grows
+    # old.
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "static", package.parent / "static"):
         if (folder / "page" / "onboarding.html").is_file():
@@ -63,8 +66,11 @@ def static_folder() -> Path:
 def page_headers(settings: Settings) -> dict[str, str]:
     """What a page may load and talk to: this server, and nothing else."""
     url = urlsplit(settings.public_url) if settings.public_url else None
+    # The page tries the way to the DSN's address, which is another origin where it was opened by another name.
     ingest = f" {url.scheme}://{url.netloc}" if url else ""
     return {
+        # Nothing inline, nothing from elsewhere: what strangers send is shown on this page, and should it ever get into
+        # the markup, it could not run.
         "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"connect-src 'self'{ingest}; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
         "cache-control": "no-cache",

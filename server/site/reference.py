@@ -170,6 +170,7 @@ def _fixes(catalogue: Catalogue, rule: Rule) -> list[tuple[str, str]]:
 def _checks(catalogue: Catalogue, rule: Rule) -> list[str]:
     """What there is to look at, in the order of the page where it has one."""
     checks, families = catalogue.words_of(rule).checks, catalogue.platforms.families.values()
+    # What these two say depends on the project; the reference shows all of it.
     if rule.code == "silence":
         hints = [f"{family.name}: {hint}" for family in families for hint in family.silence.values()]
         return [*(checks[name] for name in checks_of((), len(SILENCE_STEPS))), *hints]

@@ -44,11 +44,14 @@ def pages(folder: Path, name: str) -> dict[str, str]:
 
 def chosen(accepted: str, languages: Collection[str]) -> str:
     """The language that a browser likes best, by its Accept-Language (RFC 9110, 12.5.4; looked up as RFC 4647, 3.4)."""
+    # The header is a stranger's: 64 KiB of it would be thousands of languages to sort.
     wishes = [_wish(part) for part in accepted.split(",")[:_MAX_WISHES]]
+    # sorted is stable, so equal weights keep the browser's order.
     for weight, tag in sorted(wishes, key=lambda wish: -wish[0]):
         while tag and weight > 0:
             if tag in languages:
                 return tag
+            # `de-AT` takes `de` where there is no `de-at`: RFC 4647 calls it lookup.
             tag = tag.rpartition("-")[0]
     return DEFAULT
 
@@ -76,6 +79,7 @@ def _with_preloads(markup: str, folder: Path) -> str:
     """Name all that a script imports, so that a browser asks for everything at once instead of import by import."""
 
     def links(script: re.Match[str]) -> str:
+        # Without this a browser finds each import only when it has read the one before: a round trip for each level.
         names = sorted(_imported(script[2], folder, known))
         return "\n".join([*(f'<link rel="modulepreload" href="{script[1]}{name}">' for name in names), script[0]])
 
@@ -95,6 +99,7 @@ def _imported(name: str, folder: Path, known: set[str]) -> list[str]:
 
 
 def _with_words(markup: str, said: Mapping[str, Any]) -> str:
+    # Escaped: words are text. A translator who writes < means it.
     return _WORDS.sub(lambda found: escape(_sentence(said, found[1])), markup)
 
 
