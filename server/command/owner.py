@@ -92,8 +92,8 @@ def reset_project(project_id: str, server: str | None) -> None:
 
 def _token_id(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """The id of a token, also where the token itself is given: it should not travel, and end in a log."""
-    # A JWT has three parts (RFC 7515, section 7.1), and an id that is made here has no dots. Not verified: the server does that,
-    # and here it only saves sending the token.
+    # A JWT has three parts (RFC 7515, section 7.1), and an id that is made here has no dots. Not verified: the server
+    # does that, and here it only saves sending the token.
     parts = (value or "").split(".")
     if len(parts) != 3:
         return value
