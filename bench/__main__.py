@@ -131,7 +131,8 @@ def named(project: dict[str, str]) -> dict[str, str]:
 def error_request(host: str, project: str, key: str) -> bytes:
     """One error in an envelope, as bytes."""
     body = b'{}\n{"type":"event"}\n{"exception":{"values":[{"type":"ZeroDivisionError","value":"division by zero"}]}}\n'
-    head = f"POST /api/{project}/envelope/?sentry_key={key} HTTP/1.1\r\nHost: {host}\r\n"
+    where = f"/api/{project}/envelope/?sentry_key={key}&sentry_client=sentry.python/2.75.0"
+    head = f"POST {where} HTTP/1.1\r\nHost: {host}\r\n"
     return head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
