@@ -52,6 +52,7 @@ class Presenter:
             "connected_at": _time(view.time(fields.CONNECTED_AT)),
             "connected_by": view.connected_by,
             "first_error": _first_error(view, self.event_url),
+            # Liveness at `now`. Viewers get a new snapshot when it turns (`next_change`) and need no clock for it.
             "liveness": {
                 "state": view.liveness.value,
                 "last_seen_at": _time(view.time(fields.LAST_SEEN_AT)),
@@ -84,6 +85,7 @@ class Presenter:
 
 def next_change(view: View) -> int | None:
     """When the snapshot will change by time alone, in milliseconds, or None."""
+    # Strictly after now: a deadline that has passed would wake the reader again at once, and for ever.
     times: Iterable[int] = deadlines(view) if view.quiet_at is None else (*deadlines(view), view.quiet_at)
     return min((at for at in times if at > view.now), default=None)
 
@@ -98,7 +100,8 @@ def has_aged(view: View) -> bool:
 
 
 def iso(at: int) -> str:
-    """A time in milliseconds as `2026-11-22T13:26:28.664Z`."""
+    """A time in milliseconds as `2026-11-22T13:26:28.664Z` (RFC 3339)."""
+    # Always three digits and a Z, so that times can be compared as text.
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -136,9 +139,10 @@ def _feature(feature: Feature) -> dict[str, Any]:
 def _signals(view: View) -> dict[str, dict[str, str | None]]:
     signals: dict[str, dict[str, str | None]] = {
         str(signal): {"first_at": _time(view.first(signal)), "last_at": _time(view.last(signal))}
-        for signal in Signal
+        for signal in Signal  # in the order of the enum, so that equal states are equal bytes
         if view.first(signal) is not None
     }
+    # Of the latest error, beside `first_error`, which never changes.
     if Signal.ERROR in signals:
         signals[Signal.ERROR]["event_id"] = view.text(fields.ERROR_EVENT_ID)
     return signals

@@ -12,7 +12,7 @@ from ..state.view import View
 from .detection import drops
 
 SETTLED = 5_000
-"""Milliseconds before a report of a network error within which the reported event may have arrived all the same."""
+"""Milliseconds before a report of a network error within which the reported event may have arrived anyway."""
 
 
 def _vanishes(_view: View, _at: int) -> bool:

@@ -146,7 +146,7 @@ def preflight_only(view: View, _: Platforms) -> Finding | None:
 
 
 def quiet(view: View, _: Platforms) -> Finding | None:
-    """Promised beats stopped. Without a promise, silence is no problem: most programs have nothing to say for hours."""
+    """Promised beats stopped. Without a promise, silence is fine: most programs have nothing to say for hours."""
     at = view.quiet_at
     if at is None or view.liveness is not Liveness.QUIET:
         return None

@@ -65,7 +65,7 @@ class Platform(Struct, frozen=True, forbid_unknown_fields=True):
     """What a user chooses.
 
     Args:
-        order: where it stands in lists, the smaller the earlier.
+        order: its place in lists, the smallest first.
         language: of its snippets, where they name no other.
         keywords: what it is found by, beside its name.
         match: how the names of its SDKs start.

@@ -76,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     _recorded(Code.DISABLED_KEY, cures.VALID_KEY, fix=_DSN),
     _recorded(Code.KEY_OF_OTHER_PROJECT, cures.VALID_KEY, fix=_DSN),
     _recorded(Code.MISSING_KEY, cures.VALID_KEY, fix=_DSN),
+    # No fix to copy here: which of the two is wrong, only the application can say.
     _recorded(Code.CONFLICTING_KEYS, cures.VALID_KEY),
     _recorded(Code.WRONG_PATH, cures.ACCEPTED),
     _recorded(Code.PROJECT_MISMATCH, cures.ACCEPTED),

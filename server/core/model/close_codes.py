@@ -46,6 +46,7 @@ class Close(IntEnum):
 
 def reconnects(code: int) -> bool:
     """Whether a client comes back after this code, known or not."""
+    # `Close(code)` would raise for the codes that servers, proxies and browsers add by themselves, such as 1006.
     known = {close.value: close for close in Close}.get(code)
     return known.reconnect if known else code not in STOP_RANGE
 

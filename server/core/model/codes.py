@@ -1,4 +1,4 @@
-"""The names of the problems that a request can show. Their rules stand in `core.diagnosis.rules`."""
+"""The names of the problems that a request can show. Their rules are in `core.diagnosis.rules`."""
 
 from __future__ import annotations
 

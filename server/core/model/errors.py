@@ -29,7 +29,7 @@
         ├── TooLarge
         └── RateLimited
 
-The HTTP status of each stands in one table, `server.responses.STATUS`.
+The HTTP status of each is in one table, `server.responses.STATUS`.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class TooManyRequests(AccessDenied):
         retry_after: whole seconds.
     """
 
+    # For subclasses, so that each of them says what was too much, and the wait is said once.
     words: ClassVar[str] = "This token is used too often"
 
     def __init__(self, retry_after: int) -> None:
@@ -146,6 +147,7 @@ class MalformedEnvelope(BadRequest):
     code = "malformed_envelope"
 
     def __init__(self, reason: str, offset: int, line: str) -> None:
+        # The offset counts decompressed bytes: nobody can look into the packed ones.
         super().__init__(
             f"The envelope is damaged at byte {offset}: {reason}.",
             (f"The line starts with: {line}",) if line else (),

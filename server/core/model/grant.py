@@ -1,4 +1,4 @@
-"""What somebody may do with a project, and until when: a token as it was read, or the admin."""
+"""What a caller may do with a project, and until when: a token once it is checked, or the admin."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Signal(StrEnum):
 
 
 def strongest(signals: Collection[Signal]) -> str:
-    """The signal that says the most of several; `key` where there is none, since a valid key came all the same."""
+    """The signal that says the most of several; `key` where there is none, since a valid key came anyway."""
     return next((signal.value for signal in (Signal.ERROR, Signal.HEARTBEAT, *Signal) if signal in signals), "key")
 
 

@@ -21,6 +21,7 @@ class Change:
         version: of the state after it.
     """
 
+    # Both stages, although `STAGE` is a field: `fields` only says that it changed, and not from what.
     fields: Mapping[Field, Effect]
     before: Stage
     after: Stage

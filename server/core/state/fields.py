@@ -113,9 +113,9 @@ IN_TIME_AT = Time("in_time_at", Join.LATEST)
 PREFLIGHT_AT = Time("preflight_at", Join.LATEST)
 """When a browser last asked whether it may send (CORS)."""
 CHECKED_AT = Time("checked_at", Join.LATEST, Effect.NEWS, Effect.NEWS)
-"""When the page, the command or the doctor last tried the way. Somebody waits at the page for exactly this."""
+"""When the page, the command or the doctor last tested the connection. The page is waiting for exactly this."""
 CHECKED_BY = Text("checked_by", Join.LAST, Effect.NEWS, Effect.NEWS)
-"""Which signal last showed that the way works without being the app's, and its `Source`, as JSON."""
+"""The last signal that showed the connection to work without being the app's, and its `Source`, as JSON."""
 WATCHED_AT = Time("watched_at", Join.EARLIEST, Effect.SILENT, Effect.SILENT)
 """Since when somebody waits. It only starts a clock."""
 

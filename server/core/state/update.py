@@ -56,6 +56,7 @@ def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> Updat
         update[field] = (at, text)
     for name, text in observation.inferred:
         update[INFERRED[name]] = (at, text)
+    # A title in a problem's evidence is the scrubbed one of above, not the one that was sent.
     for code, evidence in observation.problems.items():
         titled = {**evidence, "title": event.title} if event and "title" in evidence else evidence
         update |= update_of_problem(code, titled, at)
@@ -92,7 +93,7 @@ def _number(update: State, field: fields.Number) -> int:
 
 def _add_skew(update: State, sent_at: int | None, at: int) -> None:
     if sent_at is None:
-        return
+        return  # Python's client reports have no header fields at all
     if abs(at - sent_at) <= MAX_SKEW:
         update[fields.IN_TIME_AT] = at
         return
@@ -140,7 +141,7 @@ def _told(
 
 
 def update_of_test(observation: Observation, at: int) -> State:
-    """The update of a test from the page, the command or by hand. It proves that the way works, and nothing else."""
+    """The update of a test from the page, the command or by hand. It only proves that requests get here."""
     told = {"source": observation.source.value, "signal": strongest(observation.signals)}
     return {fields.CHECKED_AT: at, fields.CHECKED_BY: (at, msgspec.json.encode(told).decode())}
 
@@ -158,6 +159,7 @@ def update_of_problem(code: str, evidence: Mapping[str, str], at: int, count: in
         count: how many sightings it stands for.
     """
     row = PROBLEMS[code]
+    # Four fields in one update, so that count, times and evidence are written in one step.
     text = msgspec.json.encode({name: scrub(told) for name, told in evidence.items()}).decode()
     return {row.total: count, row.first_at: at, row.last_at: at, row.evidence: (at, text)}
 
@@ -198,6 +200,7 @@ def _json(sdk: Sdk | None) -> str | None:
     return msgspec.json.encode(asdict(sdk)).decode() if sdk else None
 
 
+# What viewers are sent of it, made once here and not for each snapshot. Tags, user and extras never enter it.
 def _first_error(event: Event, event_id: str | None) -> str:
     kept = ("title", "level", "platform", "handled", "culprit")
     told: dict[str, Any] = {"event_id": event_id, **{name: getattr(event, name) for name in kept}}

@@ -51,7 +51,7 @@ class View:
         return value if isinstance(value, int) else None
 
     def number(self, field: Number) -> int:
-        """A number of the state; 0 where it is not known."""
+        """A number of the state; 0 where it is not known, as for a count of nothing."""
         value = self.state.get(field)
         return value if isinstance(value, int) else 0
 
@@ -108,6 +108,7 @@ class View:
     @property
     def inferred(self) -> dict[str, Any]:
         """What ordinary traffic tells of the configuration: `{"traces_sample_rate": 1.0, "integrations": [...]}`."""
+        # Apart from the config that a heartbeat tells: a guess must not look like what the application said of itself.
         found = {name: self.decoded(field) for name, field in fields.INFERRED.items()}
         return {name: value for name, value in found.items() if value is not None}
 

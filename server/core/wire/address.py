@@ -17,9 +17,9 @@ class Address(NamedTuple):
     """What a path names.
 
     Args:
-        project: as it stands there; not checked.
-        endpoint: a known one, or whatever stands there where it is not exact.
-        rest: segments behind the endpoint.
+        project: as written; not checked.
+        endpoint: a known one, or what was written where the path is not exact.
+        rest: segments after the endpoint.
         is_exact: whether the path is right.
     """
 

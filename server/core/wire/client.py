@@ -37,7 +37,7 @@ def source_of(*clients: Sdk | None) -> Source:
     """Who sent a request that names these clients. If one of them is a test of this product's own, it is that test."""
     names = [client.name.lower() for client in clients if client]
     own = next((_OWN_TESTS[name] for name in names if name in _OWN_TESTS), None)
-    # No names at all counts as made by hand, too: every SDK names itself somewhere.
+    # No name at all also counts as made by hand: every SDK names itself somewhere.
     return own or (Source.PROBE if all(map(_is_tool, names)) else Source.APP)
 
 

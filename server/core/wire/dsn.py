@@ -52,7 +52,7 @@ def parse_dsn(text: str) -> Dsn:
         port = url.port  # here, since it is the property that raises for "host:99999" or "host:x"
     except ValueError as error:
         raise BadRequest(f"This is not a DSN: {error}.") from None
-    # What stands before the last slash is where a proxy mounts this server: SDKs put it before /api/.
+    # What comes before the last slash is where a proxy mounts this server: SDKs put it before /api/.
     prefix, _, project_id = url.path.rstrip("/").rpartition("/")
     for part, present in (
         ("scheme (http or https)", url.scheme in ("http", "https")),

@@ -1,7 +1,7 @@
 """What is read of an event: a handful of fields, and leniently, since SDKs of every age send every shape.
 
 Only the event itself must be a JSON object. A field of an unexpected type is passed over: the first error must appear
-even with a strange tag in it.
+even if one of its tags is strange.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "fatal"}  # 
 _OTHER_TYPES = {"transaction": Signal.TRANSACTION, "feedback": Signal.FEEDBACK, "csp": Signal.CSP_REPORT}
 """Payloads that travel as event items without being errors or messages: sentry-python sends user feedback this way."""
 _ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
-"""Relay, too, reads critical as fatal."""
+"""Relay also reads critical as fatal."""
 
 
 class _Event(Struct):
@@ -141,7 +141,7 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     exceptions = _exceptions(read(raw.exception))
     # Sentry's order: from the cause to what was finally raised. Frames likewise have the failing call last.
     crash = exceptions[-1] if exceptions else {}
-    frames, sdk = _frames(crash), read(raw.sdk)
+    frames, sdk = _frames(crash), read(raw.sdk)  # read once: a second time would be paid from the budget again
     return Event(
         event_id=parse_event_id(read(raw.event_id)),
         # No level counts as an error, since Relay fills it in so. An exception counts whatever its level says, as where
@@ -162,6 +162,7 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     )
 
 
+# Cached, since most are read twice: in the envelope's header and in its event.
 @lru_cache(maxsize=1024)
 def _hex(text: str) -> str | None:
     compact = text.replace("-", "").lower()
@@ -191,6 +192,7 @@ def _integrations(sdk: Any) -> tuple[str, ...]:
 
 def parse_client(text: str | None) -> Sdk | None:
     """Read `sentry_client`: `sentry.python/2.75.0`, or as raven had it `raven-python/6.10.0`."""
+    # Up to the first space: a User-Agent goes on with comments and further products (RFC 9110, 10.1.5).
     name, _, version = (text or "").strip().partition("/")
     return Sdk(name[:MAX_TEXT], version.partition(" ")[0][:MAX_TEXT] or None) if name else None
 
@@ -211,7 +213,7 @@ def decode(payload: bytes | memoryview, kind: type[T], what: str, budget: Budget
     if not budget.allows(len(payload)):
         raise InvalidJSON(f"{what} is not strict JSON, and too large to be repaired.")
     try:
-        return msgspec.json.decode(_mend(payload), type=kind)
+        return msgspec.json.decode(_repaired(payload), type=kind)
     except RecursionError:
         raise InvalidJSON(f"{what} is nested too deeply.") from None
     except json.JSONDecodeError as error:
@@ -220,7 +222,7 @@ def decode(payload: bytes | memoryview, kind: type[T], what: str, budget: Budget
         raise InvalidJSON(f"{what} must be a JSON object.") from None
 
 
-def _mend(payload: bytes | memoryview | Raw) -> bytes:
+def _repaired(payload: bytes | memoryview | Raw) -> bytes:
     """Rewrite as strict JSON what SDKs send although it is not: half a surrogate pair, NaN, numbers beyond a double.
 
     JavaScript cuts texts between the halves of an emoji, and then writes one half as `\\ud83d`; Python's `json.dumps`
@@ -254,11 +256,12 @@ def _read(raw: Raw, budget: Budget) -> Any:
         if not budget.allows(len(memoryview(raw))):
             return None
         try:
-            return msgspec.json.decode(_mend(raw))
+            return msgspec.json.decode(_repaired(raw))
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
 
 
+# Cut before it is stripped, so that a megabyte of spaces is not copied first. An empty text is the same as none.
 def _text(value: Any, limit: int = MAX_TEXT) -> str | None:
     return value[:limit].strip() or None if isinstance(value, str) else None
 
@@ -275,6 +278,7 @@ def _level(value: Any) -> str:
 
 def _exceptions(value: Any) -> list[dict[str, Any]]:
     """`{"values": […]}` today, a bare list or a single object in old SDKs."""
+    # `value` becomes a list in each case; from its end, since the exception that was raised is the last one.
     if isinstance(value, dict):
         value = value.get("values", [value])
     last = value[-MAX_EXCEPTIONS:] if isinstance(value, list) else value

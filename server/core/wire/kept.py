@@ -34,6 +34,7 @@ def kept_of(event: Event, keep: Keep = Keep.ALL) -> Event:
         # As code, not as prose: a type is an identifier.
         return replace(event, title=scrub_code(event.kind or UNTITLED), culprit=None, frames=())
     title = _title(event)
+    # A culprit goes with the code: module and function names of a product say a lot about it.
     if keep is Keep.TITLE:
         return replace(event, title=title, culprit=None, frames=())
     return replace(event, title=title, culprit=_text(event.culprit), frames=_frames(event.frames))
@@ -45,6 +46,7 @@ def _title(event: Event) -> str:
     return scrub_code(kind) + scrub(event.title[len(kind) :])
 
 
+# Few entries, since one is large: five frames with three texts each, of up to 200 characters.
 @lru_cache(maxsize=256)
 def _frames(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
     """Cached, since an error that repeats has the same frames each time: scrubbing five of them costs 0.4 ms."""

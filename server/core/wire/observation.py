@@ -32,7 +32,7 @@ MAX_CACHED_BYTES = 1024
 MINIDUMP = b"MDMP"
 """What a minidump starts with (MINIDUMP_HEADER.Signature)."""
 # A minidump is not unpacked: symbols and stacks are the work of the product behind this server, and parsers of such
-# files are a favourite of attackers. That it came is what somebody waits for.
+# files are a favourite of attackers. That it came is all that a page needs.
 NATIVE_CRASH = Event(
     event_id=None,
     signal=Signal.ERROR,
@@ -156,6 +156,7 @@ def observe_heartbeat(body: bytes, client: Sdk | None = None) -> Observation:
     return (_observe_heartbeat if len(body) <= MAX_CACHED_BYTES else _observe_heartbeat.__wrapped__)(body, client)
 
 
+# The client is part of the key: the same body from another SDK is another observation.
 @lru_cache(maxsize=4096)
 def _observe_heartbeat(body: bytes, client: Sdk | None) -> Observation:
     return _with_heartbeat(Observation(client_sdk=client, is_beat=True), parse_heartbeat(body))
@@ -187,7 +188,7 @@ def observe_envelope(
     observation = Observation(
         signals=frozenset(ITEM_SIGNALS[item.type] for item in envelope.items if item.type in ITEM_SIGNALS),
         event_id=parse_event_id(headers.get("event_id")),
-        client_sdk=client or sdk_of(headers.get("sdk")),  # JavaScript's SDKs name themselves there, too
+        client_sdk=client or sdk_of(headers.get("sdk")),  # JavaScript's SDKs name themselves there as well
         app=_app_of_envelope(envelope, budget),
         inferred=tuple(_inferred_from_trace(headers.get("trace"))),
         sent_at=_time_of(headers.get("sent_at")),
@@ -356,6 +357,7 @@ def _first_known(*apps: App) -> App:
 
 
 def _app_of_envelope(envelope: Envelope, budget: Budget) -> App:
+    # Sessions come before the trace: their attributes always name the release, a trace only what its head knew.
     trace = envelope.headers.get("trace")
     sessions = (item for item in envelope.items if item.type in _SESSION_TYPES)
     return _first_known(*(_app_of_session(item, budget) for item in sessions), _app(trace))

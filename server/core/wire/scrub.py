@@ -30,7 +30,7 @@ MAX_ROUNDS = 8
 CUT_FROM = 150
 """From this length on a text may have been cut, so its last word may be the first half of a secret."""
 
-# Names of secrets, wherever they stand in a longer name (`DB_PASSWORD_OLD`). "Unexpected token" is
+# Names of secrets, anywhere in a longer name (`DB_PASSWORD_OLD`). "Unexpected token" is
 # what JavaScript's parsers say, and what follows is the best hint that a reader has.
 _ANYWHERE = (
     r"passw(?:or)?d|passphrase|passcode|secret|(?:api|access|account|private|encryption|signing)[-_ ]?key|credentials?"
@@ -47,7 +47,7 @@ _QUOTED = r"(?P<quote>\\?[\"'`]))(?:(?!(?P=quote))(?:\\.|[^\n]))++"
 # `password=None` holds no secret, and says what went wrong.
 _A_VALUE = r"(?!\[Filtered\]|(?:none|null|nil|undefined|true|false|yes|no)(?![\w-])|[\"'`\\])"
 
-# Shorter than gitleaks asks for: a message may hold a token that was cut, and half of one is still worth guessing at.
+# Shorter than gitleaks asks for: a message may hold a token that was cut, and half of one helps to guess the rest.
 _PREFIXES = (
     r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}|LTAI\w{12,}"  # AWS, Alibaba
     r"|gh[pousr]_\w{10,}|github_pat_\w{10,}|gl[a-z]{2,5}-[\w.-]{16,}"  # GitHub, GitLab
@@ -100,7 +100,7 @@ _NAME_HINTS = (
 _KEPT_HEAD = rf"\g<head>{FILTERED}"
 
 # The order matters: a URL's password goes before e-mail addresses do, for in `postgres://app:hunter2@db.example.com`
-# the latter rule would see an address and take the host, too, which says what could not be reached.
+# the latter rule would see an address and also take the host, which says what could not be reached.
 _EVERYWHERE = (
     _rule("private key", r"(?s)(?<=PRIVATE KEY)-{2,5}.*?(?:-----END[A-Z ]*PRIVATE KEY-----|\Z)", f" {FILTERED}"),
     # `…abcd@` is a key that was masked by this server: masking it again would lose what tells two keys apart.
