@@ -61,7 +61,7 @@ def attacks(project: str, key: str, other_key: str) -> list[Attack]:
     """
     path = f"/api/{project}"
     wrong = f"X-Sentry-Auth: Sentry sentry_key={other_key}"
-    known = f"X-Sentry-Auth: Sentry sentry_key={key}"
+    known = f"X-Sentry-Auth: Sentry sentry_key={key}, sentry_client=sentry.python/2.75.0"
     return [*_framing(path), *_frames(project), *_held(path, project), *_requests(path, wrong, known)]
 
 

@@ -101,7 +101,7 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
         # urllib uses HTTP_PROXY for loopback, too, unless NO_PROXY says otherwise; no proxy can reach this machine's
         # loopback.
         handlers.append(urllib.request.ProxyHandler({}))
-    sent = {"user-agent": f"{SDK['name']}/{__version__}", **(headers or {})}
+    sent = {"user-agent": f"firstlight/{__version__}", **(headers or {})}
     wanted = urllib.request.Request(url, body, sent, method=method)  # noqa: S310 - the caller checks the scheme
     try:
         with urllib.request.build_opener(*handlers).open(wanted, timeout=TIMEOUT_SECONDS) as response:

@@ -66,6 +66,13 @@ export interface Problem {
   resolved: boolean;
 }
 
+/** A signal that was not the app's, and shows that the way works. */
+export interface CheckedBy {
+  source: "page" | "command" | "probe";
+  signal: string;
+  at: string;
+}
+
 /** The whole onboarding state of a project, with what was null or absent filled in. */
 export interface Snapshot {
   type: "snapshot";
@@ -74,7 +81,9 @@ export interface Snapshot {
   now?: string;
   stage: Stage;
   connected_at?: string;
+  connected_by?: string;
   checked_at?: string;
+  checked_by?: CheckedBy;
   first_error?: FirstError;
   liveness: { state: Liveness; last_seen_at?: string | null; interval?: number | null };
   sdk: { name?: string | null; version?: string | null };

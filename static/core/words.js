@@ -3,7 +3,7 @@
 import { Format, joined, plainName, time } from "./format.js";
 import { linkState, liveness, reachedAt, STAGES, stageOf } from "./state.js";
 
-/** @import { Feature, Messages, News, Snapshot, Stage, State } from "./types.js" */
+/** @import { CheckedBy, Feature, Messages, News, Snapshot, Stage, State } from "./types.js" */
 
 export class Words extends Format {
   /** @param {Messages} messages @param {string} language */
@@ -24,7 +24,23 @@ export class Words extends Format {
     const clock = now + state.skew;
     if (stage === "awaiting") return this.#waiting(state, clock);
     const reached = reachedAt(stage, state);
-    return reached === null ? "" : joined(this.ago(reached, clock), this.#took(stage, reached, state));
+    if (reached === null) return "";
+    const proof = stage === "connected" && this.proof(state);
+    return joined(this.ago(reached, clock), this.#took(stage, reached, state), proof);
+  }
+
+  /** What proved the connection. @param {Pick<State, "snapshot">} state */
+  proof({ snapshot }) {
+    /** @type {Record<string, string>} */
+    const proofs = this.messages.proofs;
+    return proofs[snapshot?.connected_by ?? ""] ?? "";
+  }
+
+  /** What showed that the way works, and was not the app. @param {CheckedBy} by */
+  way({ source }) {
+    /** @type {Record<string, string>} */
+    const sources = this.messages.way.sources;
+    return sources[source] ?? "";
   }
 
   /** @param {State} state @param {number} clock the server's time */
@@ -129,9 +145,8 @@ export class Words extends Format {
    * @returns {[keyof Messages["facts"], string][]}
    */
   facts({ sdk, app, config, liveness: alive }) {
-    const { own_buttons: own } = this.messages.facts;
     const facts = /** @type {[keyof Messages["facts"], string][]} */ ([
-      ["sdk", joined(sdkText(sdk), sdk.name === "firstlight.page" && own)],
+      ["sdk", sdkText(sdk)],
       ["release", app.release ?? ""],
       ["environment", app.environment ?? ""],
       ["runtime", app.runtime ?? ""],

@@ -9,6 +9,7 @@ import { drawTimes, part, setText } from "../elements/dom.js";
 import { Link } from "../elements/link.js";
 import { Stages } from "../elements/stages.js";
 import { Status } from "../elements/status.js";
+import { Way } from "../elements/way.js";
 import { Panel } from "./panel.js";
 import { Server } from "./server.js";
 import { drawTab } from "./tab.js";
@@ -47,6 +48,7 @@ class OnboardingPage {
     this.link = new Link(part(document, "link"), words, () => this.#connection?.retryNow());
     this.status = new Status(part(document, "status"), words);
     this.stages = new Stages(part(document, "stages"), words);
+    this.way = new Way(part(document, "way"), words);
     part(document, "start-over").addEventListener("click", () => this.#startOver());
     this.#see.addEventListener("click", ({ target }) => {
       if (target instanceof Element && target.closest(".check-setup")) this.#checkSetup();
@@ -134,6 +136,7 @@ class OnboardingPage {
     setText(part(document, "reason"), reason ?? "");
     this.status.draw(state);
     this.stages.draw(state);
+    this.way.draw(state);
     this.#todo?.show(stage, state.snapshot?.sdk.name);
     drawTab(this.#words.tabTitle(state), stage, this.status.glyph(stage));
     this.#drawDetails();

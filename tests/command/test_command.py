@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import re
@@ -23,8 +22,8 @@ from websockets.sync.server import ServerConnection, serve
 from server import __version__
 from server.command.cli import cli
 from server.command.client import Client, Refused, request
-from server.core.wire.dsn import parse_dsn
 
+from ..support.app_signals import app_sends
 from ..support.redis_server import free_port
 from ..support.server import ServerProcess, clean_env, interruptible, wait_for
 
@@ -168,23 +167,6 @@ def test_a_terminal_without_these_characters_gets_question_marks(demo: ServerPro
 def sent(server: ServerProcess) -> None:
     """An app's heartbeat to the demo's project."""
     app_sends("heartbeat", dsn_of(server))
-
-
-_EVENTS: dict[str, dict[str, object]] = {
-    "message": {"level": "info", "message": "Hello from an app"},
-    "error": {"exception": {"values": [{"type": "SampleError", "value": "Hello from an app"}]}},
-}
-
-
-def app_sends(kind: str, dsn: str) -> None:
-    """Send a signal as an app's SDK does."""
-    to = parse_dsn(dsn)
-    body = json.dumps(_EVENTS.get(kind, {"type": "heartbeat"}))
-    auth = {"x-sentry-auth": f"Sentry sentry_key={to.key}, sentry_client=sentry.python/2.75.0"}
-    item = "heartbeat" if kind == "heartbeat" else "event"
-    assert (
-        request("POST", f"{to.ingest_url}/envelope/", f'{{}}\n{{"type":"{item}"}}\n{body}'.encode(), auth).status == 200
-    )
 
 
 def dsn_of(server: ServerProcess) -> str:

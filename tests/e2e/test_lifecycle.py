@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import httpx2
+import pytest
 from playwright.async_api import expect
 
 from tests.support.browser import LOST_LINK
@@ -92,20 +93,42 @@ async def test_trying_now_needs_no_waiting(tmp_path: Path, make_project: MakePro
         await tab.is_live()
 
 
-async def test_the_buttons_of_the_page(project: Project, stage: Stage) -> None:
+async def test_the_buttons_of_the_page(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
     tab = await stage.open(project)
-    await tab.page.get_by_role("button", name="Send a heartbeat").click()
-    await expect(tab.page.locator(".send-result")).to_have_text(re.compile(r"^Accepted in \d+ ms\.$"))
-    await tab.shows("connected")
-    await expect(tab.page.locator(".sdk")).to_contain_text("firstlight.page")
+    way = tab.page.locator(".way")
+    await expect(way).to_be_hidden()
+    for name, signal in (("Send a heartbeat", "heartbeat"), ("Send a test error", "error")):
+        await tab.page.get_by_role("button", name=name).click()
+        await expect(tab.page.locator(".send-result")).to_have_text(re.compile(r"^Accepted in \d+ ms\.$"))
+        await expect(way).to_contain_text("Tested from this page. It does not count as your app.")
+        await expect(way.locator("time")).to_have_text("just now")
+        await tab.shows("awaiting")
+        found = (await http.get(project.live)).json()
+        assert (found["stage"], found["first_error"], found["checked_by"]["signal"]) == ("awaiting", None, signal)
+    await expect(tab.page.locator(".step.done")).to_have_count(0)
 
-    await tab.page.get_by_role("button", name="Send a test error").click()
+    await signals.error(http, project)
     await tab.shows("first_error_received")
-    await expect(tab.page.locator(".line")).to_have_text("Error: Test error from the onboarding page")
-    top = tab.frames().first
-    await expect(top.locator("b")).to_have_text("throwTestError")
-    await expect(top.locator("bdi")).to_have_text(re.compile(r"^/static/page/send\.js:\d+$"))
-    await expect(top.locator("code")).to_contain_text("throw new Error(")
+    await expect(tab.page.locator(".line")).to_have_text("ZeroDivisionError: division by zero")
+    await expect(tab.page.locator(".stages [data-stage=connected] .when")).to_contain_text("by its first error")
+
+
+@pytest.mark.parametrize("agent", ["curl/8.5.0", "HTTPie/3.2.2"])
+async def test_a_request_by_hand_is_no_step(
+    shared_project: Project, stage: Stage, http: httpx2.AsyncClient, agent: str
+) -> None:
+    tab = await stage.open(shared_project)
+    body = {"exception": {"values": [{"type": "E"}]}}
+    await http.post(shared_project.api("store"), json=body, headers={"user-agent": agent})
+    await expect(tab.page.locator(".way")).to_contain_text("A request made by hand arrived. It names no SDK")
+    await tab.shows("awaiting")
+    named = {"x-sentry-auth": f"Sentry sentry_key={shared_project.key}, sentry_client=sentry.python/2.75.0"}
+    await http.post(shared_project.api("envelope"), content=b"{}", headers=named)
+    await tab.shows("connected")
+    row = tab.page.locator(".stages [data-stage=connected] .when")
+    await expect(row).to_contain_text("by a request with your key that held no signal")
+    await signals.heartbeat(http, shared_project)
+    await expect(row).to_contain_text("by its first heartbeat")
 
 
 async def test_start_over(shared_project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:

@@ -270,7 +270,8 @@ async def no_release(scene: Scene) -> None:
 
 
 async def no_environment(scene: Scene) -> None:
-    await scene.curl(scene.project.api("store"), """-d '{"message": "no environment", "release": "1"}'""")
+    url = f"{scene.project.api('store')}&sentry_client=sentry.python/2"
+    await scene.curl(url, """-d '{"message": "no environment", "release": "1"}'""")
 
 
 MASKED = {"key": rf"^…{WRONG_KEY[-4:]}$"}

@@ -59,13 +59,13 @@ async def test_a_damaged_envelope(project: Project, stage: Stage, tmp_path: Path
     await expect(problem.locator(".hint")).to_contain_text("counts the bytes")
     await expect(problem.locator("details")).to_be_visible()
 
-    await apps.run("curl", f"curl -s -d '{{}}' '{project.api('store')}'\n", tmp_path)
+    await apps.run("curl", f"curl -s -d '{{}}' '{project.api('store')}&sentry_client=sentry.python/2'\n", tmp_path)
     await expect(problem).to_have_attribute("data-resolved", "true")
 
 
 async def test_a_message_is_no_error(project: Project, stage: Stage, http: httpx2.AsyncClient) -> None:
     tab = await stage.open(project)
-    await http.post(project.api("store"), json={"level": "info", "message": "hello"})
+    await http.post(project.api("store"), json={"level": "info", "message": "hello", "sdk": signals.SDK})
     await tab.shows("connected")
     await expect(tab.problem("message_not_error")).to_contain_text("but no error yet")
     await signals.error(http, project)

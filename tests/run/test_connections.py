@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from server.command.client import Client, send
-from server.core.wire.dsn import parse_dsn
+from server.command.client import Client
 from server.limits import ConnectionLimits, HttpLimits, Limits, SocketLimits
 from server.run import connections
 from server.run.connections import SHED, State, capacity_of, seconds_of
 
 from ..support.app import running
+from ..support.app_signals import app_sends
 from ..support.memory import Link
 from ..support.server import ServerProcess
 from ..support.waiting import until
@@ -216,7 +216,7 @@ def test_when_the_descriptors_run_out_others_are_served_all_the_same(tmp_path: P
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
             connection.sendall(starts[number % len(starts)])
         assert client.ask("GET", "/healthz") == {"status": "ok"}
-        assert send("error", parse_dsn(project["dsn"])).status == 200
+        app_sends("error", project["dsn"])
         assert client.ask("GET", f"/live/{project['id']}")["signals"]
         assert server.output.count("connections are open") == 1
         assert "Traceback" not in server.output

@@ -23,13 +23,13 @@ from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from server.command.client import Client, send
+from server.command.client import Client
 from server.core.model.errors import SettingsError
-from server.core.wire.dsn import parse_dsn
 from server.limits import EndLimits, SocketLimits
 from server.run import listening, serving
 from server.settings import Settings
 
+from ..support.app_signals import app_sends
 from ..support.redis_server import RedisServer, free_port
 from ..support.server import ROOT, ServerProcess, clean_env, wait_for
 from ..support.waiting import until
@@ -382,7 +382,7 @@ async def test_two_workers_share_a_port_and_a_redis(start: Start, redis_url: str
         viewers = [await stack.enter_async_context(watching(server, project["id"])) for _ in range(8)]
         for viewer in viewers:
             assert json.loads(await viewer.recv())["stage"] == "awaiting"
-        await asyncio.to_thread(send, "error", parse_dsn(project["dsn"]))
+        await asyncio.to_thread(app_sends, "error", project["dsn"])
         for viewer in viewers:
             async with asyncio.timeout(10):
                 while json.loads(await viewer.recv())["stage"] != "first_error_received":
