@@ -24,7 +24,8 @@ test: test-sets  ## all tests: real uvicorn, Redis, SDKs, Chromium
 	$(BIN)/coverage report --include="server/core/*" --fail-under=100
 
 test-fast: .venv/.dev  ## a first answer in 20 s: Redis, but no browser, SDK, other language or long-lived process
-	$(BIN)/pytest $(SPREAD) --exitfirst tests/core tests/stores tests/engine tests/doors tests/test_settings.py tests/test_platforms.py
+	$(BIN)/pytest $(SPREAD) --exitfirst --ignore=tests/doors/test_flood.py --ignore=tests/stores/test_exactly_once.py \
+	  tests/core tests/stores tests/engine tests/doors tests/test_settings.py tests/test_platforms.py
 
 check: .venv/.dev tests/js/node_modules/.stamp  ## format, lint, types, import rules, of the server and of the pages
 	$(BIN)/ruff format --check
