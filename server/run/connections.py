@@ -118,6 +118,7 @@ class Connections:
         Returns:
             Whether it may ask for anything; where not, only what `is_reserved` says.
         """
+        # Started by the first connection: a server that nobody talks to has nothing to wake up for.
         if self._timer is None:
             self._timer = loop.call_later(self.limits.connections.sweep_seconds, self._sweep, loop)
         if len(self._open) <= self.capacity:
@@ -125,6 +126,8 @@ class Connections:
             return True
         self._say_crowded()
         if self._free == 0:  # who was told to go leaves the list on the loop's next turn
+            # In bulk: under a flood, a look through 10,000 connections for each newcomer would be the flood's best
+            # weapon.
             self._free = self._shed(newcomer, 1 + self.capacity // SHED_SHARE)
         self._free -= 1
         if self._free < 0:
@@ -161,6 +164,7 @@ class Connections:
         """A WebSocket is open that has shown no token; the one that waits longest makes room where there are many."""
         self._keyless[connection] = None
         if len(self._keyless) > self.limits.socket.keyless:
+            # A dict keeps the order of insertion, so the first is the one that waits longest.
             next(iter(self._keyless)).expire()
 
     def drop_keyless(self, connection: Connection) -> None:
@@ -194,8 +198,11 @@ class Connections:
     def _expire(self, connections: Iterable[Connection], now: float) -> None:
         seconds, stall = self._seconds, self.limits.connections.stall_seconds
         for connection in connections:
+            # Stamped here and not where the state changes: every request changes it twice, and here one look
+            # at the clock does for all.
             if connection.since == FOREVER:
                 connection.since = now
+            # Aborted, not closed: to close in order means to wait for what it does not read.
             if connection.stalled_at + stall < now:
                 connection.transport.abort()
             elif connection.since + seconds[connection.state] < now:
@@ -218,5 +225,6 @@ def is_reserved(scope: Mapping[str, Any]) -> bool:
     """Whether a request is let in by the reserve: health, or an owner's. The token is judged later, as always."""
     if scope["path"] in RESERVED_PATHS:
         return True
+    # The header alone opens the reserve: to check the token here would need a good part of the application.
     is_owners: bool = scope["path"].startswith("/projects")
     return is_owners and any(name == b"authorization" for name, _ in scope["headers"])

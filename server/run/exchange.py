@@ -26,6 +26,7 @@ class Exchange(RequestResponseCycle):
         if self.waiting_for_100_continue:
             self._invite()
         while not self._is_over():
+            # What has arrived is given out before any end: a whole request counts, however its sender left.
             if self.body or (not self.more_body and not self._gave_all):
                 return self._take()
             self.resume()

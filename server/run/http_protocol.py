@@ -64,6 +64,7 @@ class HttpProtocol(HttpReader):
         super().connection_made(transport)
         self._enter(State.ARRIVING)
         self._is_admitted = self._owner.admit(self, self.loop)
+        # Not even an answer: the reserve is used up, and each word to a flood needs a descriptor for longer.
         if not self._is_admitted and self._owner.is_full:
             transport.abort()
 
@@ -100,6 +101,7 @@ class HttpProtocol(HttpReader):
         due = list(self._due())
         if not due or self.state is State.LINGERING:
             return False
+        # True keeps the transport open (asyncio): many clients shut their side down after the request, and still read.
         self._is_half_closed = True
         for exchange in due:
             exchange.half_close()
@@ -136,6 +138,7 @@ class HttpProtocol(HttpReader):
             self._start_asgi_task(exchange, self.app)
         else:
             self.flow.pause_reading()
+            # Paused until it is its turn: requests that are sent ahead cost memory, and their sender decides how many.
             self.pipeline.appendleft((exchange, self.app))
 
     def _whole(self) -> None:
@@ -197,6 +200,7 @@ class HttpProtocol(HttpReader):
         rest, self._handshake = self._handshake, None
         if rest is None or self.transport.is_closing():
             return
+        # From here on another protocol owns the transport; it puts itself into the list.
         self.connections.discard(self)
         self.flow.resume_reading()
         head = head_of(str(self.scope["method"]), self.url, "1.1", self.headers, without=b"content-length")
@@ -238,6 +242,8 @@ class HttpProtocol(HttpReader):
         self._refused = None
         self._enter(State.LINGERING)
         self.flow.resume_reading()
+        # Half-closed: a close with unread bytes in the kernel sends RST, which makes the peer drop what it has not read
+        # yet (RFC 9112, section 9.6).
         if self.transport.can_write_eof():
             self.transport.write_eof()
 

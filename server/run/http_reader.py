@@ -123,6 +123,7 @@ class HttpReader(HttpToolsProtocol):
         version = str(self.scope["http_version"])
         head = head_of(str(self.scope["method"]), self.url, version, self.headers, without=b"upgrade")
         self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn sets it for its own parser: bytes after `Connection: close` are dropped here, and are no error.
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._feed(head)
         if rest and not self._is_done:
@@ -155,11 +156,13 @@ class HttpReader(HttpToolsProtocol):
             if name in _NOTED:
                 self._note(name, value)
             self.headers.append((name, value))
+        # Checked as they come: at the end of the head its memory would be spent.
         if len(self.headers) + self._trailers > self._limits.head_fields:
             raise Refused("This request has too many header fields.")
 
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"host":
+            # Two is one too many: a damaged Host and a second one are refused by the same rule.
             self._hosts += 1 if is_host(value) else 2
         elif name == b"transfer-encoding":
             self._coding = value.strip().lower() if self._coding is None else b"several"
@@ -224,6 +227,7 @@ class HttpReader(HttpToolsProtocol):
         self._offer = _WEBSOCKET
 
     def _begin(self, version: str) -> None:
+        # Request smuggling lives on what two parsers make of an unknown or doubled coding; so none is guessed at.
         if self._coding not in (None, b"chunked"):
             raise Refused("Only chunked is understood as Transfer-Encoding.", 501)  # RFC 9112, 6.1
         target = httptools.parse_url(self.url)

@@ -34,7 +34,10 @@ def bind(settings: Settings, command: str) -> socket.socket:
     except (OSError, ValueError) as error:
         raise SettingsError(_bind_failure(host, port, error, command)) from None
     try:
+        # Or a restart would fail for a minute, while connections of the last process are in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On the listening socket: accepted ones inherit it. Without it a reader that stalls stays for ever, and SIGTERM
+        # waits for it.
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALL_MILLISECONDS)
         listener.bind(address)

@@ -46,11 +46,15 @@ class Config(uvicorn.Config):
             loop="uvloop",
             http=partial(HttpProtocol, Connections(self.limits)),  # type: ignore[arg-type] # it is called, and no more
             ws="none",  # that protocol brings its own
+            # More than doubles the memory of a viewer (60 to 123 KiB in place of 28), for snapshots of 1 KiB.
             ws_per_message_deflate=False,
             lifespan="on",
             log_config=log_config(level),
+            # It nearly halves what a process can do (0.54 of the requests), and writes every viewer's address down.
             access_log=False,
             server_header=False,
+            # Off unless a proxy is named: whoever sends X-Forwarded-For would choose its own address, and with it its
+            # limits.
             proxy_headers=settings.forwarded_allow_ips is not None,
             forwarded_allow_ips=settings.forwarded_allow_ips or "",
             backlog=BACKLOG,
@@ -113,6 +117,8 @@ class Server(uvicorn.Server):
     async def _dismiss(self) -> None:
         hub: Hub = self.lifespan.state["hub"]
         log.info("Stopping; %d viewers are told to come back", hub.viewers)
+        # Viewers first, sockets after. Uvicorn alone closes a thousand with 1012 within 0.6 s, and all of them come
+        # back at once.
         drain = asyncio.create_task(hub.drain(self._limits.few_viewers, self._limits.drain_seconds))
         left = self._limits.goodbye_seconds
         while not self.force_exit and not (drain.done() and (left <= 0 or not hub.viewers)):
@@ -145,5 +151,6 @@ class _Start:
 def _settle_memory() -> None:
     """Take what lives as long as the process out of the garbage collector's sight."""
     gc.collect()
+    # A full collection at 10,000 viewers stops the loop: for 660 to 880 ms with a task for each, 14 to 27 without any.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

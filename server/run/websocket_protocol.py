@@ -138,6 +138,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Read frames, as many as the budget allows."""
         self._refill()
         self._bytes -= len(data)
+        # A read may be 256 KiB, and the library parses all that it is given before anybody can say stop.
         for start in range(0, len(data), _SLICE):
             if self._is_over():
                 self._drop()

@@ -123,6 +123,8 @@ class Supervisor:
         woken, waker = socket.socketpair()
         with woken, waker:
             waker.setblocking(False)
+            # A signal only sets a flag in Python, and `wait` goes on after it (PEP 475); a byte in this pair makes it
+            # return.
             was = signal.set_wakeup_fd(waker.fileno())
             try:
                 while self._workers or not self._is_ending:
@@ -142,6 +144,7 @@ class Supervisor:
 
     def _turn(self, woken: socket.socket) -> None:
         """Look after everything once, and wait until there is something to do."""
+        # Here and not in the handler, which may interrupt anything, such as the start of a worker.
         while self._heard:
             self._obey(self._heard.pop(0))
         now = self._clock()
@@ -178,6 +181,7 @@ class Supervisor:
         limit = self._limits.silent_seconds if worker.is_ready else self._limits.start_seconds
         if worker.is_dead:
             self._bury(worker, now)
+        # Alive and deaf: a loop that stands still keeps its share of the listening socket, and answers nobody.
         elif worker.heard_at + limit < now and not worker.is_leaving:
             log.warning("Worker %s stands still", worker.process.pid)
             worker.process.kill()
@@ -191,6 +195,7 @@ class Supervisor:
         if worker is self._fresh:
             log.error("Worker %s did not start; the others go on", worker.process.pid)
             self._fresh, self._to_replace = None, []
+        # A setting that one worker cannot use, none can: another try would only repeat its sentence.
         elif worker.process.exitcode == STARTUP_FAILURE:
             self.failed = True
             self._end()
@@ -229,6 +234,7 @@ class Supervisor:
         """Of what is to be replaced, the next may leave as soon as a fresh one serves in its place."""
         if self._is_ending or not self._to_replace:
             return
+        # One after another, and a fresh one first: a release that does not start leaves the old ones serving.
         if self._fresh is None:
             self._fresh = self._start(now)
         elif self._fresh.is_ready:
@@ -253,6 +259,7 @@ class WorkerServer(Server):
 
     async def on_tick(self, counter: int) -> bool:
         """As uvicorn's, every tenth of a second; once a second the parent hears that the loop turns."""
+        # From inside of the loop: a thread would go on saying so while the loop stands still.
         if counter % 10 == 0:
             with contextlib.suppress(OSError):
                 self._pipe.send_bytes(b".")

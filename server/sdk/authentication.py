@@ -29,6 +29,8 @@ def credentials_around(request: SdkRequest) -> Credentials | None:
 
 def find_credentials(x_sentry_auth: str, authorization: str, query: bytes) -> Credentials | None:
     """As `credentials_around`. Cached: an SDK repeats it with every request."""
+    # A cache of what strangers make up: so many entries of so many characters, and no more. A hit saves the parsing on
+    # the way of every heartbeat.
     is_short = len(x_sentry_auth) + len(authorization) + len(query) <= MAX_CACHED
     return (_find if is_short else _find.__wrapped__)(x_sentry_auth, authorization, query)
 
@@ -40,6 +42,7 @@ def _find(x_sentry_auth: str, authorization: str, query: bytes) -> Credentials |
 
 
 def _in_query(query: bytes) -> Credentials | None:
+    # latin-1 takes every byte: a key is ASCII, and whatever else stands here is not read.
     text = query.decode("latin-1")
     check_length("query", text)
     try:
@@ -72,6 +75,7 @@ async def _judged(request: SdkRequest, key: str) -> Project | None:
     answer tells nobody which projects exist.
     """
     projects, project_id = request.tools.projects, request.project_id
+    # A valid key of a remembered project never waits for the store, as far as what is remembered is recent.
     if has_key(projects.remembered(project_id), key):
         try:
             return check_key(await projects.get(project_id), key)
@@ -81,11 +85,13 @@ async def _judged(request: SdkRequest, key: str) -> Project | None:
     try:
         project = await projects.get_for_another_key(project_id)
     except StoreUnavailable:
+        # Somebody looks at the answer: "it counts later" would be taken for "it works".
         if request.is_question:
             raise
         return None
     try:
         return check_key(project, key)
     except KeyRefused:
+        # Noted before it is answered: a thousand wrong keys at once ask the store once.
         projects.refused(project_id)
         raise

@@ -49,6 +49,7 @@ async def read_body(request: SdkRequest) -> Received:
         ClientDisconnect: its sender left before it was whole.
     """
     message = await request.receive()
+    # One part without an encoding is what nearly every heartbeat is: no place, no memory, no second copy.
     if b"content-encoding" in request.headers or message.get("more_body") or message["type"] != "http.request":
         arrival = Arrival(request)
         arrival.feed(message)
@@ -100,6 +101,7 @@ class Arrival:
         request, start, tries_at = self._request, Body(self._encoding, MAX_HEADER_BYTES, cut=True), 1
         start.feed(self.feed(await request.receive()))
         if not self._is_whole:
+            # Places of their own: slow strangers must not take those of senders with a key.
             request.hold(request.tools.keyless_bodies.taken(f"from {request.sender}"))
         while not self._is_whole and not start.is_full:
             if start.size >= tries_at and b"\n" in start.start():
@@ -124,13 +126,16 @@ class Arrival:
         request.release()
 
     async def _unpack(self, body: Body, part: bytes, held: Held) -> None:
-        """Feed a part, little by little where it is packed: others shall not wait for all that comes out of it."""
+        """Feed a part, little by little where it is packed, so that others do not wait for all that comes out of it."""
         if not body.is_packed:
             body.feed(part)
             return
         paused_at = body.size
+        # A bomb is a thousand times as large as it looks: 200 MiB capped at 1 MiB still cost 2.8 ms, and many small
+        # ones would add up without a pause.
         for start in range(0, len(part), SLICE):
             body.feed(part[start : start + SLICE])
+            # By what came out, not by what went in: that is what takes time.
             if body.size - paused_at > UNPAUSED:
                 paused_at = body.size
                 held.grow_to(body.size + self._received)
@@ -139,6 +144,7 @@ class Arrival:
     async def _more(self, seconds: float) -> bytes:
         """Wait for the next part, which must come so soon that all of them come at the least speed."""
         limits = self._request.tools.limits
+        # A limit that grows with what has arrived: a slow mobile link gets its time, and one byte a second does not.
         steady = limits.body_grace_seconds + self._received / limits.body_bytes_per_second
         allowed = min(seconds, steady)
         try:

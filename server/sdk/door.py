@@ -43,6 +43,7 @@ async def sdk_door(scope: Scope, receive: Receive, send: Send) -> None:
     assert isinstance(tools, Tools)
     request = SdkRequest(scope, receive, address, tools)
     try:
+        # First of all: what comes after it costs more than a refusal.
         tools.gate.admit(request.sender)
         if request.method == "OPTIONS":
             await _preflight(request, send)
@@ -87,6 +88,8 @@ async def _preflight(request: SdkRequest, send: Send) -> None:
     The time is taken before the answer, since what follows may overtake this.
     """
     asked_at = request.tools.writer.now()
+    # Answered without looking whether the project exists: a preflight has no key in a header, and its answer must not
+    # tell.
     await _answer(send, 204, b"", PREFLIGHT_HEADERS)
     asks = (b"access-control-request-method", b"POST") in request.scope["headers"]
     if asks and request.address.endpoint != "check":
@@ -102,6 +105,7 @@ async def _preflight(request: SdkRequest, send: Send) -> None:
 async def _refuse(request: SdkRequest, refusal: Refusal, send: Send) -> None:
     refusal.key_is_valid = request.project is not None
     counted = _counted(request, refusal)
+    # Answered first, written after: a write takes longer for a project that exists.
     await _answer_error(counted, send)
     endpoint = ENDPOINTS.get(request.address.endpoint, Endpoint({}))
     is_told = counted is refusal or counted.key_is_valid
@@ -132,7 +136,9 @@ _HEADERS.append((b"content-type", b"application/json"))
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+    # Made once, since nearly every answer has just these.
     lines = _HEADERS if headers is None else _with_headers(headers)
+    # A 204 has no Content-Length (RFC 9110, section 8.6).
     if status != 204:
         lines = [*lines, (b"content-length", b"%d" % len(body))]
     try:

@@ -58,6 +58,7 @@ async def look(request: SdkRequest) -> bytes:
 async def check(request: SdkRequest) -> bytes:
     """`POST check/`: nothing but the way; viewers see that it came, and it proves no SDK."""
     await authenticate(request, credentials_around(request))
+    # The body is read: whether a large one comes through is what the doctor asks.
     size, tools = len((await read_body(request)).decoded), request.tools
     tools.gate.check_project(request.project_id)
     now = tools.writer.now()
@@ -79,6 +80,7 @@ async def envelope(request: SdkRequest) -> bytes:
     parsed = parse_envelope(body, request.budget)
     dsn = _dsn_in(parsed.headers)
     if dsn:
+        # Raises where they differ: a tunnel that mixes two applications up would count one's errors for the other.
         credentials = one_of(credentials, Credentials(dsn.key))
         _check_project(request, dsn)
     return await record(request, observe_envelope(parsed, uuid4().hex, request.client(credentials), request.budget))
@@ -96,6 +98,7 @@ async def store_by_query(request: SdkRequest) -> bytes:
     told = dict(_fields_of(query))
     data = told.pop("sentry_data", "")
     credentials = await authenticate(request, find_credentials("", "", urlencode(told).encode()))
+    # Base64 that was not escaped for a query: its plus signs have become blanks.
     return await _record_event(request, data.replace(" ", "+").encode("latin-1", "replace"), credentials)
 
 
@@ -142,13 +145,17 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     tools, project_id = request.tools, request.project_id
     update = update_of(observation, tools.writer.now(), tools.keep)
     answer = _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
+    # The store is away and this process has not met the project: taken now, judged later, since SDKs do not send it
+    # again.
     if request.project is None and request.credentials:
         await tools.unverified.take(request.sender, project_id, request.credentials.key, update)
         return answer
     if observation.source is not Source.APP:
         return await _show_test(request, update, answer)
+    # A heartbeat, and whatever says something new, always passes: somebody waits for exactly that.
     if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:
         tools.gate.check_project(project_id)
+    # What somebody waits for is stored, or on disk, when this returns: 200 is a promise. What can wait does so in there.
     await tools.writer.write(project_id, update)
     tools.senders.met(project_id, request.sender)
     origin = parse_origin(request.headers[b"origin"]) if b"origin" in request.headers else None

@@ -47,6 +47,7 @@ class Gate:
         Raises:
             RateLimited: it sends too much, or what it sent has cost too much.
         """
+        # Behind a proxy that is not named, all of the world has one address; the log says so, once a minute.
         wait = self._requests.wait(sender) or (self._work.peek(sender, 0) if self._work else 0)
         if wait:
             if not self._warnings.wait(_ALL):
@@ -74,6 +75,7 @@ class Gate:
         """
         if isinstance(refusal, RateLimited):
             return refusal
+        # Both, as addresses are cheap: a botnet, or an IPv6 provider's customers, stay below any limit of a single one.
         wait = self._refusals.wait(sender) or self._all.wait(_ALL)
         if not wait:
             return refusal

@@ -64,6 +64,7 @@ async def _tell_owner(request: SdkRequest, now: int) -> bool:
     owner = await request.tools.projects.owner_of(key)
     if owner is None or owner == request.project_id:
         return False
+    # Masked: the other project's viewers may not be allowed to know its keys.
     evidence = {"key": mask(key), "sent to project": str(request.project_id)}
     await request.tools.writer.write(owner, update_of_problem(Code.KEY_OF_OTHER_PROJECT, evidence, now))
     return True
@@ -91,9 +92,11 @@ def looks_own(request: SdkRequest, project: Project) -> bool:
     headers, knows = dict(request.scope["headers"]), request.tools.senders.knows
     is_local = _is_loopback(request.sender)
     if is_page(headers):
+        # A page cannot choose this header (Fetch). A program can, as it can name any SDK: see docs/security.md.
         origin = parse_origin(headers.get(b"origin", b"").decode("latin-1"))
         is_kin = origin not in (None, OPAQUE) and (_is_near_by(origin, headers) or knows(project.id, origin))
         return is_kin or (not is_local and knows(project.id, request.sender))
+    # Behind a proxy on this machine everybody comes from loopback.
     is_direct = is_local and not _FORWARDING & headers.keys()
     return is_direct or _names_an_sdk(request) or knows(project.id, request.sender)
 

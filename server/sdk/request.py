@@ -68,6 +68,7 @@ class SdkRequest:
         self.scope = scope
         self.method: str = scope["method"]
         self.query: bytes = scope["query_string"]
+        # Only those that are used: a browser sends thirty, and this is on the way of every heartbeat.
         self.headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED}
         self.address = address
         self.tools = tools
@@ -99,6 +100,8 @@ class SdkRequest:
         """Take what has arrived of the body while the store is asked: its sender may be gone by the time it answers."""
         if not self._is_begun:
             self._is_begun = True
+            # A program that ends right after its error closes the connection, and what was not read by then is lost
+            # with it.
             self._first = asyncio.create_task(self._next(), name="first part of a body")
 
     async def receive(self) -> Message:

@@ -56,10 +56,12 @@ def visit_of(connection: HTTPConnection[Any], token: str | None = None) -> Visit
         TooManyRequests: the token is used too often.
         AccessDenied: the token is for another project.
     """
+    # Everything here is decided without the store: a flood of wrong tokens must not become a flood of reads.
     access, project_id = connection.state["access"], project_id_of(connection)
     given = access.token_of(connection, project_id) if token is None else token
     grant, address = access.check_project(given, project_id, sender=connection), address_of(connection)
     if grant.project_id is not None:
+        # By token: a page that reloads in a loop is a fault of its own, and the office around it has the same address.
         check_pace(connection, grant)
         connection.state["senders"].met(project_id, address)  # a developer, whose application runs there too
     return Visit(project_id, Guest(grant, address), access.seconds_left(grant))
@@ -87,6 +89,7 @@ async def check_origin(connection: HTTPConnection[Any]) -> None:
     try:
         connection.state["access"].check_origin(connection)
     except OriginBlocked as error:
+        # The refusal counts, with or without the note about it.
         with suppress(Refusal, StoreUnavailable, Overloaded):
             evidence = {"origin": error.origin}
             await connection.state["hub"].report(project_id_of(connection), Code.ORIGIN_BLOCKED, evidence)

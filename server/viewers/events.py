@@ -23,7 +23,7 @@ class EventSink(Pump):
         return frame.form(_as_event)
 
     def ending(self, code: Close, reason: str) -> Message:
-        """See `Pump`. There is no code: the client asks again, and the status of that answer says it."""
+        """See `Pump`. There is no code: the client asks again, and the status of that answer tells it why."""
         return {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -38,11 +38,13 @@ async def events(request: Request[State]) -> Response:
     visit, hub = visit_of(request), request.state["hub"]
     view = await hub.read(visit.project_id)  # a 404 now is better than an empty stream
     request.state["access"].check_revoked(visit.guest.grant, view.project)
+    # Starlette answers HEAD wherever it answers GET; a stream would keep whoever sent it waiting.
     if request.method == "HEAD":
         return Response(headers=HEADERS, media_type="text/event-stream")
     return _EventStream(hub, visit)
 
 
+# nginx gathers answers in a buffer unless it is told not to (X-Accel-Buffering), and no event would come through.
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -51,6 +53,7 @@ class _EventStream(Response):
 
     def __init__(self, hub: Hub, visit: Visit) -> None:
         super().__init__(headers=HEADERS, media_type="text/event-stream")
+        # Starlette sets it to 0 for an empty body, and the stream would end before its first event.
         del self.headers["content-length"]
         self._hub = hub
         self._visit = visit

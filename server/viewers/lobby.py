@@ -1,4 +1,4 @@
-"""Where a WebSocket waits that has not shown its token yet: for few, and not for long."""
+"""Where a WebSocket waits that has not shown its token yet. There is room for few, and not for long."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ class Lobby:
             WebSocketDisconnect: the client left.
         """
         try:
+            # In the first message and not in the address: uvicorn logs the query of a WebSocket even with its access
+            # log off.
             async with asyncio.timeout(self._seconds):
                 message = await websocket.receive()
         except TimeoutError:

@@ -14,6 +14,7 @@ async def read(request: Request[State]) -> Response:
     visit, hub = visit_of(request), request.state["hub"]
     view = await hub.read(visit.project_id)
     request.state["access"].check_revoked(visit.guest.grant, view.project)
+    # no-store, and an ETag all the same: no cache may keep what a token opened, but the page itself may ask with it.
     etag = hub.presenter.etag(view)
     headers = {"etag": etag, "cache-control": "no-store"}
     known = request.headers.get("if-none-match", "").split(",")  # a proxy that compresses makes it W/"…"

@@ -32,6 +32,7 @@ log = logging.getLogger("firstlight.viewers")
 MAX_REASON = 123
 """Bytes of the reason in a close frame (RFC 6455, section 5.5)."""
 
+# As a close code and not as a status: scripts of a browser see nothing of a handshake that was refused.
 CLOSE_CODES: dict[type[FirstlightError], Close] = {
     TokenRejected: Close.TOKEN,
     TooManyRequests: Close.OVERLOADED,
@@ -62,6 +63,8 @@ def _ending(code: Close, reason: str) -> Message:
     return {
         "type": "websocket.close",
         "code": int(code),
+        # Cut by bytes, as the frame counts, and then without half a character: a reason that is no UTF-8 breaks the
+        # frame.
         "reason": reason.encode()[:MAX_REASON].decode(errors="ignore"),
     }
 
@@ -87,6 +90,8 @@ class WatchByWebSocket:
                 await send(_ending(Close.OVERLOADED, str(error)))
             return
         with seat as viewer:
+            # Something has to receive for as long as the viewer stays: with nobody there, uvicorn closes with 1011 at
+            # the first frame of the client.
             while (await receive())["type"] != "websocket.disconnect":
                 if has_spoken:
                     viewer.close(Close.BROKEN_RULE, "A viewer has nothing to say after its token.")
@@ -124,6 +129,8 @@ def _trust(websocket: WebSocket[State]) -> None:
 async def _let_in(websocket: WebSocket[State]) -> tuple[Visit, bool]:
     """Accept, with the token of a header or cookie, else with that of the first message. Returns whether that came."""
     try:
+        # Before it is accepted, where the token is in a header or cookie already: then a refusal needs no open
+        # connection.
         visit = visit_of(websocket)
     except TokenRejected:
         with websocket.state["lobby"].place(address_of(websocket)):
