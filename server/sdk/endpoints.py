@@ -155,7 +155,7 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     # A heartbeat, and whatever says something new, always passes: somebody waits for exactly that.
     if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:
         tools.gate.check_project(project_id)
-    # What somebody waits for is stored, or on disk, when this returns: 200 is a promise. What can wait does so in there.
+    # What somebody waits for is stored, or on disk, when this returns: 200 is a promise. The rest waits in there.
     await tools.writer.write(project_id, update)
     tools.senders.met(project_id, request.sender)
     origin = parse_origin(request.headers[b"origin"]) if b"origin" in request.headers else None
