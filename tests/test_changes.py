@@ -21,6 +21,7 @@ from .test_platforms import faults
 
 ROOT = Path(__file__).parents[1]
 KEY = "0123456789abcdef0123456789abcdef"
+APP = f"sentry_key={KEY}&sentry_client=my-app/1"
 IGNORED = shutil.ignore_patterns("__pycache__")
 
 
@@ -115,7 +116,7 @@ async def test_a_new_problem(house: House) -> None:
         async with httpx2.AsyncClient(base_url=url) as http:
             await http.put("/projects/1", json={"name": "shop", "keys": [{"key": KEY}]})
             beat = {"type": "heartbeat", "release": "lent"}
-            assert (await http.post(f"/api/1/heartbeat/?sentry_key={KEY}", json=beat)).status_code == 200
+            assert (await http.post(f"/api/1/heartbeat/?{APP}", json=beat)).status_code == 200
             problem = await snapshot(http, 1, "lent_release")
             assert (problem["summary"], problem["hint"]) == ("Your app lent 1 release.", WORDS["hint"])
             assert (problem["severity"], problem["fix"]) == ("warning", "SENTRY_RELEASE=own")
@@ -173,7 +174,7 @@ async def test_a_new_platform(house: House) -> None:
                     "zig fetch sentry",
                 )
                 hello = {"message": "hello", "level": "info", "sdk": sdk}
-                await http.post(f"/api/{number}/store/?sentry_key={KEY}", json=hello)
+                await http.post(f"/api/{number}/store/?{APP}", json=hello)
                 assert (await snapshot(http, number, "message_not_error"))["fix"] == "return error.MyFirst;"
 
 
@@ -237,7 +238,7 @@ async def test_a_new_sink(house: House) -> None:
             async with http.stream("GET", "/live/1/lines") as answer:
                 lines = answer.aiter_lines()
                 assert json.loads(await anext(lines))["stage"] == "awaiting"
-                await http.post(f"/api/1/heartbeat/?sentry_key={KEY}", json={"type": "heartbeat"})
+                await http.post(f"/api/1/heartbeat/?{APP}", json={"type": "heartbeat"})
                 assert json.loads(await anext(lines))["stage"] == "connected"
 
 

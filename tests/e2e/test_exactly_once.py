@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from tests.support.server import ServerProcess
 
 from .conftest import MakeProject, Project
+from .signals import SDK
 
 PROJECTS = 50
 ERRORS = 10
@@ -47,7 +48,8 @@ async def test_many_first_errors_at_once(shared_server: ServerProcess, make_proj
 
 
 async def _raise(client: httpx2.AsyncClient, project: Project, event_id: str) -> httpx2.Response:
-    return await client.post(project.api("store"), json={"event_id": event_id, "level": "error", "message": event_id})
+    error = {"event_id": event_id, "level": "error", "message": event_id, "sdk": SDK}
+    return await client.post(project.api("store"), json=error)
 
 
 async def _first(client: httpx2.AsyncClient, project: Project) -> str:
