@@ -98,6 +98,7 @@ class Firstlight:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:
+        # The store first and last: everything below reads or writes it until its own end.
         async with self._store as store:
             # Made here and not in `__init__`: what follows needs a running loop, and an open store.
             projects = Projects(store, time.monotonic, self.limits.projects)
@@ -137,6 +138,7 @@ class Firstlight:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                # After the tasks, before the store: what is pending is written, or put on disk.
                 await writer.close()
                 unverified.close()
 

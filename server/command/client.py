@@ -84,6 +84,7 @@ class Answer:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A token goes to the server that was named, and nowhere else."""
 
+    # urllib would send the Authorization header on to wherever the answer points.
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> None:
@@ -207,6 +208,7 @@ class _Watcher:
     def pause(self, rng: Callable[[], float] = random.random) -> float:
         """Seconds until the next attempt: what a goodbye said, else full jitter below a doubling bound."""
         if self._retry_in is not None:
+            # Once: the goodbye was about that restart, and the next failure is another.
             pause, self._retry_in = self._retry_in, None
             return pause
         self._failures += 1
@@ -219,6 +221,7 @@ class _Watcher:
         try:
             async with self._connect() as socket:
                 self.was_there = True
+                # The hello is sent at once, without waiting for a question: it saves a round trip.
                 with contextlib.suppress(ConnectionClosed):  # there may be something to read all the same
                     await socket.send(msgspec.json.encode({"type": "auth", "token": self._client.token or ""}).decode())
                 while True:

@@ -1,4 +1,4 @@
-"""Commands for whoever runs the server: `serve` and `demo`."""
+"""Commands that run a server: `serve` and `demo`."""
 
 from __future__ import annotations
 

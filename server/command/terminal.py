@@ -41,6 +41,7 @@ class Progress:
             if self._epoch:
                 yield f"{click.style('○', dim=True)} started over"
             self._begin(snapshot["epoch"])
+        # Two ways may bring the same snapshot, or an older one after a reconnect; a terminal cannot take a line back.
         elif snapshot["version"] <= self._version:
             return
         self._version = snapshot["version"]

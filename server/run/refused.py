@@ -36,6 +36,7 @@ class Refused(Exception):
 
     def answer(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """The whole answer, with these headers."""
+        # Plain text, and written by hand: there is no request yet that an application could answer.
         words = self.words.encode("ascii")
         lines = [b"%b: %b\r\n" % header for header in headers]
         lines.append(b"access-control-allow-origin: *\r\n")  # or a browser's SDK could not see the status

@@ -75,6 +75,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.state = State.HANDSHAKE
         self.since = FOREVER
         self.stalled_at = FOREVER
+        # Token buckets by hand, refilled with each read: two numbers for a connection, where a shared limiter would
+        # keep a table.
         self._frames = float(limits.frames)
         self._bytes = float(limits.burst_bytes)
         self._counted_at = self.loop.time()
@@ -175,6 +177,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.close_sent:
             return
         self._messages += 1
+        # 1008 and not a drop: a client that is only mistaken can read why.
         if self._messages > self._limits.messages:
             self._fail(CloseCode.POLICY_VIOLATION, "Nothing more is to be said on this connection.")
         elif self.curr_msg_data_type == "bytes":
@@ -274,6 +277,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: ASGISendEvent) -> None:
         """As ASGI has it; to who has left, or was closed here, it fails as a lost connection does."""
+        # So that an application that awaits its sends is slowed down by a slow viewer, and nothing piles up in the
+        # transport.
         await self.writable.wait()
         if self.disconnected or (self.handshake_complete and self.close_sent):
             raise ClientDisconnected

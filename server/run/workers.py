@@ -166,6 +166,7 @@ class Supervisor:
             self._end()
         elif not self._is_ending:
             log.info("Each worker is replaced")
+            # Noted, not done: the next one leaves only when a fresh one serves, so that a reload drops no capacity.
             self._to_replace = [worker for worker in self._workers if not worker.is_leaving]
 
     def _end(self) -> None:
@@ -184,6 +185,7 @@ class Supervisor:
         # Alive and deaf: a loop that stands still keeps its share of the listening socket, and answers nobody.
         elif worker.heard_at + limit < now and not worker.is_leaving:
             log.warning("Worker %s stands still", worker.process.pid)
+            # Killed, as it would not hear a request to end.
             worker.process.kill()
 
     def _bury(self, worker: Worker, now: float) -> None:
@@ -282,5 +284,6 @@ def work(application: str, settings: Settings, listener: socket.socket, pipe: Co
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
+        # A killed parent tells nobody; a child that outlives it would keep the port.
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)

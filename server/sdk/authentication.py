@@ -60,6 +60,7 @@ async def authenticate(request: SdkRequest, credentials: Credentials | None) -> 
         StoreUnavailable: the store is away, the project is not remembered, and somebody waits for what is said. What
             an SDK sends is taken then, and judged later (`engine.unverified`): `request.project` stays None.
     """
+    # Noted before it is judged: a refusal is told apart from a stranger's by the key that came with it.
     found = request.credentials = credentials or one_of()
     if request.project is None:
         known = request.tools.projects.current(request.project_id)

@@ -1,4 +1,4 @@
-"""The body of a request: as it was sent, for whoever forwards it, and decompressed. Bounded in bytes and in time.
+"""The body of a request: as it was sent, so that it can be forwarded, and decompressed. Bounded in bytes and in time.
 
 A body in one part is taken as it is. One in several parts holds a place as long as it arrives, so that a few slow ones
 do not take the memory of all, and must come at a certain speed. A place is given only to who has shown a valid key, or
@@ -94,7 +94,7 @@ class Arrival:
         """The header of an envelope, as soon as it is there: it may hold the only key. No more is decompressed.
 
         Raises:
-            MalformedEnvelope: it is none.
+            MalformedEnvelope: this is not an envelope.
             TooLarge: it does not end.
             Others: as `read_body`.
         """

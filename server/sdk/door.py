@@ -144,7 +144,7 @@ async def _answer(send: Send, status: int, body: bytes, headers: Mapping[str, st
     try:
         await send({"type": "http.response.start", "status": status, "headers": lines})
         await send({"type": "http.response.body", "body": body})
-    except OSError:  # whoever has left does not want it (ASGI: "send after disconnect")
+    except OSError:  # a client that has left wants no answer (ASGI: "send after disconnect")
         log.debug("The client left before its answer")
 
 

@@ -44,6 +44,7 @@ async def note(request: SdkRequest, refusal: Refusal) -> None:
         project = request.project or await _named(request)
         if project is None:
             return
+        # Everything else could be anybody's: what they sent is not kept, and their crowd is one number.
         if refusal.key_is_valid or looks_own(request, project):
             is_app = source_of(request.client(request.credentials)) is Source.APP
             told, keep = _in_words(request, refusal), request.tools.keep

@@ -36,6 +36,7 @@ def load_catalogue(folder: Path) -> Catalogue:
     Raises:
         SettingsError: a file is missing or damaged; the message names it.
     """
+    # Read at the start, so that a damaged file is one sentence then, and not a broken page later.
     words = _read(folder / "messages" / f"{LANGUAGE}.json", decode_words)
     try:
         return Catalogue(words, load_platforms(folder / "platforms"))
@@ -59,6 +60,7 @@ def load_platforms(folder: Path) -> Platforms:
 def routes(platforms: Platforms) -> list[BaseRoute]:
     """`GET /static/platforms/index.json`: what the page needs before a platform is chosen, as if it were a file."""
     body = json.dumps(platforms.index()).encode()
+    # By content, so that all workers and all restarts agree on it, and a client keeps what it has.
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"etag": tag, "cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
