@@ -90,3 +90,18 @@ async def test_an_offer_of_http2_does_not_cost_the_body(address: tuple[str, int]
     assert b" 201 " in await reader.readline()
     assert b"Upgrade: h2c" in await reader.readuntil(b"}]")
     writer.close()
+
+
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_head_and_body_of_an_answer_are_whole(address: tuple[str, int], method: str, connection: str) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(f"{method} /healthz HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\n\r\n".encode())
+    if connection == "keep-alive":  # the next one on the same connection says that the first has ended
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answers = (await reader.read()).split(b"HTTP/1.1 200 OK\r\n")[1:]
+    body = b'{"status":"ok"}'
+    assert [answer.partition(b"\r\n\r\n")[2] for answer in answers] == [b"" if method == "HEAD" else body] + [body] * (
+        connection == "keep-alive"
+    )
+    writer.close()
