@@ -127,8 +127,7 @@ class Spill:
         # whole. Locked before it is renamed, or a starting process could take it for a dead one's.
         fresh = self._path.with_name(f"{self._path.name}.new")
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.write(file, data)
-        os.fsync(file)
+        _write_all(file, data)
         fcntl.flock(file, fcntl.LOCK_EX)
         fresh.replace(self._path)
         os.close(self._file)
@@ -159,8 +158,7 @@ class Spill:
                 data = b"".join(map(_line, entries))
                 # In our own file, and synced, before theirs is removed: killed in between, it is there twice, and is
                 # joined twice, which changes nothing: joins are idempotent, and each number is taken once.
-                os.write(self._file, data)
-                os.fsync(self._file)
+                _write_all(self._file, data)
                 self._size += len(data)
                 path.unlink()
         except OSError as error:
@@ -180,7 +178,7 @@ class Spill:
             assert written is not None
             try:
                 # In a thread: fsync(2) waits for the disk, and so would the event loop with everybody on it.
-                await asyncio.to_thread(self._append, data)
+                await asyncio.to_thread(_write_all, self._file, data)
             except OSError as error:
                 log.error("What waits to be written cannot be put on disk: %s", error)
                 written.set_exception(Overloaded("What waits to be written cannot be put on disk."))
@@ -189,12 +187,14 @@ class Spill:
                 written.set_result(None)
         self._writing = self._written = None
 
-    def _append(self, data: bytes) -> None:
-        # write(2) may take less than it is given, for example on a disk that is nearly full.
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._file, view) :]
-        os.fsync(self._file)
+
+def _write_all(file: int, data: bytes) -> None:
+    """Put bytes at the end of a file, and on disk."""
+    # write(2) may take less than it is given, for example on a disk that is nearly full.
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+    os.fsync(file)
 
 
 def _line(entry: Entry) -> bytes:

@@ -139,3 +139,19 @@ async def test_a_disk_that_fails_is_said_to_whoever_waits(tmp_path: Path, monkey
         with pytest.raises(Overloaded, match="disk"):
             await spill.keep(entries(1))
     await spill.keep(entries(1))
+
+
+async def test_a_disk_that_takes_a_few_bytes_at_a_time_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, bytes(data)[:100]))
+    one = opened(tmp_path)
+    kept = entries(3)
+    await one.keep(kept)
+    dies(one)
+    two = opened(tmp_path, "two")
+    assert two.adopt() == kept
+    two.replace(kept)
+    two.close()
+    assert opened(tmp_path, "three").adopt() == kept
