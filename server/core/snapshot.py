@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -75,9 +76,10 @@ class Presenter:
 
     def etag(self, view: View) -> str:
         """Changes whenever the snapshot does, except for its `now` (RFC 9110, 8.8.3)."""
-        # The version covers what is stored, the other two what changes by time alone.
-        open_problems = sum(not problem.resolved for problem in self._problems(view))
-        return f'"{view.epoch}-{view.version}-{view.liveness}-{open_problems}"'
+        # The version covers what is stored, the other two what changes by time alone: a silence that lasts says more
+        # after a minute than after 20 s, and has a later time then.
+        told = ",".join(f"{p.rule.code}:{p.finding.last_at}:{p.resolved:d}" for p in self._problems(view))
+        return f'"{view.epoch}-{view.version}-{view.liveness}-{zlib.crc32(told.encode()):08x}"'
 
     def _problems(self, view: View) -> list[Problem]:
         return self.catalogue.problems_of(view)

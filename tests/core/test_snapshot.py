@@ -10,7 +10,7 @@ import pytest
 from server.core.model.errors import DisabledKey, MalformedEnvelope, MissingKey, UnknownKey
 from server.core.model.project import Key, Project, check_key
 from server.core.snapshot import DELAYED, PING, Presenter, goodbye, iso
-from server.core.state.fields import State, Update, join
+from server.core.state.fields import WATCHED_AT, State, Update, join
 from server.core.state.update import update_of, update_of_refusal
 from server.core.state.view import View
 from server.core.wire.client import client_of
@@ -364,3 +364,10 @@ def test_the_other_messages() -> None:
 def test_times_have_milliseconds_and_a_z() -> None:
     assert iso(1_795_353_988_664) == "2026-11-22T13:26:28.664Z"
     assert iso(1_795_353_988_000) == "2026-11-22T13:26:28.000Z"
+
+
+def test_the_tag_changes_when_time_alone_changes_what_is_said() -> None:
+    waiting: Update = {WATCHED_AT: AT}
+    tags = [PRESENTER.etag(view(waiting, now=AT + seconds * 1000)) for seconds in (1, 25, 26, 65)]
+    assert tags[1] == tags[2]  # the clock alone changes nothing
+    assert len(set(tags)) == 3  # nothing yet, after 20 s, after a minute
