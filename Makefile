@@ -8,9 +8,10 @@ TOOLS := .venv/release/bin
 
 .PHONY: setup demo test test-fast check bench attacks newest test-sets lock audit-python audit-javascript dist clean
 
-# A file's tests stay together, for they share servers; each process has its own Redis, servers and browser.
+# A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
+# their names: by the number of their tests, the slow ones with few would come last, and one process would idle.
 JOBS ?= 2
-SPREAD = --numprocesses $(JOBS) --dist loadfile
+SPREAD = --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 setup: .venv/.runtime  ## everything that running needs
 
