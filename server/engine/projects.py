@@ -180,8 +180,13 @@ class Projects:
             stored = await self._store.versions(some)
             for number in some:
                 memory = self._memories.get(number)
-                if memory and stored.get(number, ("", 0))[1] < memory.version and await self.give_back(number):
-                    log.warning("The store had lost something of project %d; it is given back", number)
+                if not memory or stored.get(number, ("", 0))[1] >= memory.version:
+                    continue
+                try:
+                    if await self.give_back(number):
+                        log.warning("The store had lost something of project %d; it is given back", number)
+                except StoreRejected as error:  # its own key is spoilt: the others need not wait for it
+                    log.error("Project %d cannot be given back to the store: %s", number, error)
 
     async def give_back(self, project_id: int) -> bool:
         """Give back to the store what is remembered of a project, which it may have lost.
@@ -191,6 +196,7 @@ class Projects:
 
         Raises:
             StoreUnavailable: the store is away.
+            StoreRejected: it cannot hold this project.
         """
         memory = self._memories.get(project_id)
         found = memory is not None and await self._store.restore(memory.view())

@@ -90,7 +90,7 @@ class Unverified:
             await asyncio.sleep(RETRY_SECONDS)
             try:
                 await self.judge()
-            except StoreUnavailable:
+            except (StoreUnavailable, Overloaded):
                 continue
 
     async def judge(self) -> None:
@@ -98,6 +98,7 @@ class Unverified:
 
         Raises:
             StoreUnavailable: the store is still away; what was not judged waits on.
+            Overloaded: too much waits to be written; likewise.
         """
         for _ in range(len(self._waiting)):
             try:

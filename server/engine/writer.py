@@ -158,13 +158,13 @@ class Writer:
             if entry.number:
                 self._in_doubt[entry.origin] = (entry.project, entry.update)
             else:
-                self._add(self._later, entry.project, entry.update, entry.origin)
+                # Whatever number there is: it was taken within the bounds of a process, and answered.
+                _gather(self._later, entry.project, entry.update, entry.origin)
 
     def try_rejected_again(self) -> None:
         """Let what the store refused for what it is wait for the next write: somebody may have repaired the store."""
-        for number, pending in self._rejected.items():
-            self._add(self._later, number, pending.update, pending.origin)
-        self._rejected = {}
+        rejected, self._rejected = self._rejected, {}
+        self._keep(rejected)
 
     async def run(self) -> None:
         """Write what is pending, until cancelled. `flush` does the rest."""
@@ -181,8 +181,8 @@ class Writer:
         await self._write_at_once()
         await self._write_later()
         # Replaced and not appended: what was kept during an outage is stored by now, or is among what is left.
-        pending = {**self._rejected, **self._later}
-        left = [entry_of(number, waiting.update, waiting.origin) for number, waiting in pending.items()]
+        pending = (*self._rejected.items(), *self._later.items())  # a project may be in both
+        left = [entry_of(number, waiting.update, waiting.origin) for number, waiting in pending]
         left += [entry_of(number, update, origin) for origin, (number, update) in self._in_doubt.items()]
         try:
             self._spill.replace(left)
@@ -268,10 +268,18 @@ class Writer:
                 # One part at a time, so that the other lane gets its turn in between: a flush of 2,000 lazy updates in
                 # one go held a first error back by 160 ms to 3.8 s.
                 over = await self._apply(part)
-                for number in part:
+                # What is sent again stays in the batch meanwhile, under no number, since the store took nothing of it.
+                again = {
+                    number: _Pending(pending.update, Origin(None if is_awaited else pending.origin.epoch))
+                    for number, pending in over.items()
+                }
+                batch.update(again)
+                for number in part.keys() - again.keys():
                     del batch[number]
-                if over:
-                    await self._apply_again(over, is_awaited)
+                if again:
+                    await self._apply_again(again)
+                for number in again:
+                    del batch[number]
         except StoreUnavailable as error:
             if not self._is_away:
                 log.warning("The store is away; %d projects wait to be written: %s", len(batch), error)
@@ -304,17 +312,18 @@ class Writer:
                 self._projects.learn(number, pending.update, pending.origin.epoch, result.version)
         return {number: pending for number, pending in part.items() if number not in results}
 
-    async def _apply_again(self, over: Batch, is_awaited: bool) -> None:
+    async def _apply_again(self, over: Batch) -> None:
         """Write what the store did not take. It may have lost the project, which is given back to it first."""
-        for number in over:
-            await self._projects.give_back(number)
-        here = Origin()
-        await self._apply(
-            {
-                number: _Pending(pending.update, here if is_awaited else pending.origin)
-                for number, pending in over.items()
-            }
-        )
+        part: Batch = {}
+        for number, pending in over.items():
+            try:
+                await self._projects.give_back(number)
+            except StoreRejected as error:
+                self._reject(number, pending, error)
+            else:
+                part[number] = pending
+        if part:
+            await self._apply(part)
 
     async def _stored(self, part: Batch) -> Mapping[int, Change | StoreRejected]:
         """What the store makes of a part. A mistake of ours in one update is found by trying each alone."""
@@ -344,19 +353,14 @@ class Writer:
             log.error("An update of project %d cannot be stored, and is tried again later: %s", number, error)
         # Joined with what is set aside of the same project, so that a broken key costs one entry, not one a second.
         if number in self._rejected or len(self._rejected) < self._limits.rejected:
-            self._add(self._rejected, number, pending.update, Origin(pending.origin.epoch))
+            _gather(self._rejected, number, pending.update, Origin(pending.origin.epoch))
         else:
             log.error("Too much is set aside: an update of project %d is lost", number)
 
     def _add(self, batch: Batch, project_id: int, update: Update, origin: Origin) -> None:
-        pending = batch.get(project_id)
-        # Joined and not queued: however long an outage lasts, a project costs one pending update.
-        if pending and pending.origin.epoch in (None, origin.epoch):
-            join(pending.update, update)
-        elif pending or len(batch) < self._limits.pending:  # what was received before a reset is over
-            batch[project_id] = _Pending(dict(update), origin)
-        else:
+        if project_id not in batch and len(batch) >= self._limits.pending:
             raise Overloaded("Too much is waiting to be written.")
+        _gather(batch, project_id, update, origin)
 
     def _keep(self, batch: Batch) -> list[Entry]:
         """Put back what could not be written, beneath what came meanwhile; what has a number stays as it is."""
@@ -367,11 +371,21 @@ class Writer:
                 self._in_doubt[pending.origin] = (number, pending.update)
             else:
                 newer = self._later.get(number)
-                if newer and newer.origin.epoch == pending.origin.epoch:
+                if newer and pending.origin.epoch not in (None, newer.origin.epoch):
+                    continue  # what was received before a reset is over
+                if newer:
                     join(pending.update, newer.update)
-                if not newer or newer.origin.epoch == pending.origin.epoch:
-                    self._later[number] = pending
+                self._later[number] = pending
         return left
+
+
+def _gather(batch: Batch, project_id: int, update: Update, origin: Origin) -> None:
+    pending = batch.get(project_id)
+    # Joined and not queued: however long an outage lasts, a project costs one pending update.
+    if pending and pending.origin.epoch in (None, origin.epoch):
+        join(pending.update, update)
+    else:  # the first, or what was received before a reset is over
+        batch[project_id] = _Pending(dict(update), origin)
 
 
 def _counts(update: Update) -> bool:

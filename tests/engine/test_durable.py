@@ -16,23 +16,25 @@ from server.core.model.project import Project
 from server.core.model.signals import Stage
 from server.core.state.fields import FIRST_ERROR, LAST_SEEN_AT, PROBLEMS, Update
 from server.core.state.view import View
+from server.engine import unverified
 from server.engine.projects import Projects
-from server.engine.spill import Spill
+from server.engine.spill import Spill, entry_of
 from server.engine.unverified import Unverified
 from server.engine.writer import Writer
 from server.limits import ProjectLimits, UnverifiedLimits, WriterLimits
-from server.stores import Store
+from server.stores import Origin, Store
 from server.stores.redis import RedisStore
 
 from ..conftest import redis_store
 from ..support.redis_server import HOST, RedisServer
 from ..support.updates import KEY, beat, error, named, now
-from ..support.waiting import until_answer
+from ..support.waiting import until, until_answer
 from ..support.watched_store import WatchedStore
 from ..support.wire import Wire
 
 OTHER_KEY = "f" * 32
 HOME = "192.0.2.1"
+UNKNOWN = 404
 
 
 class Process:
@@ -172,6 +174,27 @@ async def flushing(writer: Writer) -> None:
     for _ in range(50):
         await writer.flush()
         await asyncio.sleep(0)
+
+
+async def test_a_writer_that_takes_no_more_is_asked_again(
+    watched: WatchedStore, folder: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unverified, "RETRY_SECONDS", 0.01)
+    project = await watched.create("Shop", None, KEY)
+    process = Process(watched, folder, next(names))
+    await process.unverified.take(HOME, project.id, KEY, beat(now()))
+    with monkeypatch.context() as patch:
+        patch.setattr(process.writer, "_limits", WriterLimits(pending=0))
+        judging = asyncio.create_task(process.unverified.run())
+        done, _ = await asyncio.wait([judging], timeout=0.1)
+        assert not done
+        assert len(process.unverified) == 1
+    async with asyncio.TaskGroup() as tasks:
+        writing = tasks.create_task(process.writer.run())
+        await until(lambda: not len(process.unverified))
+        writing.cancel()
+        judging.cancel()
+    assert (await view_of(watched, project)).stage is Stage.CONNECTED
 
 
 async def test_one_sender_cannot_take_all_places_of_what_is_not_known(
@@ -317,6 +340,31 @@ async def test_an_error_that_overtakes_the_news_of_a_reset_is_not_lost(
     assert (await view_of(watched, project)).stage is Stage.FIRST_ERROR_RECEIVED
 
 
+@pytest.mark.parametrize("call", ["restore", "apply"])
+async def test_nor_is_it_when_the_store_goes_away_on_the_second_try(
+    watched: WatchedStore, folder: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    process = Process(watched, folder, next(names))
+    await process.writes(project, beat(now()))
+    await watched.reset(project.id, "the next one")
+    restore = watched.restore
+
+    async def goes_away(view: View) -> bool:
+        watched.is_away = call == "restore"
+        answer = await restore(view)
+        watched.is_away = True
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watched, "restore", goes_away)
+        await process.writes(project, error(now()))
+    assert process.writer.is_away
+    watched.is_away = False
+    await until_answer(lambda: everything_is_written(process))
+    assert (await view_of(watched, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
 # The store comes back with less than it had.
 
 
@@ -352,6 +400,22 @@ async def test_a_store_that_has_lost_something_is_given_it_back(
         assert await total(store, project) == 1
         assert [found.name for found in await store.list(0, 10)] == ["Shop"]
         assert await store.owner_of(KEY) == project.id
+
+
+async def test_one_spoilt_key_keeps_nobody_else_from_being_healed(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        spoilt, *others = [await store.create("Shop", None, KEY) for _ in range(3)]
+        process = Process(store, folder, next(names))
+        for project in (spoilt, *others):
+            await process.writes(project, beat(now()))
+        own_redis.command("FLUSHALL")
+        own_redis.command("SET", f"firstlight:{{{spoilt.id}}}:state", "a stranger's")
+        await process.projects.heal()
+        assert [(await view_of(store, project)).stage for project in others] == [Stage.CONNECTED] * 2
+        await asyncio.gather(process.writer.write(spoilt.id, error(now())), flushing(process.writer))
+        assert process.writer.unwritten == 1  # set aside, and the lane lives
 
 
 async def test_a_first_error_that_comes_before_anybody_noticed_the_loss(
@@ -446,6 +510,48 @@ async def test_only_so_much_is_set_aside(
     await writer.flush()
     assert writer.unwritten == 2
     assert "is lost" in caplog.text
+
+
+async def test_what_is_set_aside_survives_an_end_beside_what_waits(
+    watched: WatchedStore, folder: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rejects(updates: Any, *_: Any) -> Any:
+        return {number: StoreRejected("spoilt") for number in updates}
+
+    project = await watched.create("Shop", None, KEY)
+    process = Process(watched, folder, next(names))
+    with monkeypatch.context() as patch:
+        patch.setattr(watched, "apply", rejects)
+        process.writer.write_later(project.id, sighting())
+        await process.writer.flush()
+    watched.is_away = True
+    process.writer.write_later(project.id, beat(now()))
+    await process.ends()
+    watched.is_away = False
+    await Process(watched, folder, next(names)).writer.flush()
+    assert await total(watched, project) == 1
+    assert (await view_of(watched, project)).stage is Stage.CONNECTED
+
+
+async def test_what_was_taken_before_is_taken_over_whatever_the_bound(
+    watched: WatchedStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rejects(updates: Any, *_: Any) -> Any:
+        return {number: StoreRejected("spoilt") for number in updates}
+
+    projects = [await watched.create("Shop", None, KEY) for _ in range(3)]
+    memory = Projects(watched, time.monotonic, ProjectLimits())
+    spill = Spill(folder, "me", "updates", 10**7)
+    writer = Writer(watched, memory, spill, time.time, WriterLimits(pending=1), "me")
+    writer.adopt(entry_of(project.id, error(now()), Origin()) for project in projects)
+    with monkeypatch.context() as patch:
+        patch.setattr(watched, "apply", rejects)
+        await writer.flush()
+    writer.try_rejected_again()
+    with pytest.raises(Overloaded):
+        writer.write_later(UNKNOWN, error(now()))
+    await writer.flush()
+    assert [(await view_of(watched, project)).stage for project in projects] == [Stage.FIRST_ERROR_RECEIVED] * 3
 
 
 async def test_a_full_disk_while_the_store_is_away_is_said_to_whoever_waits(
