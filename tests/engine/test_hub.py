@@ -217,7 +217,7 @@ async def test_nothing_is_missed_between_registration_and_read(hub: Hub, watched
     project = await connected(watched)
     with watched.holding("read"):
         async with screen(hub, project) as shown:
-            await until(lambda: watched.count("read"))
+            await until(lambda: watched.held("read"))
             await apply(watched, project, error(now()))  # the read that is held up does not know of it
             async with screen(hub, project) as second:
                 watched.release("read")
@@ -232,7 +232,7 @@ async def test_wake_ups_during_a_read_cost_one_more(hub: Hub, watched: WatchedSt
         watched.calls.clear()
         with watched.holding("read"):
             hub.changed(project.id)
-            await until(lambda: watched.count("read") == 1)
+            await until(lambda: watched.held("read") == 1)
             for _ in range(100):
                 hub.changed(project.id)
         await apply(watched, project, error(now()))
@@ -268,7 +268,7 @@ async def test_only_so_many_reads_at_once(hub: Hub, watched: WatchedStore) -> No
     with watched.holding("read"):
         screens = [screen(hub, project) for project in projects]
         shown = [await opened.__aenter__() for opened in screens]
-        await until(lambda: watched.count("read") == ViewerLimits().reads)
+        await until(lambda: watched.held("read") == ViewerLimits().reads)
         assert not any(one.messages for one in shown)
     await until(lambda: all(one.messages for one in shown))
     for opened in screens:
@@ -548,7 +548,7 @@ async def test_what_comes_during_a_push_waits_for_the_next(watched: WatchedStore
         await until(lambda: shown.messages)
         with watched.holding("read"):
             hub.changed(project.id)
-            await until(lambda: watched.count("read") == 2)
+            await until(lambda: watched.held("read") == 1)
             await apply(watched, project, named({"release": (now() + 1, "new")}))
             began = time.monotonic()
         await until(lambda: shown.release == "new")

@@ -148,7 +148,7 @@ async def test_a_request_waits_for_the_commit_of_its_news(watched: WatchedStore,
     project = await known(watched, engine)
     with watched.holding("apply"):
         waiting = asyncio.create_task(engine.write(project.id, error(now())))
-        await until(lambda: watched.count("apply") == 2)
+        await until(lambda: watched.held("apply") == 1)
         assert not waiting.done()
         await engine.write(project.id, beat(now()))  # no news: does not wait for anybody
         assert not waiting.done()
@@ -335,8 +335,7 @@ async def test_an_edit_during_a_lookup_is_not_missed(watched: WatchedStore, cloc
         engine.projects.edited(project.id)
         with watched.holding("read"):
             lookup = asyncio.create_task(engine.get(project.id))
-            reads = watched.count("read")
-            await until(lambda reads=reads: watched.count("read") > reads)  # type: ignore[misc]
+            await until(lambda: watched.held("read"))
             changed = await watched.put(replace(project, name=edit))
             if edit == "Cart":
                 engine.projects.edited(project.id)

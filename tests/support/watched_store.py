@@ -26,11 +26,16 @@ class WatchedStore:
         self._store = store
         self._gates: dict[str, asyncio.Event] = {}
         self.calls: list[str] = []
+        self._held: list[str] = []
         self.is_away = False
 
     def count(self, name: str) -> int:
         """How often a method was called."""
         return self.calls.count(name)
+
+    def held(self, name: str) -> int:
+        """How many answers of a method are held back now: a call alone does not say that the store has answered it."""
+        return self._held.count(name)
 
     @contextmanager
     def holding(self, name: str) -> Iterator[None]:
@@ -53,7 +58,9 @@ class WatchedStore:
 
     async def _answered(self, name: str) -> None:
         if name in self._gates:
+            self._held.append(name)
             await self._gates[name].wait()
+            self._held.remove(name)
 
     async def __aenter__(self) -> Self:
         return self
