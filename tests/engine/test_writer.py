@@ -277,6 +277,7 @@ async def test_a_killed_redis_loses_nothing_that_came_meanwhile(own_redis: Redis
         own_redis.start()
         state = await until_answer(lambda: stage_two(store, project.id))
         assert state["first_error"][1] == '{"event_id":"meanwhile"}'  # type: ignore[index]
+        await until(lambda: not engine.writer.is_away)  # it is stored a moment before the writer has read so
         await engine.write(project.id, named({"problem.too_large.count": 1, "last_seen_at": now()}))
         assert (await state_of(store, project.id))["problem.too_large.count"] == 1  # news are committed at once again
 
