@@ -134,6 +134,18 @@ export interface State {
   since: { at: number; what: "opened" | "reset" };
 }
 
+/** What a page is in the mood of, and which icon its tab has. */
+export type Mood = Stage | "problem" | "stopped";
+
+/** What a page says first. */
+export interface Headline {
+  mood: Mood;
+  text: string;
+  line: string;
+  /** The tab's title. */
+  tab: string;
+}
+
 export type PageEvent =
   | { message: Message; fresh?: boolean; at: number }
   | { link: Link }

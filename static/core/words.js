@@ -73,25 +73,6 @@ export class Words extends Format {
     return made !== null && reached >= made ? this.say(after.created, { time: this.duration(reached - made) }) : "";
   }
 
-  /**
-   * The line below the headline.
-   *
-   * @param {State} state
-   * @param {number} now
-   * @param {"left" | "below"} where the steps are
-   */
-  line(state, now, where) {
-    const { status } = this.messages;
-    const { snapshot } = state;
-    const stage = stageOf(state);
-    if (!snapshot || stage === "awaiting") return where === "left" ? status.start_left : status.start_below;
-    if (stage === "first_error_received") return this.errorTitle(state);
-    const { sdk, app } = snapshot;
-    const sdkOrSignal = sdkText(sdk) || status.first_signal;
-    const seen = joined(sdkOrSignal, app.environment, app.release, this.lastSeen(state, now));
-    return this.say(status.now_an_error, { seen });
-  }
-
   /** @param {Pick<State, "snapshot">} state */
   errorTitle({ snapshot }) {
     return snapshot?.first_error?.title || this.messages.status.untitled;
@@ -109,12 +90,6 @@ export class Words extends Format {
     const clock = now + state.skew;
     if (liveness(state, now) !== "quiet") return this.ago(last, clock);
     return this.say(this.messages.time.quiet, { time: this.duration(clock - last) });
-  }
-
-  /** @param {State} state */
-  tabTitle(state) {
-    const { tabs } = this.messages.status;
-    return joined(state.link.reason ? tabs.stopped : tabs[stageOf(state)], state.project?.name);
   }
 
   /**

@@ -1,50 +1,34 @@
-/** The status: one glance says how far the project is. */
+/** The status: one glance says how far the project is, or what is in its way. */
 
-import { stageOf } from "../core/state.js";
 import { part, replay, setText } from "./dom.js";
 
-/** @import { Stage, State } from "../core/types.js" */
-/** @import { Words } from "../core/words.js" */
+/** @import { Headline, Mood, State } from "../core/types.js" */
 
 export class Status {
   #root;
-  #words;
-  /** @type {Stage | null} */
+  /** @type {Mood | null} */
   #drawn = null;
 
-  /** @param {HTMLElement} root see `status.html` @param {Words} words */
-  constructor(root, words) {
+  /** @param {HTMLElement} root see `status.html` */
+  constructor(root) {
     this.#root = root;
-    this.#words = words;
-  }
-
-  /** @param {State} state */
-  draw(state) {
-    const stage = stageOf(state);
-    const error = state.snapshot?.first_error;
-    this.#root.dataset.stage = stage;
-    setText(part(this.#root, "headline"), this.#words.messages.status.headlines[stage]);
-    part(this.#root, "line").classList.toggle("error-title", Boolean(error));
-    this.#drawAddress(error?.url);
-    // Not for the stage that it opened with: nothing happened just now.
-    if (this.#drawn && stage !== this.#drawn) replay(this.#root, "settle");
-    if (state.snapshot) this.#drawn = stage;
   }
 
   /**
-   * What changes by time alone.
+   * Again each second: what is said counts the time.
    *
+   * @param {Headline} said
    * @param {State} state
-   * @param {number} now
-   * @param {"left" | "below"} where the steps are
    */
-  tick(state, now, where) {
-    setText(part(this.#root, "line"), this.#words.line(state, now, where));
-  }
-
-  /** The shape of a stage. @param {Stage} stage */
-  glyph(stage) {
-    return this.#root.querySelector(`[data-glyph="${stage}"]`)?.outerHTML ?? "";
+  draw({ mood, text, line }, { snapshot }) {
+    this.#root.dataset.mood = mood;
+    setText(part(this.#root, "headline"), text);
+    setText(part(this.#root, "line"), line);
+    part(this.#root, "line").classList.toggle("error-title", mood === "first_error_received");
+    this.#drawAddress(snapshot?.first_error?.url);
+    // Not for the mood that it opened with: nothing happened just now.
+    if (this.#drawn && mood !== this.#drawn) replay(this.#root, "settle");
+    if (snapshot) this.#drawn = mood;
   }
 
   /** @param {string | null | undefined} url */

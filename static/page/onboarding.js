@@ -1,6 +1,7 @@
 /** The onboarding page, made of elements: brings state, connection and drawing together. */
 
 import { Connection } from "../core/connection.js";
+import { headline } from "../core/headline.js";
 import { loadWords } from "../core/load.js";
 import { Platforms } from "../core/platforms.js";
 import { worded } from "../core/problems.js";
@@ -46,7 +47,7 @@ class OnboardingPage {
     this.#platforms = platforms;
     this.panel = new Panel(this.#see, words);
     this.link = new Link(part(document, "link"), words, () => this.#connection?.retryNow());
-    this.status = new Status(part(document, "status"), words);
+    this.status = new Status(part(document, "status"));
     this.stages = new Stages(part(document, "stages"), words);
     this.way = new Way(part(document, "way"), words);
     part(document, "start-over").addEventListener("click", () => this.#startOver());
@@ -134,11 +135,9 @@ class OnboardingPage {
     Object.assign(document.body.dataset, { stage, link: linkState(state), version: state.snapshot?.version ?? 0 });
     part(document, "reason").hidden = !reason;
     setText(part(document, "reason"), reason ?? "");
-    this.status.draw(state);
     this.stages.draw(state);
     this.way.draw(state);
     this.#todo?.show(stage, state.snapshot?.sdk.name);
-    drawTab(this.#words.tabTitle(state), stage, this.status.glyph(stage));
     this.#drawDetails();
     this.#tick();
   }
@@ -146,8 +145,10 @@ class OnboardingPage {
   /** What changes by time alone. */
   #tick() {
     const now = Date.now();
+    const said = headline(this.#state, this.#words, now);
     this.link.draw(this.#state, now);
-    this.status.tick(this.#state, now, this.panel.where);
+    this.status.draw(said, this.#state);
+    drawTab(said);
     this.stages.tick(this.#state, now);
     drawTimes(this.#see, this.#words, now + this.#state.skew);
   }

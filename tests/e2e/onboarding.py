@@ -13,11 +13,11 @@ PATIENCE = 5_000
 
 STAGES = ("awaiting", "connected", "first_error_received")
 HEADLINES = {
-    "awaiting": "Awaiting your SDK",
-    "connected": "SDK connected",
-    "first_error_received": "First error received",
+    "awaiting": "Waiting for your app",
+    "connected": "Your app is connected",
+    "first_error_received": "Your first error is here",
 }
-TITLES = {"awaiting": "○ Awaiting", "connected": "● Connected", "first_error_received": "★ First error"}
+TITLES = {"awaiting": "○ Waiting", "connected": "● Connected", "first_error_received": "★ First error"}
 
 _WAIT = """([name, value]) => new Promise((done) => {
   const check = () => document.body.dataset[name] === value && (observer.disconnect(), done());
@@ -39,11 +39,17 @@ class Onboarding:
         await self.page.goto(self.url)
         return await self.is_live()
 
-    async def shows(self, stage: str, seconds: float = PATIENCE / 1000) -> Onboarding:
-        """Wait until the page shows a stage: in its state, its headline and its tab title. It is never reloaded."""
+    async def shows(self, stage: str, seconds: float = PATIENCE / 1000, problem: str | None = None) -> Onboarding:
+        """Wait until the page shows a stage: in its state, its headline and its tab title. It is never reloaded.
+
+        Args:
+            problem: what keeps the app from the next stage; headline and title speak of it instead.
+        """
         await self._data("stage", stage, seconds)
-        await expect(self.page.locator(".headline")).to_have_text(HEADLINES[stage])
-        await expect(self.page).to_have_title(_starts_with(TITLES[stage]))
+        await expect(self.page.locator(".headline")).to_have_text(problem or HEADLINES[stage])
+        await expect(self.page).to_have_title(_starts_with(f"⚠ {problem}" if problem else TITLES[stage]))
+        icon = self.page.locator(f"link[rel=icon][data-icon={'problem' if problem else stage}]")
+        await expect(icon).to_have_count(1)
         return self
 
     async def is_live(self, seconds: float = PATIENCE / 1000) -> Onboarding:

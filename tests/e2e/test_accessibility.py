@@ -210,7 +210,7 @@ async def test_stages_are_spoken_and_heartbeats_are_not(
     await expect(tab.spoken).to_have_attribute("aria-live", "polite")
     await expect(tab.spoken).to_have_text("")
     await signals.heartbeat(http, project)
-    await expect(tab.spoken).to_have_text("SDK connected.")
+    await expect(tab.spoken).to_have_text("Your app is connected.")
 
     spoken: list[str] = []
     await tab.page.expose_function("spoken", lambda text: spoken.append(text))
@@ -223,8 +223,8 @@ async def test_stages_are_spoken_and_heartbeats_are_not(
     await until_answer(lambda: _is_beyond(tab, version))
     await signals.error(http, project)
     await tab.shows("first_error_received")
-    await expect(tab.spoken).to_have_text("First error received. ZeroDivisionError: division by zero.")
-    assert spoken == ["First error received. ZeroDivisionError: division by zero."]
+    await expect(tab.spoken).to_have_text("Your first error is here. ZeroDivisionError: division by zero.")
+    assert spoken == ["Your first error is here. ZeroDivisionError: division by zero."]
 
 
 async def _is_beyond(tab: Onboarding, version: int) -> bool:

@@ -47,8 +47,12 @@ _MAKE = """async ([name, kind, ids]) => {
   window.elements = Object.fromEntries(
     ids.map((id) => [id, new elements[kind](document.getElementById(id).firstElementChild, words, given[kind])]),
   );
+  const { headline } = await import(new URL("core/headline.js", base));
+  window.headline = (state) => headline(state, words, 0);
   window.stateOf = (message) =>
-    reduce(initialState(0), { message, fresh: true, at: Date.parse("2026-11-22T13:00:10Z") });
+    reduce(
+      { ...initialState(0), link: { state: "live" } }, { message, fresh: true, at: Date.parse("2026-11-22T13:00:10Z") }
+    );
 }"""
 
 
@@ -78,13 +82,13 @@ async def bench(embedded_server: ServerProcess, stage: Stage) -> Bench:
 
 async def test_two_statuses(bench: Bench) -> None:
     left, right = await bench.make("status", "Status")
-    draw = "const state = stateOf(data); it.draw(state); it.tick(state, 0, 'left')"
+    draw = "const state = stateOf(data); it.draw(headline(state), state)"
     await bench.run("left", draw, CONNECTED)
     await bench.run("right", draw, FAILED)
-    await expect(left.locator(".headline")).to_have_text("SDK connected")
+    await expect(left.locator(".headline")).to_have_text("Your app is connected")
     await expect(left.locator(".line")).to_contain_text("sentry.python 2.75.0")
     await expect(left.locator(".view-error")).to_be_hidden()
-    await expect(right.locator(".headline")).to_have_text("First error received")
+    await expect(right.locator(".headline")).to_have_text("Your first error is here")
     await expect(right.locator(".line")).to_have_text(ERROR["title"])
     await expect(right.locator(".view-error")).to_have_attribute("href", ERROR["url"])
 

@@ -83,7 +83,7 @@ async def test_all_of_the_page_speaks_it(
     await signals.heartbeat(http, project, interval=30)
     await http.post(project.api("store"), json={"level": "info", "message": "hello"})
     await signals.error(http, project)
-    await expect(tab.page.locator(".headline")).to_have_text("‹First error received›")
+    await expect(tab.page.locator(".headline")).to_have_text("‹Your first error is here›")
     await expect(tab.spoken).to_contain_text("‹")
     await tab.page.locator("[data-feature=logs] button").click()
     await expect(tab.page.locator(".feature-help pre")).to_be_visible()

@@ -124,7 +124,7 @@ async def test_a_request_by_hand_is_no_step(
     await tab.shows("awaiting")
     named = {"x-sentry-auth": f"Sentry sentry_key={shared_project.key}, sentry_client=sentry.python/2.75.0"}
     await http.post(shared_project.api("envelope"), content=b"{}", headers=named)
-    await tab.shows("connected")
+    await expect(tab.page.locator(".headline")).to_have_text("Something is using your key")
     row = tab.page.locator(".stages [data-stage=connected] .when")
     await expect(row).to_contain_text("by a request with your key that held no signal")
     await signals.heartbeat(http, shared_project)
@@ -162,7 +162,7 @@ async def test_the_start_page_makes_a_project(embedded_server: ServerProcess, st
     await page.get_by_role("button", name="Continue").click()
     await expect(page).to_have_url(re.compile(r"/onboarding/\d+$"))
     await expect(page.locator("h1")).to_have_text("Connect Lamp <b>shop</b>")
-    await expect(page).to_have_title("○ Awaiting · Lamp <b>shop</b>")
+    await expect(page).to_have_title("○ Waiting · Lamp <b>shop</b>")
     await page.goto(embedded_server.url)
     await page.get_by_role("link", name="Lamp <b>shop</b>").first.click()
     await expect(page).to_have_url(re.compile(r"/onboarding/\d+$"))

@@ -39,7 +39,7 @@ async def test_a_wrong_key(server: ServerProcess, make_project: MakeProject, sta
     await expect(problem.locator(".hint")).to_contain_text("Copy the DSN from this page")
     await evidence_contains(problem, f"…{WRONG_KEY[-4:]}")
     assert WRONG_KEY not in await tab.page.content()
-    await tab.shows("awaiting")
+    await tab.shows("awaiting", problem="Your app is using the wrong key")
     await expect(tab.spoken).to_have_text("Problem: Your app is using the wrong key.")
 
     await apps.run("python", APP.format(dsn=project.dsn), tmp_path)

@@ -49,10 +49,10 @@ async def problem(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -
 
 
 SAID: dict[Reach, list[str]] = {
-    awaiting: ["Awaiting your SDK", "This page changes by itself."],
-    connected: ["SDK connected", "sentry.python.flask 2.75.0", "Now send a first error."],
-    first_error: ["First error received", "ZeroDivisionError: division by zero"],
-    problem: ["Awaiting your SDK"],
+    awaiting: ["Waiting for your app", "This page changes by itself."],
+    connected: ["Your app is connected", "sentry.python.flask 2.75.0", "Now let it fail once."],
+    first_error: ["Your first error is here", "ZeroDivisionError: division by zero"],
+    problem: ["Your app is using the wrong key", "Seen once"],
 }
 """What has to be read at a glance, whatever the size of the screen."""
 
@@ -68,7 +68,7 @@ LAMP: dict[Reach, str] = {
     awaiting: "--surface",
     connected: "--accent-soft",
     first_error: "--accent",
-    problem: "--surface",
+    problem: "--warn-soft",
 }
 """The colour that is seen from the corner of an eye."""
 
@@ -106,7 +106,7 @@ async def test_reconnecting(
         stage.allow(LOST_LINK)
     for tab in tabs:
         await tab.link("reconnecting", "Reconnecting")
-        said = ["Reconnecting", "SDK connected", "Connect shop"]
+        said = ["Reconnecting", "Your app is connected", "Connect shop"]
         await take(browser, tab.page, "reconnecting", said, {".status": "--accent-soft", ".top": "--paper"})
 
 
@@ -132,7 +132,7 @@ async def test_forced_colours(
     await first_error(tabs[0], project, http)
     for tab in tabs:
         await tab.shows("first_error_received")
-        said = ["First error received", "ZeroDivisionError: division by zero", "Live"]
+        said = ["Your first error is here", "ZeroDivisionError: division by zero", "Live"]
         await take(browser, tab.page, "forced", said, {".status": "Highlight", ".top": "Canvas"})
 
 

@@ -17,7 +17,7 @@ _TOP = """\
 Every client below runs for real in the tests, in every situation, to its end: a process ends, a page is left. Nobody
 calls `flush`. The words are what the onboarding page shows then:
 
-- **silent**: nothing was sent, and the page still says *Awaiting your SDK*. A plain `init()` is silent in every SDK.
+- **silent**: nothing was sent, and the page still says *Waiting for your app*. A plain `init()` is silent in every SDK.
 - **connected by …**: these signals came, and no error.
 - **first error**: it came.
 - `code`: a [problem](problems.md) that the page names, with what to do. The note `missing_release` is left out: most

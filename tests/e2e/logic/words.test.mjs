@@ -67,29 +67,6 @@ test("an error as the very first signal says so", () => {
   assert.match(w.when("first_error_received", top, OPENED + 1_000), /with the very first signal$/);
 });
 
-test("the tab tells", () => {
-  const named = (stage) => reduce(state({ stage }), { project: { name: "shop" } });
-  assert.equal(w.tabTitle(named("awaiting")), "○ Awaiting · shop");
-  assert.equal(w.tabTitle(named("connected")), "● Connected · shop");
-  assert.equal(w.tabTitle(named("first_error_received")), "★ First error · shop");
-  assert.equal(w.tabTitle(initialState(OPENED)), "○ Awaiting");
-});
-
-test("the line below the headline", () => {
-  const connected = state({
-    stage: "connected",
-    sdk: { name: "sentry.python.flask", version: "2.75.0" },
-    app: { environment: "production", release: "shop@1.4.0" },
-    liveness: { state: "seen", last_seen_at: at(0) },
-  });
-  const words = "sentry.python.flask 2.75.0 · production · shop@1.4.0 · 12 s ago. Now send a first error.";
-  assert.equal(w.line(connected, OPENED + 12_000, "below"), words);
-  assert.equal(
-    w.line(state({ stage: "first_error_received", first_error: {} }), OPENED, "left"),
-    "An error without a title",
-  );
-});
-
 test("a silence is called quiet", () => {
   const beating = state({ stage: "connected", liveness: { state: "live", last_seen_at: at(0), interval: 30 } });
   assert.equal(w.lastSeen(beating, OPENED + 12_000), "12 s ago");
@@ -113,6 +90,6 @@ test("the live region speaks stages and problems", () => {
     { stage: "first_error_received", raised: [{ summary: "A." }], resolved: [{ summary: "B." }] },
     top,
   );
-  assert.equal(said, "First error received. ZeroDivisionError: division by zero. Problem: A. Resolved: B.");
+  assert.equal(said, "Your first error is here. ZeroDivisionError: division by zero. Problem: A. Resolved: B.");
   assert.equal(w.announcement({ stage: null, raised: [], resolved: [] }, top), "");
 });
