@@ -4,6 +4,10 @@ A viewer has one thing to say, its hello with the token, and may ping. So a conn
 messages (`SocketLimits`); who breaks it is closed with 1008. What comes is read in slices, so that one read of 256 KiB
 with 40,000 empty frames costs no more than the budget allows.
 
+- Who is closed here is still read from: what was on its way is dropped until the answer to the close frame comes, for
+  `HttpLimits.linger_seconds` at most. To end the connection first would take the close frame back: the kernel answers
+  unread bytes with RST, and so does a proxy that sees our end before its client's (RFC 6455, section 7.1.1).
+
 - While something waits to be written nothing is read, so that nobody can make the server queue answers. Of several
   pings only the latest is answered (RFC 6455, section 5.5.3).
 - The server sends no pings of its own: the application's own message every 25 s does the same, through proxies too, and
@@ -153,7 +157,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def _take(self) -> None:
         self.handle_events()
-        if self.conn.parser_exc is not None and not self.transport.is_closing():
+        if self.conn.parser_exc is not None and not self.close_sent and not self.transport.is_closing():
             log.debug("A viewer broke the protocol: %s", self.conn.parser_exc)
             self._end()
 
@@ -217,14 +221,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return self.disconnected or self.conn.eof_sent or self.transport.is_closing()
 
     def _fail(self, code: CloseCode, reason: str) -> None:
-        """Close, since a rule was broken; nothing more is read (RFC 6455, section 7.1.7)."""
-        if not self._is_over():
-            log.debug("A viewer is closed with %d: %s", code, reason)
-            self.conn.fail(code, reason)
-            self._end()
+        """Close, since a rule was broken; at the second time, what comes is not even parsed any more."""
+        if self._is_over():
+            return
+        if self.conn.state is not OPEN:
+            self.conn.fail(code)  # says nothing then, and drops whatever it is given
+            return
+        log.debug("A viewer is closed with %d: %s", code, reason)
+        self.conn.send_close(code, reason)
+        # As much again for what was on its way: behind it comes the answer.
+        self._frames, self._bytes = float(self._limits.frames), float(self._limits.burst_bytes)
+        self._end()
 
     def _end(self) -> None:
-        """Tell both sides. A close frame is already in what is to be written."""
+        """Tell both sides, and wait for the peer's end. A close frame is already in what is to be written."""
         self.close_sent = True
         sent = self.conn.close_sent
         self.queue.put_nowait({"type": "websocket.disconnect", "code": sent.code if sent else 1006})
@@ -232,12 +242,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._enter(State.LINGERING)
         if self.close_timer is None:  # where there is one, uvicorn leaves the connection open after the application
             self.close_timer = self.loop.call_later(self._owner.limits.http.linger_seconds, self.transport.abort)
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
 
     def _drop(self) -> None:
-        if self._bytes < -self._owner.limits.http.linger_bytes:
-            self.transport.abort()
+        # Not cut: the reset would overtake the close frame. The timer ends it.
+        if self._bytes < -self._owner.limits.http.linger_bytes and not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def _flush(self) -> None:
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -13,10 +13,10 @@ from websockets.sync.client import ClientConnection, connect
 from server.command.client import Client
 from server.limits import HttpLimits
 
+from ..support.last_words import fin, head_for, leave_and_be_counted, plain, reset
 from ..support.nginx import Nginx
-from ..support.server import ServerProcess, wait_for
+from ..support.server import ServerProcess
 from .corpus import HANDSHAKE, masked
-from .test_last_words import TIMES, fin, head_for, plain, reset
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +56,7 @@ def test_what_was_sent_as_a_whole_is_counted(
     served: tuple[ServerProcess, Nginx], left: Callable[[socket.socket], None]
 ) -> None:
     _, nginx = served
-    client = Client(nginx.url)
-    projects = [client.ask("POST", "/projects", name="shop") for _ in range(TIMES)]
-    for project in projects:
-        connection = socket.create_connection(("127.0.0.1", nginx.port))
-        connection.sendall(plain(head_for(project)))
-        left(connection)
-    waiting = [project["id"] for project in projects]
-
-    def all_counted() -> bool:
-        waiting[:] = [number for number in waiting if client.ask("GET", f"/live/{number}")["stage"] != "connected"]
-        return not waiting
-
-    wait_for(all_counted, f"{TIMES} of {TIMES} counted")
+    leave_and_be_counted(nginx.port, plain, left)
 
 
 def test_a_viewer_sees_what_comes_and_a_flood_is_closed(served: tuple[ServerProcess, Nginx]) -> None:
@@ -77,12 +65,11 @@ def test_a_viewer_sees_what_comes_and_a_flood_is_closed(served: tuple[ServerProc
     with connect(f"{nginx.url.replace('http', 'ws')}/live/{project['id']}/ws", proxy=None) as viewer:
         viewer.send('{"type":"auth"}')
         assert json.loads(viewer.recv())["stage"] == "awaiting"
-        answer = ask(nginx.port, plain(head_for(project).replace(b"shop", b"localhost") + b"Connection: close\r\n"))
+        answer = ask(nginx.port, plain(head_for(project) + b"Connection: close\r\n"))
         assert answer.startswith(b"HTTP/1.1 200")
         while json.loads(viewer.recv())["stage"] != "connected":
             pass
-        # Without its code: nginx drops the close frame where the rest of the flood was not read when the socket closed.
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ConnectionClosed, match="1008"):
             flood(viewer)
 
 

@@ -17,6 +17,7 @@ from server.run.connections import HANDSHAKES
 from server.run.websocket_protocol import WebSocketProtocol
 
 from ..support.memory import Link
+from ..support.waiting import until
 from .corpus import HANDSHAKE, masked
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -79,15 +80,41 @@ def close_code(link: Link) -> int | None:
     ],
     ids=["empty fragments", "pings", "pongs", "large pings", "large pongs"],
 )
-async def test_a_flood_is_closed_after_a_few_frames(frame: bytes) -> None:
-    app, link = await opened()
+async def test_a_flood_is_closed_after_a_few_frames_and_then_neither_read_nor_kept(frame: bytes) -> None:
+    app, link = await opened(Limits(http=HttpLimits(linger_seconds=0.01)))
     link.feed(frame)
     assert close_code(link) == 1008
     assert len(link.output) < 1000
     link.feed(b"x" * HttpLimits().linger_bytes * 2)
+    assert link.transport.is_paused
+    assert not link.transport.has_eof
+    await until(lambda: link.transport.is_ended)
     await link.settle()
-    assert link.transport.is_ended
     assert app.codes == [1008]
+
+
+async def test_who_is_closed_and_answers_is_let_go_at_once() -> None:
+    """However much was on its way before the answer."""
+    app, link = await opened()
+    link.feed(masked(PONG, b"") * 100 + masked(PING, b"?"))
+    assert frames_of(link.output)[-1][0] == CLOSE
+    assert not link.transport.is_ended
+    link.feed(masked(CLOSE, b"\x03\xf0"))
+    assert link.transport.is_ended
+    await link.settle()
+    assert app.codes == [1008]
+
+
+async def test_a_flood_after_the_end_is_not_read() -> None:
+    app, link = await opened()
+    assert app.send is not None
+    await app.send({"type": "websocket.close", "code": 1001})
+    link.feed(masked(PONG, b"") * 1000 + masked(CLOSE, b"\x03\xe9"))
+    assert close_code(link) == 1001
+    assert not link.transport.is_ended
+    link.finish()
+    await link.settle()
+    assert app.codes == [1001]
 
 
 async def test_a_flood_over_time_is_closed_too() -> None:
