@@ -25,7 +25,7 @@ from .engine.hub import Hub
 from .engine.limits import Guesses, Limiter
 from .engine.projects import Projects
 from .engine.senders import Senders
-from .engine.spill import Spill
+from .engine.spill import Left, Spill
 from .engine.unverified import Unverified
 from .engine.writer import Writer
 from .limits import AccessLimits, Limits, ViewerLimits
@@ -63,6 +63,8 @@ class Firstlight:
         self.settings = settings
         self.limits = limits
         self.hub: Hub | None = None
+        self.left = Left.LOST
+        """What it left behind at its end; the worst until it has come to that."""
         self._store = store
         self._clock = clock
         catalogue = content.load_catalogue(pages.static_folder())
@@ -139,8 +141,7 @@ class Firstlight:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 # After the tasks, before the store: what is pending is written, or put on disk.
-                await writer.close()
-                unverified.close()
+                self.left = max(await writer.close(), unverified.close())
 
     def _writers(self, store: Store, projects: Projects) -> tuple[Writer, Unverified]:
         """The write door and what stands before it while the store is away, with what dead processes left to them."""

@@ -66,7 +66,9 @@ def serve(**flags: str | None) -> None:
         if settings.workers > 1:
             _serve_by_workers(settings, listener)
         else:
-            serving.Server(serving.Config(create_app(settings), settings)).run([listener])
+            app = create_app(settings)
+            serving.Server(serving.Config(app, settings)).run([listener])
+            sys.exit(app.left)
 
 
 def _serve_by_workers(settings: Settings, listener: socket.socket) -> None:
@@ -76,8 +78,7 @@ def _serve_by_workers(settings: Settings, listener: socket.socket) -> None:
     if settings.is_open:
         log.info(serving.OPEN)
     supervisor.run()
-    if supervisor.failed:
-        sys.exit(1)
+    sys.exit(supervisor.status)
 
 
 async def _try_store(settings: Settings) -> None:

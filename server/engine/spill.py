@@ -14,6 +14,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from enum import IntEnum
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,16 @@ from ..core.state.fields import State, Update, Value, known
 from ..stores import Origin
 
 log = logging.getLogger("firstlight.spill")
+
+
+class Left(IntEnum):
+    """What a process leaves behind that was answered and is not stored, as its exit status; the worse, the higher."""
+
+    NOTHING = 0
+    ON_DISK = 75
+    """The next start writes it (`EX_TEMPFAIL` of sysexits.h: it may be tried again)."""
+    LOST = 76
+    """It could not be put on disk, or there was no time for it."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,10 +94,7 @@ class Spill:
         try:
             # What waits here holds what people wrote in their errors.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            # The lock says that its process lives: a name or a process id in the file would outlive a kill, and be
-            # reused.
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file = _own(self._path)
         except OSError as error:
             raise SettingsError(f"FIRSTLIGHT_SPILL: cannot write to {folder}: {error.strerror}.") from error
 
@@ -142,8 +150,13 @@ class Spill:
             self._folder.rmdir()
 
     def adopt(self) -> list[Entry]:
-        """Read what dead processes left behind, into this process's own file, and remove theirs."""
+        """Read what dead processes left behind, into this process's own file, and remove theirs.
+
+        Not only at the start: in a rolling restart a process may end, with the store away, after the next one began.
+        """
         found: list[Entry] = []
+        if self._writing is not None:
+            return found  # a thread is at the end of this very file
         for path in sorted(self._folder.glob(f"*.{self._kind}")):
             if path != self._path:
                 found += self._take_over(path)
@@ -186,6 +199,22 @@ class Spill:
             else:
                 written.set_result(None)
         self._writing = self._written = None
+
+
+def _own(path: Path) -> int:
+    """Make a file and lock it: the lock says that its process lives. Raises `OSError`.
+
+    A name or a process id in the file would outlive a kill, and be reused.
+    """
+    while True:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # In between, another process may have taken it for a dead one's, and removed it: what is written to a file
+        # without a name is lost.
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(file).st_ino:
+                return file
+        os.close(file)
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -18,7 +18,7 @@ from ..core.state.update import update_of_refusal
 from ..limits import UnverifiedLimits
 from ..stores import Origin
 from .projects import Projects
-from .spill import Entry, Spill, entry_of
+from .spill import Entry, Left, Spill, entry_of
 from .writer import Writer
 
 log = logging.getLogger("firstlight.unverified")
@@ -79,15 +79,19 @@ class Unverified:
         """Take over what a process that ended had not judged."""
         self._waiting.extend(entries)
 
-    def close(self) -> None:
+    def close(self) -> Left:
         """Leave what waits for the next process."""
         self._spill.close()
+        if self._waiting:
+            log.error("%d requests could not be judged yet; the next start does", len(self._waiting))
+        return Left.ON_DISK if self._waiting else Left.NOTHING
 
     async def run(self) -> None:
         """Judge what waits whenever the store is there, until cancelled."""
         while True:
             # Asked for, not woken: the store's link says when it is back, but a read that works is the only proof.
             await asyncio.sleep(RETRY_SECONDS)
+            self.adopt(self._spill.adopt())
             try:
                 await self.judge()
             except (StoreUnavailable, Overloaded):

@@ -28,7 +28,7 @@ from ..core.state.view import View
 from ..limits import WriterLimits
 from ..stores import Origin, Store
 from .projects import Projects
-from .spill import Entry, Spill, entry_of
+from .spill import Entry, Left, Spill, entry_of
 
 log = logging.getLogger("firstlight.writer")
 
@@ -175,7 +175,7 @@ class Writer:
             lanes.create_task(self._run_later(), name="writer: later")
             lanes.create_task(self._run_rejected(), name="writer: rejected")
 
-    async def flush(self) -> None:
+    async def flush(self) -> Left:
         """Write everything that is pending; where the store is away, put it on disk."""
         # The lane of those who wait goes first, also at the end: a kill that cuts this short costs what could wait.
         await self._write_at_once()
@@ -188,13 +188,16 @@ class Writer:
             self._spill.replace(left)
         except OSError as error:
             log.critical("What is not stored cannot be put on disk either, and ends with this process: %s", error)
+            return Left.LOST
         if left:
             log.error("%d projects have something that is not stored; the next start writes it", self.unwritten)
+        return Left.ON_DISK if left else Left.NOTHING
 
-    async def close(self) -> None:
+    async def close(self) -> Left:
         """Write everything that is pending, or leave it to the next process, on disk."""
-        await self.flush()
+        left = await self.flush()
         self._spill.close()
+        return left
 
     async def _run_at_once(self) -> None:
         while True:
@@ -204,6 +207,7 @@ class Writer:
     async def _run_later(self) -> None:
         while True:
             await asyncio.sleep(self._limits.lazy_seconds)
+            self.adopt(self._spill.adopt())
             await self._write_later()
 
     async def _run_rejected(self) -> None:

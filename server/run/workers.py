@@ -113,8 +113,8 @@ class Supervisor:
         self._delay = 0.0
         self._start_at = 0.0
         self._is_ending = False
-        self.failed = False
-        """Whether a worker could not even start."""
+        self.status = 0
+        """To exit with: 1 if a worker could not even start, otherwise the worst that one ended in order with."""
 
     def run(self) -> None:
         """Start the workers, and keep them alive until a signal."""
@@ -193,13 +193,15 @@ class Supervisor:
         self._workers.remove(worker)
         self._to_replace = [other for other in self._to_replace if other is not worker]
         if self._is_ending or worker.is_leaving:
+            # What a worker leaves that was replaced, the next one writes; what the last ones leave, nobody does yet.
+            self.status = max(self.status, worker.process.exitcode or 0) if self._is_ending else self.status
             return
         if worker is self._fresh:
             log.error("Worker %s did not start; the others go on", worker.process.pid)
             self._fresh, self._to_replace = None, []
         # A setting that one worker cannot use, none can: another try would only repeat its sentence.
         elif worker.process.exitcode == STARTUP_FAILURE:
-            self.failed = True
+            self.status = 1
             self._end()
         else:
             self._replace_dead(worker, now)
@@ -276,6 +278,7 @@ def work(application: str, settings: Settings, listener: socket.socket, pipe: Co
     try:
         app = import_from_string(application)()
         WorkerServer(Config(app, settings), pipe).run([listener])
+        sys.exit(getattr(app, "left", 0))
     except SettingsError as error:
         log.critical("%s", error)
         sys.exit(STARTUP_FAILURE)

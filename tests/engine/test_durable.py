@@ -18,7 +18,7 @@ from server.core.state.fields import FIRST_ERROR, LAST_SEEN_AT, PROBLEMS, Update
 from server.core.state.view import View
 from server.engine import unverified
 from server.engine.projects import Projects
-from server.engine.spill import Spill, entry_of
+from server.engine.spill import Left, Spill, entry_of
 from server.engine.unverified import Unverified
 from server.engine.writer import Writer
 from server.limits import ProjectLimits, UnverifiedLimits, WriterLimits
@@ -64,10 +64,9 @@ class Process:
         for spill in self.spills:
             os.close(spill._file)
 
-    async def ends(self) -> None:
-        """End in order."""
-        await self.writer.close()
-        self.unverified.close()
+    async def ends(self) -> Left:
+        """End in order; gives what is left behind."""
+        return max(await self.writer.close(), self.unverified.close())
 
 
 @pytest.fixture
@@ -128,6 +127,33 @@ async def test_a_first_error_survives_an_outage_with_a_restart(
     assert (await view_of(watched, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
     await two.ends()
     assert not folder.exists()
+
+
+async def test_what_a_process_leaves_that_ends_after_the_next_began_is_written_by_that_one(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    """A rolling restart in the middle of an outage."""
+    project, unseen = [await watched.create(name, None, key) for name, key in (("Shop", KEY), ("Blog", OTHER_KEY))]
+    old = Process(watched, folder, next(names))
+    await old.writes(project, beat(now()))
+    assert not old.spills[0].adopt()
+    watched.is_away = True
+    fresh = Process(watched, folder, next(names))
+    await old.writes(project, error(now(), "e1"))
+    await old.unverified.take(HOME, unseen.id, OTHER_KEY, error(now(), "e2"))
+    assert await old.ends() is Left.ON_DISK
+    watched.is_away = False
+    tasks = [asyncio.create_task(fresh.writer.run()), asyncio.create_task(fresh.unverified.run())]
+
+    async def are_stored() -> bool:
+        views = [await view_of(watched, each) for each in (project, unseen)]
+        return [view.text(FIRST_ERROR) for view in views] == ['{"event_id":"e1"}', '{"event_id":"e2"}']
+
+    await until_answer(are_stored)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert await fresh.ends() is Left.NOTHING
 
 
 async def test_counts_that_wait_survive_an_end_in_order(
@@ -569,5 +595,6 @@ async def test_a_full_disk_while_the_store_is_away_is_said_to_whoever_waits(
         patch.setattr(os, "fsync", full)
         with pytest.raises(Overloaded, match="disk"):
             await process.writes(project, error(now()))
+        assert await process.writer.flush() is Left.LOST  # if that were its end
     watched.is_away = False
     assert await everything_is_written(process)  # it was refused, and is written all the same

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -52,6 +53,23 @@ async def test_what_a_living_process_keeps_is_left_alone(tmp_path: Path) -> None
     await one.keep(entries(1))
     assert opened(tmp_path, "two").adopt() == []
     assert (tmp_path / "one.updates").stat().st_size > 0
+
+
+async def test_a_file_that_is_taken_for_a_dead_ones_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, others = fcntl.flock, opened(tmp_path, "two")
+
+    def slow_lock(file: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        others.adopt()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", slow_lock)
+    one = opened(tmp_path)
+    await one.keep(entries(1))
+    dies(one)
+    assert len(others.adopt()) == 1
 
 
 async def test_it_is_empty_after_everything_is_stored(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from server.command.client import Client, request
+from server.engine.spill import Left
 
 from ..support.redis_server import RedisServer
 from ..support.server import ServerProcess, wait_for
@@ -50,7 +51,8 @@ def test_first_errors_survive_an_outage_with_a_deployment(
     own_redis.kill()
     assert [send(server, project) for project in projects] == [200] * PROJECTS
     if end == "stopped":
-        server.stop()
+        assert server.stop() == Left.ON_DISK
+        assert "the next start writes it" in server.output
     else:
         server.kill()
     server.start()  # Redis is still away
@@ -58,3 +60,4 @@ def test_first_errors_survive_an_outage_with_a_deployment(
     own_redis.start()
     reached = ["first_error_received"] * PROJECTS
     wait_for(lambda: [stage(server, project) for project in projects] == reached, "all first errors")
+    assert server.stop() == Left.NOTHING

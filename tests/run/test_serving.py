@@ -438,13 +438,13 @@ settings = Settings(port=0, workers=2)
 if __name__ == "__main__":
     supervisor = Supervisor("tests.run.test_serving:no_application", settings, bind(settings, ""))
     supervisor.run()
-    print(f"failed: {supervisor.failed}")
+    print(f"status: {supervisor.status}")
 """
     (tmp_path / "main.py").write_text(code)
     done = subprocess.run(
         [sys.executable, "main.py"], cwd=tmp_path, env=clean_env(), capture_output=True, text=True, timeout=30
     )
-    assert done.stdout == "failed: True\n", done.stderr
+    assert done.stdout == "status: 1\n", done.stderr
     assert "FIRSTLIGHT_DATA: gone since the start." in done.stderr
     assert "Traceback" not in done.stderr
 
