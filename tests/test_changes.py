@@ -95,7 +95,14 @@ def _lent(view: View, _: Platforms) -> Finding | None:
 
 RULES: tuple[Rule, ...] = (
     *RULES,
-    Rule(code="lent_release", find=_lent, cure=Cure("release"), severity=Severity.WARNING, fix="SENTRY_RELEASE=own"),
+    Rule(
+        code="lent_release",
+        kind=Kind.ADVICE,
+        find=_lent,
+        cure=Cure("release"),
+        severity=Severity.WARNING,
+        fix="SENTRY_RELEASE=own",
+    ),
 )
 """
 WORDS = {"summary": "Your app lent {what}.", "hint": "Name one of its own.", "seen": "a release that is lent"}

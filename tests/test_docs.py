@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from server.command import exits
 from server.core.model.signals import TRANSITIONS, Signal, Stage
 from server.core.wire.observation import ITEM_SIGNALS
 from server.responses import STATUS
@@ -57,6 +58,10 @@ def test_the_item_types() -> None:
         types.setdefault(signal, []).append(f"`{item_type}`")
     rows = [f"| {', '.join(names)} | `{signal}` |" for signal, names in types.items()]
     assert block("docs/protocol.md", "items")[2:] == rows
+
+
+def test_the_exit_statuses() -> None:
+    assert block("docs/programs.md", "exits")[2:] == exits.as_markdown()
 
 
 def test_every_setting_is_documented() -> None:

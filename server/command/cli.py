@@ -11,13 +11,14 @@ import click
 
 from .. import __version__
 from ..core.model.errors import SettingsError
+from . import exits
 from .developer import doctor, send, watch
 from .owner import project, token
 from .serve import demo, serve
 
 
 class _BadSetting(click.ClickException):
-    exit_code = 2
+    exit_code = exits.Exit.USAGE
 
 
 class _Command(click.Group):
@@ -31,7 +32,7 @@ class _Command(click.Group):
             raise _BadSetting(str(error)) from None
 
 
-@click.group(cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Command, epilog=exits.as_text(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="firstlight", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:

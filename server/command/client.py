@@ -18,7 +18,6 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import click
 import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -27,6 +26,7 @@ from .. import __version__
 from ..core.model.close_codes import Close, reconnects
 from ..core.wire.dsn import Dsn
 from ..settings import is_loopback
+from .exits import Exit, Failed
 from .terminal import Snapshot, plain
 
 TIMEOUT_SECONDS = 15.0
@@ -54,15 +54,18 @@ _EVENTS: dict[str, dict[str, object]] = {
 }
 
 
-class Refused(click.ClickException):
+class Refused(Failed):
     """The server said no; the message is its own sentence."""
 
+    def __init__(self, message: str, cause: Exit = Exit.REFUSED) -> None:
+        super().__init__(message, cause)
 
-class Unreachable(click.ClickException):
+
+class Unreachable(Failed):
     """Nothing that speaks HTTP answers there."""
 
     def __init__(self, url: str, reason: str, advice: str) -> None:
-        super().__init__(f"Cannot reach {url} ({plain(reason)}). {advice}")
+        super().__init__(f"Cannot reach {url} ({plain(reason)}). {advice}", Exit.UNREACHABLE)
         self.reason = reason
 
 

@@ -11,29 +11,34 @@ import click
 from ..core.model.errors import BadRequest
 from ..core.wire.dsn import parse_dsn
 from . import client
-from .client import Refused
 from .doctor import Result, examine
+from .exits import Exit, Failed, end_line, exit_of, exit_of_status, reason_for
+from .output import or_json, tell, wants_json
 from .owner import PROJECT_ID, client_of, on_server
-from .terminal import STAGES, Progress, Snapshot, step_line
+from .terminal import STAGES, Progress, Snapshot, plain, step_line
 
-TIMEOUT_HELP = "End with status 1 after so long. Until then, wait also for the server to come up."
+TIMEOUT_HELP = "End after so long, with the status of what is wrong. Until then, wait also for the server to come up."
 
 
 @click.command()
 @click.argument("project_id", metavar="PROJECT", type=PROJECT_ID)
 @click.option("--until", type=click.Choice(STAGES[1:]), help="End with status 0 as soon as this stage is reached.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help=TIMEOUT_HELP)
+@or_json
 @on_server
 def watch(project_id: str, until: str | None, timeout: float | None, server: str | None) -> None:
     """Follow a project live, here in the terminal.
 
     Shows the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one.
     """
-    progress = Progress()
+    progress, last = Progress(), Last()
 
     def seen(snapshot: Snapshot) -> bool:
-        for line in progress.lines(snapshot):
-            click.echo(line)
+        last.snapshot = snapshot
+        lines = list(progress.lines(snapshot))
+        # A program is told every state; it compares for itself.
+        if lines or wants_json():
+            tell("snapshot", snapshot, *lines)
         return until is not None and progress.has_reached(until)
 
     async def follow() -> None:
@@ -45,40 +50,63 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
     try:
         asyncio.run(follow())
     except TimeoutError:
-        raise Refused(f"Not {until or 'ended'} within {timeout:g} seconds.") from None
+        raise _not_reached(until or "ended", timeout or 0, last.snapshot) from None
     except KeyboardInterrupt:
         click.echo()
+        return
+    if wants_json():
+        click.echo(end_line(Exit.REACHED, f"The project is {(last.snapshot or {})['stage']}."))
+
+
+class Last:
+    """The newest snapshot, for the last word."""
+
+    snapshot: Snapshot | None = None
+
+
+def _not_reached(wanted: str, seconds: float, snapshot: Snapshot | None) -> Failed:
+    problem = reason_for(snapshot)
+    why = f" {plain(problem['summary'])}" if problem else ""
+    return Failed(f"Not {wanted} within {seconds:g} seconds.{why}", exit_of(problem))
 
 
 @click.command()
 @click.argument("signal", type=click.Choice(["heartbeat", "error", "message"]))
 @click.argument("dsn")
+@or_json
 def send(signal: str, dsn: str) -> None:
     """Send one signal to a DSN, as an SDK would. It shows that the way works, and does not count as your app."""
     try:
         answer = client.send(signal, parse_dsn(dsn))
     except BadRequest as error:
         raise click.BadParameter(str(error), param_hint="DSN") from None
+    told = {"status": answer.status, "body": answer.body}
     if answer.status >= 300:
-        raise Refused(answer.detail)
-    click.echo(f"{answer.status}  {json.dumps(answer.body)}")
+        if wants_json():
+            tell("answer", told)
+        raise Failed(answer.detail, exit_of_status(answer.status))
+    tell("answer", told, f"{answer.status}  {json.dumps(answer.body)}")
 
 
 @click.command()
 @click.argument("dsn")
+@or_json
 def doctor(dsn: str) -> None:
     """Check the way from here to a DSN, step by step, and say what to fix.
 
-    Run it where your app runs. Ends with status 1 where a step fails.
+    Run it where your app runs. Where a step fails, the exit status says which.
     """
     try:
         parsed = parse_dsn(dsn)
     except BadRequest as error:
         raise click.BadParameter(str(error), param_hint="DSN") from None
     token = os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN")
-    failed = False
+    cause = Exit.REACHED
     for step in examine(parsed, token):
-        failed = failed or step.result is Result.FAILED
-        click.echo(step_line(step.name, step.result, step.said, step.fix))
-    if failed:
-        raise SystemExit(1)
+        if step.result is Result.FAILED:
+            cause = step.cause
+        told = {"name": step.name, "result": step.result, "said": step.said, "fix": step.fix}
+        tell("step", told, step_line(step.name, step.result, step.said, step.fix))
+    if wants_json():
+        click.echo(end_line(cause, cause.meaning))
+    raise SystemExit(cause)

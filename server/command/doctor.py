@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ..core.wire.dsn import Dsn
 from .client import FINAL, Answer, Client, Refused, Unreachable, request
+from .exits import Exit, exit_of_status
 from .terminal import Snapshot
 
 STEP_SECONDS = 5.0
@@ -37,12 +38,13 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the way. `fix` says what to do where it did not go well."""
+    """One step of the way. Where it did not go well, `fix` says what to do, and `cause` is the exit status."""
 
     name: str
     result: Result
     said: str
     fix: str = ""
+    cause: Exit = Exit.NETWORK
 
 
 def examine(dsn: Dsn, token: str | None = None) -> Iterator[Step]:
@@ -107,10 +109,10 @@ def _handshake(dsn: Dsn) -> Step:
             return Step("TLS", Result.OK, f"{encrypted.version()}, and the certificate is trusted")
     except ssl.SSLCertVerificationError as error:
         fix = "Install the certificate authority on this machine, or renew the certificate; do not turn checks off."
-        return Step("TLS", Result.FAILED, f"the certificate is not trusted: {error.verify_message}", fix)
+        return Step("TLS", Result.FAILED, f"the certificate is not trusted: {error.verify_message}", fix, Exit.TLS)
     except OSError as error:
         fix = "Does this port speak https? If not, the DSN must start with http://."
-        return Step("TLS", Result.FAILED, str(error), fix)
+        return Step("TLS", Result.FAILED, str(error), fix, Exit.TLS)
 
 
 def _ask(dsn: Dsn) -> tuple[Answer | None, Step]:
@@ -124,9 +126,15 @@ def _ask(dsn: Dsn) -> tuple[Answer | None, Step]:
     if answer.status == 200 and isinstance(answer.body, dict) and "now" in answer.body:
         return answer, Step("Path and key", Result.OK, "Firstlight answers, and takes this key")
     if answer.status in (401, 403):
-        return answer, Step("Key", Result.FAILED, answer.detail, "Copy the DSN from the project's page once more.")
+        fix = "Copy the DSN from the project's page once more."
+        return answer, Step("Key", Result.FAILED, answer.detail, fix, Exit.KEY)
     fix = "Check the path in the DSN. A reverse proxy must pass /api/ through unchanged."
-    return answer, Step("Path", Result.FAILED, f"no Firstlight answers there: {answer.detail}", fix)
+    return answer, Step("Path", Result.FAILED, f"no Firstlight answers there: {answer.detail}", fix, _cause(answer))
+
+
+def _cause(answer: Answer) -> Exit:
+    # Whatever answers with another status than a refusal is something else: its path is the mistake.
+    return exit_of_status(answer.status) if answer.status >= 400 else Exit.ADDRESS
 
 
 def _clock(answer: Answer) -> Step:

@@ -16,6 +16,7 @@ from ..core.model.errors import BadRequest
 from ..core.model.grant import Scope
 from ..core.model.keys import parse_project_id
 from .client import Client
+from .output import or_json, tell
 from .terminal import plain
 
 
@@ -60,15 +61,17 @@ def project() -> None:
 @project.command("create")
 @click.argument("name")
 @click.option("--platform", help="What the application is written in, such as python.")
+@or_json
 @on_server
 def create_project(name: str, platform: str | None, server: str | None) -> None:
     """Make a project, and print its DSN and its page."""
     made = _owner(server).ask("POST", "/projects", name=name, **({"platform": platform} if platform else {}))
-    click.echo(f"{click.style('Project', dim=True)} {made['id']}  {plain(made['name'])}")
-    click.echo(f"{made['dsn']}\n{made['url']}")
+    head = f"{click.style('Project', dim=True)} {made['id']}  {plain(made['name'])}"
+    tell("project", made, head, made["dsn"], made["url"])
 
 
 @project.command("list")
+@or_json
 @on_server
 def list_projects(server: str | None) -> None:
     """List all projects: id, name, platform, DSN."""
@@ -77,17 +80,18 @@ def list_projects(server: str | None) -> None:
         page = owner.ask("GET", f"/projects?after={following}&limit=500")
         for shown in page["projects"]:
             fields = (shown["id"], shown["name"], shown["platform"] or "-", shown["dsn"] or "(no active key)")
-            click.echo("  ".join(plain(field) for field in fields))
+            tell("project", shown, "  ".join(plain(field) for field in fields))
         following = page["next"]
 
 
 @project.command("reset")
 @click.argument("project_id", metavar="ID", type=PROJECT_ID)
+@or_json
 @on_server
 def reset_project(project_id: str, server: str | None) -> None:
     """Let a project start over: awaiting its SDK again."""
     snapshot = _owner(server).ask("POST", f"/projects/{project_id}/reset")
-    click.echo(f"Project {snapshot['project']} is {snapshot['stage']} again.")
+    tell("snapshot", snapshot, f"Project {snapshot['project']} is {snapshot['stage']} again.")
 
 
 def _token_id(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -112,6 +116,7 @@ def _token_id(context: click.Context, parameter: click.Parameter, value: str | N
 @click.option("--hours", type=click.IntRange(1, 720), help="The same in hours; 12 unless given.")
 @click.option("--revoke", metavar="TOKEN|ID", callback=_token_id, help="Take one back, and all made with it, instead.")
 @click.option("--revoke-all", is_flag=True, help="Take all back that were issued until now, instead.")
+@or_json
 @on_server
 def token(
     project_id: str,
@@ -126,10 +131,10 @@ def token(
     owner, path = _owner(server), f"/projects/{project_id}/tokens"
     if revoke_all or revoke is not None:
         owner.ask("DELETE", path if revoke_all else f"{path}/{quote(revoke or '', safe='')}")
-        click.echo("Revoked.")
+        tell("revoked", {"project": project_id}, "Revoked.")
         return
     seconds = 3600 * (24 * days if days else hours or 12)
     made = owner.ask("POST", path, expires_in=seconds, **({"scope": scope} if scope else {}))
-    click.echo(f"{made['token']}\n{made['url']}")
+    tell("token", made, made["token"], made["url"])
     if made["expires_in"] < seconds - 1:
         click.echo(f"It ends in {made['expires_in']} s, as the token does that it was made with.", err=True)

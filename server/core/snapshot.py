@@ -154,6 +154,7 @@ def _problem(problem: Problem, told: Told) -> dict[str, Any]:
     rule, finding = problem.rule, problem.finding
     return {
         "code": str(rule.code),
+        "kind": str(rule.kind),
         "severity": rule.severity.name.lower(),
         "summary": told.summary,
         "hint": told.hint,

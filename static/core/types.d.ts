@@ -51,6 +51,8 @@ export interface Feature {
 
 export interface Problem {
   code: string;
+  /** What sort of thing is wrong, for programs. */
+  kind?: string;
   severity: "error" | "warning" | "note";
   summary: string;
   hint: string;

@@ -16,6 +16,7 @@ from server.command import client, doctor
 from server.command.cli import cli
 from server.command.client import request
 from server.command.doctor import LARGE_BODY, Result, Step, examine
+from server.command.exits import Exit
 from server.core.wire.dsn import parse_dsn
 from server.settings import Settings
 
@@ -114,15 +115,15 @@ def test_open_problems_are_told(server: ServerProcess) -> None:
     assert "unknown_key" in steps_of(str(fresh))["Page"].said
 
 
-def ends_with(dsn: str, name: str, *words: str) -> Step:
-    """The last step fails, and so does the command."""
+def ends_with(dsn: str, name: str, *words: str, cause: Exit = Exit.NETWORK) -> Step:
+    """The last step fails, and so does the command, with the status of the cause."""
     steps = steps_of(dsn)
     step = steps[list(steps)[-1]]
     assert (step.name, step.result) == (name, FAILED)
     for word in words:
         assert word in f"{step.said} {step.fix}"
     code, said = run(dsn)
-    assert code == 1
+    assert code == cause
     assert step.fix in said
     return step
 
@@ -158,7 +159,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_certificate_that_is_not_trusted(server: ServerProcess, dsn: str, certificate: Path) -> None:
     with TamperingProxy(server.url, certificate=certificate) as proxy:
-        ends_with(through(dsn, proxy.url), "TLS", "not trusted", "certificate authority")
+        ends_with(through(dsn, proxy.url), "TLS", "not trusted", "certificate authority", cause=Exit.TLS)
 
 
 def test_a_certificate_that_is_trusted(
@@ -173,33 +174,35 @@ def test_a_certificate_that_is_trusted(
 
 
 def test_https_where_nobody_speaks_it(server: ServerProcess, dsn: str) -> None:
-    ends_with(through(dsn, server.url.replace("http:", "https:")), "TLS", "http://")
+    ends_with(through(dsn, server.url.replace("http:", "https:")), "TLS", "http://", cause=Exit.TLS)
 
 
 def test_a_wrong_key(dsn: str) -> None:
-    step = ends_with(dsn.replace(parse_dsn(dsn).key, NOBODYS_KEY), "Key", "may not write", "Copy the DSN")
+    step = ends_with(
+        dsn.replace(parse_dsn(dsn).key, NOBODYS_KEY), "Key", "may not write", "Copy the DSN", cause=Exit.KEY
+    )
     assert NOBODYS_KEY not in step.said
 
 
 def test_a_project_that_is_not_there(server: ServerProcess, dsn: str) -> None:
-    ends_with(through(dsn, server.url).rpartition("/")[0] + "/987654321", "Key", "Copy the DSN")
+    ends_with(through(dsn, server.url).rpartition("/")[0] + "/987654321", "Key", "Copy the DSN", cause=Exit.KEY)
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "cause"),
     [
-        Reply(404, {}, b"<h1>Not Found</h1>"),
-        Reply(200, {}, b"Welcome to nginx!"),
-        Reply(302, {"location": "/login"}),
-        Reply(500),
-        Reply(200, {}, b"[]"),
-        Reply(200, {}, b'{"status":"ok"}'),
+        (Reply(404, {}, b"<h1>Not Found</h1>"), Exit.ADDRESS),
+        (Reply(200, {}, b"Welcome to nginx!"), Exit.ADDRESS),
+        (Reply(302, {"location": "/login"}), Exit.ADDRESS),
+        (Reply(500), Exit.UNREACHABLE),
+        (Reply(200, {}, b"[]"), Exit.ADDRESS),
+        (Reply(200, {}, b'{"status":"ok"}'), Exit.ADDRESS),
     ],
     ids=["404", "welcome", "redirect", "500", "json", "other json"],
 )
-def test_another_server_answers(dsn: str, reply: Reply) -> None:
+def test_another_server_answers(dsn: str, reply: Reply, cause: Exit) -> None:
     with TamperingProxy("http://nowhere", lambda _: reply) as other:
-        ends_with(through(dsn, other.url), "Path", "no Firstlight", "/api/")
+        ends_with(through(dsn, other.url), "Path", "no Firstlight", "/api/", cause=cause)
 
 
 def test_a_proxy_that_strips_the_path(server: ServerProcess, dsn: str) -> None:
@@ -208,7 +211,7 @@ def test_a_proxy_that_strips_the_path(server: ServerProcess, dsn: str) -> None:
         return asked
 
     with TamperingProxy(server.url, strip) as proxy:
-        ends_with(through(dsn, proxy.url), "Path", "Nothing listens at /", "/api/")
+        ends_with(through(dsn, proxy.url), "Path", "Nothing listens at /", "/api/", cause=Exit.ADDRESS)
 
 
 def test_a_server_that_says_nothing(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ made, so that better rules and better words reach old problems too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from ..model.codes import Code
 from ..model.signals import Signal
@@ -41,12 +41,36 @@ class Severity(IntEnum):
     """Good to know once everything works."""
 
 
+class Kind(StrEnum):
+    """What sort of thing is wrong, for programs: few enough to have an exit status each, and they seldom change."""
+
+    KEY = "key"
+    """The DSN's key or project."""
+    ADDRESS = "address"
+    """The path or the endpoint."""
+    BODY = "body"
+    """Bytes that cannot be read or are too many."""
+    DROPPED = "dropped"
+    """The SDK keeps errors back by itself."""
+    NO_ERROR = "no_error"
+    """Something arrives, but nothing that counts as an error."""
+    SILENT = "silent"
+    """Nothing arrives, or nothing any more."""
+    LIMITED = "limited"
+    """Too many requests."""
+    BROWSER = "browser"
+    """A browser, or something in it, holds requests back."""
+    ADVICE = "advice"
+    """Everything works; it could be better."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One problem.
 
     Args:
         code: its name, by which words and fixes are found.
+        kind: what sort of thing is wrong.
         find: whether a project has it.
         cure: what resolves it.
         fix: code or a command to copy, for families of platforms that have none of their own. `{{name}}` is filled in
@@ -54,6 +78,7 @@ class Rule:
     """
 
     code: str
+    kind: Kind
     find: Find
     cure: Cure
     severity: Severity = Severity.ERROR
@@ -66,23 +91,26 @@ _DSN = "{{dsn}}"
 _BESIDE_TRACES = frozenset({Signal.SESSION, Signal.HEARTBEAT, Signal.PROFILE, Signal.LOG})
 
 
-def _recorded(code: Code, cure: Cure, *, severity: Severity = Severity.ERROR, fix: str | None = None) -> Rule:
-    return Rule(code=code, find=recorded(code), cure=cure, severity=severity, fix=fix)
+def _recorded(
+    code: Code, kind: Kind, cure: Cure, *, severity: Severity = Severity.ERROR, fix: str | None = None
+) -> Rule:
+    return Rule(code=code, kind=kind, find=recorded(code), cure=cure, severity=severity, fix=fix)
 
 
 RULES: tuple[Rule, ...] = (
     # A wrong key first: SDKs drop what is refused and say nothing without `debug`, so that only this page can tell.
-    _recorded(Code.UNKNOWN_KEY, cures.VALID_KEY, fix=_DSN),
-    _recorded(Code.DISABLED_KEY, cures.VALID_KEY, fix=_DSN),
-    _recorded(Code.KEY_OF_OTHER_PROJECT, cures.VALID_KEY, fix=_DSN),
-    _recorded(Code.MISSING_KEY, cures.VALID_KEY, fix=_DSN),
+    _recorded(Code.UNKNOWN_KEY, Kind.KEY, cures.VALID_KEY, fix=_DSN),
+    _recorded(Code.DISABLED_KEY, Kind.KEY, cures.VALID_KEY, fix=_DSN),
+    _recorded(Code.KEY_OF_OTHER_PROJECT, Kind.KEY, cures.VALID_KEY, fix=_DSN),
+    _recorded(Code.MISSING_KEY, Kind.KEY, cures.VALID_KEY, fix=_DSN),
     # No fix to copy here: which of the two is wrong, only the application can say.
-    _recorded(Code.CONFLICTING_KEYS, cures.VALID_KEY),
-    _recorded(Code.WRONG_PATH, cures.ACCEPTED),
-    _recorded(Code.PROJECT_MISMATCH, cures.ACCEPTED),
+    _recorded(Code.CONFLICTING_KEYS, Kind.KEY, cures.VALID_KEY),
+    _recorded(Code.WRONG_PATH, Kind.ADDRESS, cures.ACCEPTED),
+    _recorded(Code.PROJECT_MISMATCH, Kind.KEY, cures.ACCEPTED),
     # A warning, although nothing works: it is a guess, and all that was really seen is more certain.
     Rule(
         code="silence",
+        kind=Kind.SILENT,
         find=silence,
         cure=cures.CONNECTED,
         severity=Severity.WARNING,
@@ -90,42 +118,58 @@ RULES: tuple[Rule, ...] = (
         fix="curl -i --data '' '{{ingest}}/heartbeat/?sentry_key={{key}}'",
     ),
     # The page finds it with a request of its own, and only the words are needed here.
-    Rule(code="browser_blocked", find=never, cure=Cure("probe"), severity=Severity.WARNING),
-    Rule(code="cors_preflight_only", find=preflight_only, cure=Cure("following_request")),
-    Rule(code=Code.DROPPED_BY_SDK, find=dropped, cure=cures.LATER_ERROR),
-    _recorded(Code.BAD_REQUEST, cures.ACCEPTED),
-    _recorded(Code.MALFORMED_ENVELOPE, cures.ACCEPTED),
-    _recorded(Code.INVALID_JSON, cures.ACCEPTED),
-    _recorded(Code.INVALID_HEARTBEAT, cures.ACCEPTED),
-    _recorded(Code.UNSUPPORTED_ENCODING, cures.ACCEPTED),
-    _recorded(Code.TOO_LARGE, cures.ACCEPTED),
+    Rule(code="browser_blocked", kind=Kind.BROWSER, find=never, cure=Cure("probe"), severity=Severity.WARNING),
+    Rule(code="cors_preflight_only", kind=Kind.BROWSER, find=preflight_only, cure=Cure("following_request")),
+    Rule(code=Code.DROPPED_BY_SDK, kind=Kind.DROPPED, find=dropped, cure=cures.LATER_ERROR),
+    _recorded(Code.BAD_REQUEST, Kind.BODY, cures.ACCEPTED),
+    _recorded(Code.MALFORMED_ENVELOPE, Kind.BODY, cures.ACCEPTED),
+    _recorded(Code.INVALID_JSON, Kind.BODY, cures.ACCEPTED),
+    _recorded(Code.INVALID_HEARTBEAT, Kind.BODY, cures.ACCEPTED),
+    _recorded(Code.UNSUPPORTED_ENCODING, Kind.BODY, cures.ACCEPTED),
+    _recorded(Code.TOO_LARGE, Kind.BODY, cures.ACCEPTED),
     # An SDK that is named below has got through: what is missing is the right kind of event.
-    _recorded(Code.MESSAGE_NOT_ERROR, cures.FIRST_ERROR, severity=Severity.WARNING),
-    _recorded(Code.SAMPLE_ONLY, cures.FIRST_ERROR, severity=Severity.WARNING),
+    _recorded(Code.MESSAGE_NOT_ERROR, Kind.NO_ERROR, cures.FIRST_ERROR, severity=Severity.WARNING),
+    _recorded(Code.SAMPLE_ONLY, Kind.NO_ERROR, cures.FIRST_ERROR, severity=Severity.WARNING),
     Rule(
         code="only_transactions",
+        kind=Kind.NO_ERROR,
         find=only(Signal.TRANSACTION, _BESIDE_TRACES),
         cure=cures.FIRST_ERROR,
         severity=Severity.NOTE,
     ),
     Rule(
         code="only_sessions",
+        kind=Kind.NO_ERROR,
         find=only(Signal.SESSION, frozenset({Signal.HEARTBEAT})),
         cure=cures.FIRST_ERROR,
         severity=Severity.NOTE,
     ),
     # "quiet" and a contradiction vanish with the next signal or heartbeat, so their cures have words and no check.
-    Rule(code="quiet", find=quiet, cure=Cure("next_signal"), severity=Severity.WARNING),
-    _recorded(Code.RATE_LIMITED, cures.ACCEPTED, severity=Severity.WARNING),
-    Rule(code="config_contradiction", find=contradiction, cure=Cure("other_heartbeat"), severity=Severity.WARNING),
-    _recorded(Code.CLOCK_SKEW, cures.IN_TIME, severity=Severity.WARNING, fix="timedatectl set-ntp true"),
+    Rule(code="quiet", kind=Kind.SILENT, find=quiet, cure=Cure("next_signal"), severity=Severity.WARNING),
+    _recorded(Code.RATE_LIMITED, Kind.LIMITED, cures.ACCEPTED, severity=Severity.WARNING),
+    Rule(
+        code="config_contradiction",
+        kind=Kind.DROPPED,
+        find=contradiction,
+        cure=Cure("other_heartbeat"),
+        severity=Severity.WARNING,
+    ),
+    _recorded(Code.CLOCK_SKEW, Kind.ADVICE, cures.IN_TIME, severity=Severity.WARNING, fix="timedatectl set-ntp true"),
     # These two are what anybody can cause: a note, so that a stranger cannot push a real problem down the page.
-    _recorded(Code.KEYLESS_REQUESTS, cures.NOTHING, severity=Severity.NOTE),
-    _recorded(Code.ORIGIN_BLOCKED, cures.NOTHING, severity=Severity.NOTE),
-    Rule(code="outdated_sdk", find=outdated_sdk, cure=Cure("newer_version"), severity=Severity.NOTE, fix="{upgrade}"),
-    _recorded(Code.LEGACY_STORE_ENDPOINT, cures.ENVELOPE, severity=Severity.NOTE),
+    _recorded(Code.KEYLESS_REQUESTS, Kind.KEY, cures.NOTHING, severity=Severity.NOTE),
+    _recorded(Code.ORIGIN_BLOCKED, Kind.BROWSER, cures.NOTHING, severity=Severity.NOTE),
+    Rule(
+        code="outdated_sdk",
+        kind=Kind.ADVICE,
+        find=outdated_sdk,
+        cure=Cure("newer_version"),
+        severity=Severity.NOTE,
+        fix="{upgrade}",
+    ),
+    _recorded(Code.LEGACY_STORE_ENDPOINT, Kind.ADVICE, cures.ENVELOPE, severity=Severity.NOTE),
     Rule(
         code="missing_release",
+        kind=Kind.ADVICE,
         find=missing(fields.RELEASE),
         cure=Cure("release"),
         severity=Severity.NOTE,
@@ -133,6 +177,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         code="missing_environment",
+        kind=Kind.ADVICE,
         find=missing(fields.ENVIRONMENT),
         cure=Cure("environment"),
         severity=Severity.NOTE,

@@ -88,14 +88,14 @@ def test_words_that_could_be_a_strangers_do_not_load(change: dict[str, Any], nam
 
 
 def test_a_rule_without_words_does_not_load() -> None:
-    rule = Rule(code="crack", find=RULES[0].find, cure=RULES[0].cure)
+    rule = Rule(code="crack", kind=RULES[0].kind, find=RULES[0].find, cure=RULES[0].cure)
     with pytest.raises(ValueError, match="crack"):
         Catalogue(WORDS, CATALOGUE.platforms, [rule])
 
 
 def test_a_fix_with_a_gap_of_a_stranger_does_not_load() -> None:
     first = RULES[0]
-    rule = Rule(code=first.code, find=first.find, cure=first.cure, fix="ALLOW={origin}")
+    rule = Rule(code=first.code, kind=first.kind, find=first.find, cure=first.cure, fix="ALLOW={origin}")
     with pytest.raises(ValueError, match="origin"):
         Catalogue(WORDS, CATALOGUE.platforms, [rule])
 
