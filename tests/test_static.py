@@ -33,10 +33,9 @@ def code(name: str) -> str:
 
 
 def imports(name: str) -> set[str]:
-    """What a script imports, at once or later."""
-    found = re.findall(r'^import\b[^;"]*"([^"]+)"|\bimport\("([^"]+)"\)', code(name), re.MULTILINE)
-    here = SCRIPTS[name].parent
-    return {str((here / (at_once or later)).resolve().relative_to(STATIC)) for at_once, later in found}
+    """What a script imports."""
+    found = re.findall(r'^import\b[^;"]*"([^"]+)"', code(name), re.MULTILINE)
+    return {str((SCRIPTS[name].parent / other).resolve().relative_to(STATIC)) for other in found}
 
 
 IMPORTS = {name: imports(name) for name in SCRIPTS}
@@ -77,6 +76,12 @@ def test_every_script_is_used() -> None:
     }
     assert len(entries) == 2
     assert set(SCRIPTS) - set().union(*IMPORTS.values()) == entries
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_everything_is_there_from_the_start(name: str) -> None:
+    """What is fetched on a click is lost with the server, and the click with it."""
+    assert "import(" not in code(name)
 
 
 @pytest.mark.parametrize("name", [name for name in SCRIPTS if name.startswith("core/")])

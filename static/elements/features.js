@@ -7,7 +7,12 @@ import { el, icon, keepFocus, once, part, timeNode } from "./dom.js";
 /** @import { Feature, Platform, Snippet, State, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
-/** @typedef {{ platform: Platform, values: Target | null, snippet: Snippet | null }} Help What turns a feature on. */
+/**
+ * @typedef {object} Help What turns a feature on.
+ * @property {Platform} platform
+ * @property {Target | null} values
+ * @property {Snippet | null} [snippet] null where the platform has no such feature; missing where nobody answered
+ */
 
 export class Features {
   #root;
@@ -91,12 +96,13 @@ export class Features {
 
   /** @param {string} name @param {Help} help */
   #parts(name, { platform, values, snippet }) {
-    const { of, missing, copy } = this.#words.messages.features;
+    const { of, missing, unloaded, copy } = this.#words.messages.features;
     const { code, note } = snippet ?? {};
+    const said = snippet ? of : snippet === null ? missing : unloaded;
     const gaps = { feature: snippet ? this.#name(name) : name, platform: platform.name };
     const label = { class: "copy-feature", "aria-label": this.#words.say(copy, { feature: name }) };
     return [
-      el("p", { class: "meta", text: this.#words.say(snippet ? of : missing, gaps) }),
+      el("p", { class: "meta", text: this.#words.say(said, gaps) }),
       ...(note ? [el("p", { class: "note", text: note })] : []),
       ...(snippet && code ? [codeBox(this.#words, snippet, values, label)] : []),
     ];

@@ -35,7 +35,7 @@ export class Picker {
     this.#onPick = onPick;
     this.picked = picked;
     this.#listen();
-    this.#catchUp();
+    this.show(picked);
   }
 
   #listen() {
@@ -46,14 +46,6 @@ export class Picker {
     // Keeps the focus in the input: its blur would close the list before the click.
     this.#list.addEventListener("pointerdown", (event) => event.preventDefault());
     this.#list.addEventListener("click", (event) => this.#clicked(event));
-  }
-
-  /** This module may have arrived after the first click or letter. */
-  #catchUp() {
-    const { value } = this.#input;
-    if (value && value !== this.picked?.name) this.#open(value);
-    else if (this.#input.matches(":focus:hover")) this.#open("");
-    else this.show(this.picked);
   }
 
   /** Shows a platform as picked without telling anybody. @param {Platform | null} platform */

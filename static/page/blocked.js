@@ -1,5 +1,6 @@
 /** The one problem that only this browser can see: that it is kept from the address that SDKs send to. */
 
+import { causeOf, isBlocked, Verdict } from "../core/verdict.js";
 import { circumstances, endpoint, health } from "./probe.js";
 
 /** @import { Cause, Problem, Target } from "../core/types.js" */
@@ -10,9 +11,6 @@ import { circumstances, endpoint, health } from "./probe.js";
  * @property {Cause | null} cause null where nothing does
  * @property {string} address
  */
-
-/** Lost with the network, which is what the link says. */
-const loadVerdict = () => import("../core/verdict.js").catch(() => null);
 
 /**
  * Looks without a word.
@@ -27,8 +25,7 @@ export async function lookQuietly(target, root) {
     ["envelope", endpoint],
   ])) {
     if (!(await attempt(target)).failed) continue;
-    const verdict = await loadVerdict();
-    const cause = verdict?.causeOf(await circumstances(target, root, () => attempt(target)));
+    const cause = causeOf(await circumstances(target, root, () => attempt(target)));
     if (cause) return { cause, address: `${target.ingest}/${name}/` };
   }
   return { cause: null, address: target.ingest };
@@ -45,12 +42,10 @@ export async function lookQuietly(target, root) {
  */
 export async function problemsAfter(before, { cause, address }, words, said, at) {
   const [known] = before;
-  const verdict = await loadVerdict();
-  if (!verdict) return before;
-  if (verdict.isBlocked(cause)) {
+  if (isBlocked(cause)) {
     const answer = await fetch(said).catch(() => null);
     if (!answer?.ok) return before;
-    const problem = new verdict.Verdict(words).blockedProblem(await answer.json(), cause, address, at);
+    const problem = new Verdict(words).blockedProblem(await answer.json(), cause, address, at);
     const isStill = known && !known.resolved;
     return [isStill ? { ...problem, first_at: known.first_at, count: known.count + 1 } : problem];
   }

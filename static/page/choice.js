@@ -1,21 +1,16 @@
 /** Which platform is shown: the user's choice, kept in this browser, or the best guess. */
 
 import { choosePlatform } from "../core/snippets.js";
+import { Picker } from "../elements/picker.js";
 
-/** @import { Picker } from "../elements/picker.js" */
 /** @import { Platform } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
 export class Choice {
-  #root;
-  #words;
   #platforms;
-  #memory;
-  #tell;
   /** @type {{ chosen: string | null, declared?: string | null, sdk?: string | null }} */
   #wishes;
-  /** @type {Picker | null} */
-  #picker = null;
+  #picker;
 
   /**
    * @param {HTMLElement} root see `picker.html`
@@ -25,14 +20,15 @@ export class Choice {
    * @param {(platform: Platform) => void} tell that the user chose
    */
   constructor(root, words, platforms, memory, tell) {
-    this.#root = root;
-    this.#words = words;
     this.#platforms = platforms;
-    this.#memory = memory;
-    this.#tell = tell;
     this.#wishes = { chosen: storage((store) => store.getItem(memory)) };
     this.platform = choosePlatform(platforms, this.#wishes);
-    this.#input.addEventListener("focus", () => this.#loadPicker());
+    this.#picker = new Picker(root, words, platforms, this.platform, (platform) => {
+      storage((store) => store.setItem(memory, platform.id));
+      this.#wishes.chosen = platform.id;
+      this.platform = platform;
+      tell(platform);
+    });
   }
 
   /**
@@ -43,25 +39,8 @@ export class Choice {
     Object.assign(this.#wishes, wishes);
     const before = this.platform;
     this.platform = choosePlatform(this.#platforms, this.#wishes);
-    if (this.#picker) this.#picker.show(this.platform);
-    else this.#input.value = this.platform.name;
+    this.#picker.show(this.platform);
     return before !== this.platform;
-  }
-
-  get #input() {
-    return /** @type {HTMLInputElement} */ (this.#root.querySelector("input"));
-  }
-
-  /** Most visitors never search. */
-  async #loadPicker() {
-    const code = this.#picker ? null : await import("../elements/picker.js").catch(() => null);
-    if (!code || this.#picker) return;
-    this.#picker = new code.Picker(this.#root, this.#words, this.#platforms, this.platform, (platform) => {
-      storage((store) => store.setItem(this.#memory, platform.id));
-      this.#wishes.chosen = platform.id;
-      this.platform = platform;
-      this.#tell(platform);
-    });
   }
 }
 

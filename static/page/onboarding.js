@@ -8,19 +8,22 @@ import { worded } from "../core/problems.js";
 import { initialState, linkState, news, problemsOf, reduce, stageOf } from "../core/state.js";
 import { drawTimes, part, setText } from "../elements/dom.js";
 import { Link } from "../elements/link.js";
+import { Reset } from "../elements/reset.js";
 import { Stages } from "../elements/stages.js";
 import { Status } from "../elements/status.js";
 import { Way } from "../elements/way.js";
+import { lookQuietly, problemsAfter } from "./blocked.js";
+import { SetupCheck } from "./check.js";
+import { Details } from "./details.js";
 import { Panel } from "./panel.js";
 import { Server } from "./server.js";
 import { drawTab } from "./tab.js";
+import { Todo } from "./todo.js";
+import { tradeToken } from "./token.js";
 
 /** @import { Message, PageEvent, Problem } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 /** @import { Found } from "./blocked.js" */
-/** @import { SetupCheck } from "./check.js" */
-/** @import { Details } from "./details.js" */
-/** @import { Todo } from "./todo.js" */
 
 class OnboardingPage {
   #words;
@@ -30,10 +33,8 @@ class OnboardingPage {
   #see = part(document, "see");
   /** What to do; null until it is here. @type {Todo | null} */
   #todo = null;
-  /** What is seen below the stages; null until there is something. @type {Details | null} */
-  #details = null;
-  /** @type {SetupCheck | null} */
-  #check = null;
+  #details;
+  #check;
   #looked = false;
   /** Who waits for the next check to reach this viewer. @type {Set<() => void>} */
   #awaited = new Set();
@@ -50,6 +51,14 @@ class OnboardingPage {
     this.status = new Status(part(document, "status"));
     this.stages = new Stages(part(document, "stages"), words);
     this.way = new Way(part(document, "way"), words);
+    this.#details = new Details(part(document, "see-body"), words, server.root, (name) =>
+      this.#todo ? this.#todo.help(name) : null,
+    );
+    this.#check = new SetupCheck(part(document, "check"), words, server.root, {
+      link: () => ({ name: linkState(this.#state), text: this.link.text }),
+      seen: (patience) => this.#seen(patience),
+      found: (found) => this.#found(found),
+    });
     part(document, "start-over").addEventListener("click", () => this.#startOver());
     this.#see.addEventListener("click", ({ target }) => {
       if (target instanceof Element && target.closest(".check-setup")) this.#checkSetup();
@@ -63,7 +72,6 @@ class OnboardingPage {
    */
   async open(id) {
     if (location.hash.startsWith("#token=")) {
-      const { tradeToken } = await import("./token.js");
       this.#server.token = await tradeToken((given) => this.#server.trade(given));
     }
     this.#connect(id);
@@ -77,11 +85,10 @@ class OnboardingPage {
    * @param {string} id the project's
    */
   async #loadTodo(id) {
-    const loaded = await Promise.all([import("./todo.js"), this.#platforms.index()]).catch(() => null);
-    if (!loaded || this.#todo) return;
-    const [{ Todo: Made }, index] = loaded;
+    const index = await this.#platforms.index().catch(() => null);
+    if (!index || this.#todo) return;
     const memory = `firstlight.platform.${id}`;
-    this.#todo = new Made(part(document, "do"), this.#words, this.#platforms, index, memory, {
+    this.#todo = new Todo(part(document, "do"), this.#words, this.#platforms, index, memory, {
       chosen: (platform) => this.#server.rememberPlatform(platform.id),
       drawn: () => this.#redraw(),
     });
@@ -110,6 +117,7 @@ class OnboardingPage {
 
   /** @param {string} id the project's */
   #isLive(id) {
+    this.#todo?.retry();
     if (!this.#todo) this.#loadTodo(id);
     else if (!this.#state.project) this.#loadProject();
     this.#lookOnce();
@@ -153,24 +161,15 @@ class OnboardingPage {
     drawTimes(this.#see, this.#words, now + this.#state.skew);
   }
 
-  /** Nobody who waits for a first signal needs their code, unless there is a problem. */
-  async #drawDetails() {
-    const isWanted = stageOf(this.#state) !== "awaiting" || problemsOf(this.#state).length > 0;
-    if (!this.#details && !isWanted) return;
-    const code = await import("./details.js").catch(() => null); // Lost with the network, as the link says.
-    if (!code) return;
-    this.#details ??= new code.Details(part(document, "see-body"), this.#words, this.#server.root, (name) =>
-      this.#todo ? this.#todo.help(name) : null,
-    );
-    const problems = this.#worded(problemsOf(this.#state)); // the newest, whenever the code came
+  #drawDetails() {
+    const problems = this.#worded(problemsOf(this.#state));
     this.#details.draw(this.#state, problems, this.#todo?.target ?? null);
     this.panel.count(problems);
-    drawTimes(this.#see, this.#words, Date.now() + this.#state.skew);
   }
 
   /** Other code or other values stand there now. */
   #redraw() {
-    this.#details?.redraw();
+    this.#details.redraw();
     this.#drawDetails();
   }
 
@@ -187,26 +186,15 @@ class OnboardingPage {
     this.#lookOnce();
   }
 
-  /** Rarely wanted, so fetched when it is. */
-  async #startOver() {
+  #startOver() {
     const [button, result] = [part(document, "start-over"), part(document, "over-result")];
-    const code = await import("../elements/reset.js").catch(() => null);
-    if (!code) return setText(result, this.#words.messages.reset.no_answer);
     const done = (/** @type {Message} */ message) => this.#apply({ message, at: Date.now() });
-    new code.Reset(button, result, this.#words, () => this.#server.reset(), done).ask();
+    new Reset(button, result, this.#words, () => this.#server.reset(), done).ask();
   }
 
   async #checkSetup() {
     const target = this.#todo?.target;
-    if (!target) return;
-    const code = await import("./check.js").catch(() => null);
-    if (!code) return setText(part(document, "over-result"), this.#words.messages.reset.no_answer);
-    this.#check ??= new code.SetupCheck(part(document, "check"), this.#words, this.#server.root, {
-      link: () => ({ name: linkState(this.#state), text: this.link.text }),
-      seen: (patience) => this.#seen(patience),
-      found: (found) => this.#found(found),
-    });
-    await this.#check.run(target);
+    if (target) await this.#check.run(target);
   }
 
   /**
@@ -240,18 +228,15 @@ class OnboardingPage {
   async #lookQuietly() {
     const target = this.#todo?.target;
     if (!target || linkState(this.#state) !== "live") return;
-    const code = await import("./blocked.js").catch(() => null);
-    if (code) await this.#found(await code.lookQuietly(target, this.#server.root));
+    await this.#found(await lookQuietly(target, this.#server.root));
   }
 
   /** @param {Found} found */
   async #found(found) {
     if (found.cause === null && !this.#state.own.length) return;
-    const code = await import("./blocked.js").catch(() => null);
-    if (!code) return;
     const said = new URL(`problems/browser_blocked?platform=${this.#todo?.platform.id ?? ""}`, this.#server.root);
     const at = Date.now() + this.#state.skew;
-    const own = await code.problemsAfter(this.#state.own, found, this.#words, said, at);
+    const own = await problemsAfter(this.#state.own, found, this.#words, said, at);
     if (own !== this.#state.own) this.#apply({ own });
   }
 }

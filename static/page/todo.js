@@ -6,6 +6,7 @@ import { Dsn } from "../elements/dsn.js";
 import { Steps } from "../elements/steps.js";
 import { Trial } from "../elements/trial.js";
 import { Choice } from "./choice.js";
+import { error, heartbeat } from "./send.js";
 
 /** @import { Platforms } from "../core/platforms.js" */
 /** @import { Platform, Project, Stage, Target } from "../core/types.js" */
@@ -26,6 +27,7 @@ export class Todo {
   #platforms;
   #tell;
   #choice;
+  #isUnloaded = false;
 
   /**
    * @param {HTMLElement} root
@@ -78,22 +80,30 @@ export class Todo {
   /** What turns a feature on, for the platform that is shown. @param {string} name */
   async help(name) {
     const { platform } = this.#choice;
-    const found = await this.#platforms.feature(platform.id, name).catch(() => null);
+    const found = await this.#platforms.feature(platform.id, name).catch(() => undefined);
     return { platform, values: this.target, snippet: found && { language: platform.language, ...found } };
+  }
+
+  /** Draws what could not be fetched when it was wanted. */
+  async retry() {
+    if (this.#isUnloaded) await this.#drawSteps();
   }
 
   async #drawSteps() {
     const { platform } = this.#choice;
     const file = await this.#platforms.file(platform.id).catch(() => null);
-    if (!file || platform !== this.#choice.platform) return;
+    if (platform !== this.#choice.platform) return;
+    const { unloaded } = this.#words.messages.picker;
+    this.#isUnloaded = !file;
+    setText(part(this.#root, "picker-note"), file ? "" : this.#words.say(unloaded, { platform: platform.name }));
+    if (!file) return;
     this.steps.draw(file, platform.language, this.target);
     this.#tell.drawn();
   }
 
   /** @param {Kind} kind */
   async #send(kind) {
-    const send = await import("./send.js").catch(() => null);
-    if (!send || !this.target) return { ok: false, text: this.#words.messages.trial.no_answer };
-    return send[kind](this.target, this.#words);
+    if (!this.target) return { ok: false, text: this.#words.messages.trial.no_answer };
+    return (kind === "error" ? error : heartbeat)(this.target, this.#words);
   }
 }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from playwright.async_api import Locator, Route, expect
+from playwright.async_api import Locator, expect
 
 from tests.support.server import ServerProcess
 
@@ -86,31 +85,6 @@ async def test_a_repeated_problem_is_counted_and_told_once(
     await expect(problem).to_contain_text("4 times")
     await expect(tab.page.locator(".problems-list > li")).to_have_count(1)
     await expect(tab.spoken).to_have_text("")
-
-
-async def test_the_newest_state_is_drawn_however_slow_its_code_comes(
-    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
-) -> None:
-    """The drawing of problems is fetched with the first; what comes meanwhile must not be lost."""
-    project = await make_project(embedded_server.url)
-    tab = await stage.open(project)
-    asked, released = asyncio.Event(), asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        asked.set()
-        await released.wait()
-        await route.continue_()
-
-    await tab.page.route("**/elements/problems.js", hold)
-    await signals.wrong_key(http, project)
-    await asked.wait()
-    await signals.error(http, project)
-    await tab.shows("first_error_received")
-    await signals.envelope(http, project, {"item": "without a payload"}, {})
-    released.set()
-    await expect(tab.problem("malformed_envelope")).to_have_attribute("data-resolved", "false")
-    await expect(tab.problem("unknown_key")).to_have_attribute("data-resolved", "true")
-    await tab.shows("first_error_received")
 
 
 async def test_what_a_stranger_sends_is_shown_as_text(
