@@ -24,6 +24,7 @@ from ..core.wire.address import address_of, nearest
 from ..responses import CORS_HEADERS, PREFLIGHT_HEADERS, SAFE_HEADERS, body_of, encode, headers_of, status_of
 from .authentication import credentials_around
 from .endpoints import ENDPOINTS, EXACT, Endpoint, Handler, show
+from .otlp_answers import PROTOBUF, is_protobuf, refused
 from .refusals import looks_own, note
 from .request import SdkRequest
 from .tools import Tools
@@ -48,11 +49,11 @@ async def sdk_door(scope: Scope, receive: Receive, send: Send) -> None:
         if request.method == "OPTIONS":
             await _preflight(request, send)
         else:
-            await _answer(send, 200, await _handler(request)(request))
+            await _answer(send, 200, await _handler(request)(request), _form(request))
     except Refusal as refusal:
         await _refuse(request, refusal, send)
     except FirstlightError as error:
-        await _answer_error(error, send)
+        await _answer_error(request, error, send)
     except ClientDisconnect:
         log.debug("The client left before its body was whole: %s", scope["path"])
     except Exception:  # a bug here; without CORS headers a browser's SDK could not even see the status
@@ -106,7 +107,7 @@ async def _refuse(request: SdkRequest, refusal: Refusal, send: Send) -> None:
     refusal.key_is_valid = request.project is not None
     counted = _counted(request, refusal)
     # Answered first, written after: a write takes longer for a project that exists.
-    await _answer_error(counted, send)
+    await _answer_error(request, counted, send)
     endpoint = ENDPOINTS.get(request.address.endpoint, Endpoint({}))
     is_told = counted is refusal or counted.key_is_valid
     if request.project_id and is_told and request.method not in endpoint.questions:
@@ -127,8 +128,19 @@ def _counted(request: SdkRequest, refusal: Refusal) -> Refusal:
     return refusal
 
 
-async def _answer_error(error: FirstlightError, send: Send) -> None:
-    await _answer(send, status_of(error), encode(body_of(error)), headers_of(error))
+async def _answer_error(request: SdkRequest, error: FirstlightError, send: Send) -> None:
+    body = refused(request, error) if _is_otlp(request) else encode(body_of(error))
+    await _answer(send, status_of(error), body, {**headers_of(error), **(_form(request) or {})})
+
+
+def _is_otlp(request: SdkRequest) -> bool:
+    endpoint = ENDPOINTS.get(request.address.endpoint)
+    return endpoint is not None and endpoint.is_otlp
+
+
+def _form(request: SdkRequest) -> Mapping[str, str] | None:
+    """The header that says what an answer is, where it is not JSON."""
+    return {"content-type": PROTOBUF} if _is_otlp(request) and is_protobuf(request) else None
 
 
 _HEADERS = [(name.encode(), value.encode()) for name, value in {**CORS_HEADERS, **SAFE_HEADERS}.items()]

@@ -22,19 +22,21 @@ from ..core.state.update import update_of
 from ..core.wire.body import inflate_store_body
 from ..core.wire.dsn import Credentials, Dsn, one_of, parse_dsn
 from ..core.wire.envelope import MAX_EVENT_BYTES, parse_envelope
+from ..core.wire.integrations import observe_drain, observe_otlp
 from ..core.wire.observation import (
     Observation,
     envelope_dsn,
     observe_envelope,
     observe_heartbeat,
     observe_minidump,
-    observe_otlp,
     observe_security,
     observe_store,
 )
+from ..core.wire.otlp import parse_otlp
 from ..responses import encode
 from .authentication import MAX_FIELDS, authenticate, credentials_around, find_credentials
 from .body import Arrival, read_body
+from .otlp_answers import taken
 from .request import SdkRequest
 
 MAX_SENTRY_DATA = 16 * 1024
@@ -135,6 +137,17 @@ async def logs(request: SdkRequest) -> bytes:
     return await _otlp(request, Signal.LOG)
 
 
+async def metrics(request: SdkRequest) -> bytes:
+    """`POST integration/otlp/v1/metrics`."""
+    return await _otlp(request, Signal.METRIC)
+
+
+async def drain(request: SdkRequest) -> bytes:
+    """`POST integration/vercel/logs`: a platform's log drain."""
+    credentials = await authenticate(request, credentials_around(request))
+    return await record(request, observe_drain((await read_body(request)).decoded, request.client(credentials)))
+
+
 async def record(request: SdkRequest, observation: Observation) -> bytes:
     """Write down what a request proves; gives the answer.
 
@@ -185,8 +198,9 @@ async def show(request: SdkRequest, at_once: bool, update: fields.Update) -> Non
 async def _otlp(request: SdkRequest, signal: Signal) -> bytes:
     credentials = await authenticate(request, credentials_around(request))
     content_type, body = request.headers.get(b"content-type", ""), (await read_body(request)).decoded
-    seen = observe_otlp(body, content_type, signal, request.client(credentials), request.budget)
-    return await record(request, seen)
+    export = parse_otlp(body, content_type, signal, request.budget)
+    await record(request, observe_otlp(export, signal, uuid4().hex, request.client(credentials)))
+    return taken(request, export, signal)
 
 
 async def _record_event(request: SdkRequest, body: bytes, credentials: Credentials) -> bytes:
@@ -229,10 +243,22 @@ class Endpoint:
         handlers: by method.
         questions: methods by which the page and the doctor ask: whoever asks gets the answer, and if it is refused,
             no SDK did anything wrong.
+        is_otlp: whether it is answered as OpenTelemetry's protocol says.
     """
 
     handlers: Mapping[str, Handler]
     questions: frozenset[str] = frozenset()
+    is_otlp: bool = False
+
+
+# Where exporters send: they append `/v1/traces` and so on to the base that they are given. The documented base is the
+# first, Relay had the second before, and the last is what comes of `…/api/{project}`, as other settings have it.
+_BASES = ("integration/otlp/", "otlp/", "")
+_OTLP = {
+    f"{base}v1/{name}": Endpoint({"POST": handler}, is_otlp=True)
+    for base in _BASES
+    for name, handler in (("traces", traces), ("logs", logs), ("metrics", metrics))
+}
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
@@ -244,8 +270,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "minidump": Endpoint({"POST": minidump}),
     "cron": Endpoint({"POST": cron, "PUT": cron, "GET": cron}),
     "check": Endpoint({"POST": check}, questions=frozenset({"POST"})),
-    "integration/otlp/v1/traces": Endpoint({"POST": traces}),
-    "integration/otlp/v1/logs": Endpoint({"POST": logs}),
+    "integration/vercel/logs": Endpoint({"POST": drain}),
+    **_OTLP,
 }
 """Every endpoint, below `/api/{project}/`."""
 EXACT = frozenset(ENDPOINTS)

@@ -102,6 +102,7 @@ WITH_RELEASE = {
     "py2-starlette_rel-01",
     "py2-starlette_rel-02",
 }
+PROTOBUF = {"py2-otlp-01"}
 RUNTIME = {"py1": "CPython 3.11.7", "py2": "CPython 3.11.7", "node11": "node v20.20.2"}
 UNHANDLED = {
     "browser11-uncaught-01",
@@ -138,8 +139,11 @@ async def test_capture(site: Site, name: str) -> None:
     )
 
     assert answer.status_code == 200, answer.text
-    assert answer.content == (b"{}" if event_id is None else b'{"id":"%s"}' % event_id.encode())
-    assert answer.headers["content-type"] == "application/json"
+    if name in PROTOBUF:
+        assert (answer.content, answer.headers["content-type"]) == (b"", "application/x-protobuf")
+    else:
+        assert answer.content == (b"{}" if event_id is None else b'{"id":"%s"}' % event_id.encode())
+        assert answer.headers["content-type"] == "application/json"
     assert answer.headers["access-control-allow-origin"] == "*"
     found = await site.snapshot(PROJECT)
     assert set(found["signals"]) == set(signals.split())

@@ -304,7 +304,7 @@ async def test_another_method(site: Site, method: str) -> None:
     assert "POST" in answer.headers["allow"]
 
 
-@pytest.mark.parametrize("endpoint", ["envelop", "unreal", "integration/otlp/v1/metrics", "envelope/more", "x" * 500])
+@pytest.mark.parametrize("endpoint", ["envelop", "unreal", "integration/otlp/v1/profiles", "envelope/more", "x" * 500])
 async def test_another_endpoint(site: Site, endpoint: str) -> None:
     project = await site.project()
     answer = await site.post(project, endpoint)

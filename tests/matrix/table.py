@@ -104,7 +104,8 @@ NODE = {
 PAGE = {name: outcome for name, outcome in NODE.items() if name != "cut"} | {"exit": LEFT}
 LOGS = {"logs": connected("log")}
 EXPORT = but(connected("transaction"), "missing_release", "missing_environment")
-"""OpenTelemetry has no errors: one is an event of a span, and no `error` for this page."""
+THROWN = replace(EXPORT, stage="first_error_received", signals=EXPORT.signals | {"error"})
+"""OpenTelemetry has no signal for errors: an exception is an event of a span."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ ROWS = {
         OpenTelemetry("1.45.2"),
         "opentelemetry.python",
         "1.45.2",
-        {"launch": SILENT, "release": SILENT, "error": EXPORT, "tracing": EXPORT, "exit": EXPORT, "cut": SILENT} | LOGS,
+        {"launch": SILENT, "release": SILENT, "error": THROWN, "tracing": EXPORT, "exit": EXPORT, "cut": SILENT} | LOGS,
     ),
 }
 EXPECTED = {Cell(name, scenario): row.expected(scenario) for name, row in ROWS.items() for scenario in row.outcomes}

@@ -31,6 +31,8 @@ MAX_INTEGRATIONS = 60
 """Names of integrations that are kept: an SDK with all of its defaults has some 40."""
 MAX_TEXT = 200
 """Characters of a title, path or line of code that are kept."""
+NO_MESSAGE = "An error without a message"
+"""The title of an error that has none."""
 
 _NULL = Raw(b"null")
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "fatal"}  # Python's logging numbers, sent by raven
@@ -291,18 +293,24 @@ def _is_stack(exception: dict[str, Any]) -> bool:
     return isinstance(mechanism, dict) and mechanism.get("synthetic") is True and not exception.get("type")
 
 
+def title_of(kind: Any, value: Any) -> str | None:
+    """Sentry's title of an exception: its type, and the first line of its message. None where it has neither."""
+    # What follows the first line (SQL, a response body) is not for a heading.
+    parts = (_text(kind), (_text(value) or "").partition("\n")[0].strip())
+    return ": ".join(part for part in parts if part)[:MAX_TEXT] or None
+
+
 def _title(crash: dict[str, Any], logentry: Any, message: Any) -> str:
-    # Sentry's title: type and first line of the value; what follows (SQL, a response body) is not for a heading.
-    kind, value = _text(crash.get("type")), _text(crash.get("value"))
-    if kind or value:
-        return ": ".join(part for part in (kind, (value or "").partition("\n")[0].strip()) if part)[:MAX_TEXT]
+    title = title_of(crash.get("type"), crash.get("value"))
+    if title:
+        return title
     # `logentry` is today's interface, with a template and its parameters; `message` is raven's, or a plain text.
     for source in (logentry, message):
         fields = source if isinstance(source, dict) else {"message": source}
         text = _text(fields.get("formatted")) or _interpolate(_text(fields.get("message")), fields.get("params"))
         if text:
             return text.partition("\n")[0]
-    return "An error without a message"
+    return NO_MESSAGE
 
 
 def _interpolate(message: str | None, params: Any) -> str | None:

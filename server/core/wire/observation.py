@@ -21,7 +21,6 @@ from .client import source_of
 from .envelope import Envelope, Item, check_size
 from .event import MAX_TEXT, App, Event, Sdk, decode, parse_event, parse_event_id, parse_object, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
-from .otlp import parse_otlp
 
 MAX_SESSION_BYTES = 100 * 1024
 """A larger session item still proves a session, but is not decoded: 20 MiB of JSON would take hundreds of memory."""
@@ -297,20 +296,6 @@ def observe_minidump(body: bytes, new_id: str, client: Sdk | None = None) -> Obs
     if not body.startswith(MINIDUMP) and b"\r\n\r\n" + MINIDUMP not in body:
         raise BadRequest("There is no minidump in this request. Upload it as the form's file upload_file_minidump.")
     return _with_event(Observation(client_sdk=client, has_no_client=True), NATIVE_CRASH, new_id)
-
-
-def observe_otlp(
-    body: bytes, content_type: str, signal: Signal, client: Sdk | None = None, budget: Budget | None = None
-) -> Observation:
-    """Read an export of OpenTelemetry.
-
-    Raises:
-        BadRequest, InvalidJSON, TooLarge: as `parse_otlp`.
-    """
-    sdk, app = parse_otlp(body, content_type, signal, budget)
-    is_sentry = client is not None and client.name.startswith("sentry.")  # its OTLP integration; else an exporter
-    told = {"client_sdk": client} if is_sentry else {"payload_sdk": sdk}
-    return Observation(signals=frozenset({signal}), app=app, has_no_client=True, **told)
 
 
 def envelope_dsn(headers: Mapping[str, Any]) -> str | None:

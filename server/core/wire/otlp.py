@@ -1,55 +1,64 @@
-"""What OpenTelemetry exporters send: traces and logs by OTLP over HTTP, as protobuf or JSON.
+"""What OpenTelemetry exporters send: traces, logs and metrics by OTLP over HTTP, as protobuf or JSON.
 
-Protobuf is read with OpenTelemetry's own definitions, JSON without them. Only the first resource is looked at: one
-process exports, so it says who sends.
+Protobuf is read with OpenTelemetry's own definitions, JSON without them. Who sends is said by the first resource: one
+process exports. The first error is found by `otlp_errors`.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, Protocol, cast
 
-from msgspec import Raw, Struct
+import msgspec
+from msgspec import Raw
 
 from ..model.errors import BadRequest, InvalidJSON, TooLarge
 from ..model.signals import Signal
 from .budget import Budget
-from .event import MAX_TEXT, App, Sdk, decode, parse_object, runtime_of
+from .event import MAX_TEXT, App, Event, Sdk, decode, runtime_of
+from .otlp_errors import MAX_OWN, error_of_logs, error_of_spans, valid_of
+from .otlp_json import PARTS, Outline
 
 MAX_OTLP_BYTES = 4 * 1024 * 1024
 """Bytes of one export: exporters send batches of 512 spans, and gRPC takes no more by default."""
-MAX_RESOURCE_BYTES = 64 * 1024
-"""A resource has some twenty attributes of a line each. A larger one still proves the signal, but is not read."""
-
-MAX_LISTED_BYTES = 1024 * 1024
-"""Bytes up to which a list is decoded whole, where its first part does not start with the resource."""
-
-_NULL = Raw(b"null")
-_RESOURCE_FIRST = re.compile(rb'\[\s*\{\s*"resource"\s*:\s*(?=\{)')
-_DECODER = json.JSONDecoder()
+MAX_OBJECTS = 150_000
+"""Objects of an export as JSON that is looked into; a real one has one for every 30 bytes."""
+MAX_RECORDS = 10_000
+"""Parts of an export, and spans or log records, that are looked at. A collector sends 8,192 at once."""
 
 
-class _Part(Struct):
-    """One of the exported parts: spans and logs are skipped without building objects."""
-
-    resource: Raw = _NULL
-
-
-class _Export(Struct):
-    """An export as JSON."""
-
-    resourceSpans: Raw = _NULL  # noqa: N815 - OpenTelemetry's names
-    resourceLogs: Raw = _NULL  # noqa: N815
-
-
-def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | None = None) -> tuple[Sdk, App]:
-    """Who sends, as the first resource of an export says it.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What one export tells.
 
     Args:
-        signal: `transaction` for traces, `log` for logs.
+        event: the first error in it.
+        taken: how many of its spans are valid. Log records and metrics are not counted.
+        rejected: how many are not, for they have no valid id.
+        note: why it was not looked into.
+    """
+
+    sdk: Sdk
+    app: App
+    event: Event | None = None
+    taken: int = 0
+    rejected: int = 0
+    note: str | None = None
+
+
+def is_json(content_type: str) -> bool:
+    """The encoding of an export, and of its answer. Anything but JSON is protobuf, which most exporters send."""
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | None = None) -> Export:
+    """Read an export.
+
+    Args:
+        signal: `transaction` for traces, `log` for logs, `metric` for metrics.
         budget: what may be read the slow way; a whole one where none is given.
 
     Raises:
@@ -59,28 +68,66 @@ def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | 
     """
     if len(body) > MAX_OTLP_BYTES:
         raise TooLarge(f"An OTLP export may have {MAX_OTLP_BYTES} bytes; this one has {len(body)}.")
-    # OTLP/HTTP: the Content-Type decides. Anything but JSON is read as protobuf, which most exporters send.
-    is_json = content_type.partition(";")[0].strip().lower() == "application/json"
-    if is_json:
-        return _told(_json_attributes(body, signal, budget or Budget()))
-    return _told(_protobuf_attributes(body, signal))
+    if not is_json(content_type):
+        return _looked_at(_protobuf_parts(body, signal), signal)
+    parts = _json_parts(body, signal, budget or Budget())
+    # What cannot be looked into tells nothing, and the signal still counts.
+    if body.count(b"{") > MAX_OBJECTS:
+        return Export(_sdk_of({}), App(), note=f"It has more than {MAX_OBJECTS} objects. Send smaller batches.")
+    try:
+        return _looked_at(msgspec.json.decode(parts, type=PARTS[signal]), signal)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return Export(_sdk_of({}), App(), note=f"It is not as the protocol says: {error}.")
 
 
-def _told(attributes: Mapping[str, str]) -> tuple[Sdk, App]:
+def _looked_at(parts: Iterable[Any], signal: Signal) -> Export:
+    parts = list(islice(parts, MAX_RECORDS))
+    told = _texts(parts[0].resource.attributes) if parts else {}
+    export, language = Export(_sdk_of(told), _app_of(told)), told.get("telemetry.sdk.language")
+    if signal is Signal.METRIC:
+        return export
+    if signal is Signal.LOG:
+        logs = _within(parts, "scope_logs", "log_records")
+        return Export(export.sdk, export.app, error_of_logs(logs, language))
+    spans = list(_within(parts, "scope_spans", "spans"))
+    valid = valid_of(spans)
+    event = error_of_spans(valid, language)
+    return Export(export.sdk, export.app, event, len(valid), len(spans) - len(valid))
+
+
+def _within(parts: Iterable[Any], *names: str) -> Iterable[Any]:
+    """What parts hold, level by level, each of them bounded: a part of two bytes may be empty."""
+    for name in names:
+        parts = _level(parts, name)
+    return parts
+
+
+def _level(parts: Iterable[Any], name: str) -> Iterable[Any]:
+    return islice((inner for part in parts for inner in getattr(part, name)), MAX_RECORDS)
+
+
+def _sdk_of(told: Mapping[str, str]) -> Sdk:
     # The names are those of the semantic conventions for resources. Exporters written by hand leave even the SDK out.
-    name = attributes.get("telemetry.sdk.name", "opentelemetry")
-    language = attributes.get("telemetry.sdk.language")
-    version = attributes.get("service.version")
-    service = attributes.get("service.name", "")
-    runtime = {"name": attributes.get("process.runtime.name"), "version": attributes.get("process.runtime.version")}
-    app = App(
+    name, language = told.get("telemetry.sdk.name", "opentelemetry"), told.get("telemetry.sdk.language")
+    return Sdk(f"{name}.{language}" if language else name, told.get("telemetry.sdk.version"))
+
+
+def _app_of(told: Mapping[str, str]) -> App:
+    version, service = told.get("service.version"), told.get("service.name", "")
+    runtime = {"name": told.get("process.runtime.name"), "version": told.get("process.runtime.version")}
+    return App(
         # Sentry's form of a release, `package@version`. The second name of the environment is that of exporters from
         # before version 1.27 of the conventions.
         release=f"{service}@{version}" if version and service else version,
-        environment=attributes.get("deployment.environment.name") or attributes.get("deployment.environment"),
+        environment=told.get("deployment.environment.name") or told.get("deployment.environment"),
         runtime=runtime_of(runtime),
     )
-    return Sdk(f"{name}.{language}" if language else name, attributes.get("telemetry.sdk.version")), app
+
+
+def _texts(pairs: Iterable[Any]) -> Mapping[str, str]:
+    # A value of another type has "" as its text.
+    texts = ((pair.key, pair.value.string_value[:MAX_TEXT]) for pair in islice(pairs, MAX_OWN))
+    return {key: text for key, text in texts if text}
 
 
 class _Message(Protocol):
@@ -93,59 +140,37 @@ class _Message(Protocol):
 def _definitions() -> Mapping[Signal, tuple[_Message, str]]:
     """OpenTelemetry's message definitions. To import them takes 0.1 to 0.3 s: only servers that receive OTLP pay."""
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     return {
         Signal.TRANSACTION: (cast(_Message, ExportTraceServiceRequest), "resource_spans"),
         Signal.LOG: (cast(_Message, ExportLogsServiceRequest), "resource_logs"),
+        Signal.METRIC: (cast(_Message, ExportMetricsServiceRequest), "resource_metrics"),
     }
 
 
-def _protobuf_attributes(body: bytes, signal: Signal) -> Mapping[str, str]:
+def _protobuf_parts(body: bytes, signal: Signal) -> Iterable[Any]:
     from google.protobuf.message import DecodeError
 
     message, field = _definitions()[signal]
     try:
-        parts = getattr(message.FromString(body), field)
+        parts: Iterable[Any] = getattr(message.FromString(body), field)
     except DecodeError:
         raise BadRequest(
             "The body is not an OTLP export in protobuf. Send JSON with Content-Type: application/json."
         ) from None
-    # A value of another type has "" as its `string_value`, and `_texts` leaves it out.
-    pairs = parts[0].resource.attributes if parts else ()
-    return _texts((pair.key, pair.value.string_value) for pair in pairs)
+    return parts
 
 
-def _json_attributes(body: bytes, signal: Signal, budget: Budget) -> Mapping[str, str]:
-    export = decode(body, _Export, "The OTLP export", budget)
-    raw = export.resourceSpans if signal is Signal.TRANSACTION else export.resourceLogs
-    parts = memoryview(raw)
-    if bytes(parts[:1]) != b"[":
-        name = "resourceSpans" if signal is Signal.TRANSACTION else "resourceLogs"
+def _json_parts(body: bytes, signal: Signal, budget: Budget) -> Raw:
+    """The list of an export, undecoded."""
+    outline = decode(body, Outline, "The OTLP export", budget)
+    name, parts = {
+        Signal.TRANSACTION: ("resourceSpans", outline.resource_spans),
+        Signal.LOG: ("resourceLogs", outline.resource_logs),
+        Signal.METRIC: ("resourceMetrics", outline.resource_metrics),
+    }[signal]
+    if bytes(memoryview(parts)[:1]) != b"[":
         raise InvalidJSON(f"The OTLP export has no list {name!r}.")
-    pairs = _resource_of(parts, budget).get("attributes")
-    return _texts(
-        (pair.get("key"), pair["value"].get("stringValue"))
-        for pair in (pairs if isinstance(pairs, list) else ())
-        if isinstance(pair, dict) and isinstance(pair.get("value"), dict)
-    )
-
-
-def _resource_of(parts: memoryview, budget: Budget) -> Mapping[str, Any]:
-    """The resource of the first part. One of a strange shape tells nothing, and the signal still counts."""
-    first = _RESOURCE_FIRST.match(parts[:MAX_RESOURCE_BYTES])
-    try:
-        if first:  # as every exporter writes it: 4 MiB of spans behind it need not be looked at
-            text = str(parts[first.end() : first.end() + MAX_RESOURCE_BYTES], "utf-8", "replace")
-            found: Mapping[str, Any] = _DECODER.raw_decode(text)[0]
-            return found
-        # No budget for the list, whose spans nobody reads; only what is read of it, the resource, may be repaired.
-        listed = decode(parts, list[_Part], "The list", Budget(0)) if len(parts) <= MAX_LISTED_BYTES else []
-        resource = memoryview(listed[0].resource) if listed else memoryview(b"{}")
-        return parse_object(resource, "The resource", budget) if len(resource) <= MAX_RESOURCE_BYTES else {}
-    except (InvalidJSON, ValueError, RecursionError):
-        return {}
-
-
-def _texts(pairs: Iterable[tuple[Any, Any]]) -> Mapping[str, str]:
-    return {key: text[:MAX_TEXT] for key, text in pairs if isinstance(key, str) and isinstance(text, str) and text}
+    return parts

@@ -6,16 +6,17 @@ from server.core.model.signals import Signal, Source
 from server.core.state.update import update_of
 from server.core.wire.client import client_of, source_of
 from server.core.wire.envelope import parse_envelope
-from server.core.wire.event import Sdk, parse_client
+from server.core.wire.event import App, Sdk, parse_client
+from server.core.wire.integrations import observe_drain, observe_otlp
 from server.core.wire.observation import (
     Observation,
     observe_envelope,
     observe_heartbeat,
     observe_minidump,
-    observe_otlp,
     observe_security,
     observe_store,
 )
+from server.core.wire.otlp import Export
 
 AT = 1_795_354_000_000
 NEW_ID = "f" * 32
@@ -84,7 +85,8 @@ def test_a_test_of_our_own_is_one_whatever_else_it_names() -> None:
         (observe_envelope(parse_envelope(b'{}\n{"type":"event"}\n' + NAMED), NEW_ID), Source.APP),
         (observe_security(b'{"csp-report":{}}'), Source.APP),
         (observe_minidump(b"MDMP", NEW_ID), Source.APP),
-        (observe_otlp(b"", "application/x-protobuf", Signal.TRANSACTION), Source.APP),
+        (observe_otlp(Export(Sdk("opentelemetry", None), App()), Signal.LOG, NEW_ID), Source.APP),
+        (observe_drain(b'[{"id":1}]'), Source.APP),
     ],
 )
 def test_the_source_of_a_request(observation: Observation, source: Source) -> None:

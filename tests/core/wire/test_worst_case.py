@@ -58,6 +58,21 @@ def traces(body: bytes, budget: Budget) -> object:
     return parse_otlp(body, "application/json", Signal.TRANSACTION, budget)
 
 
+def logs(body: bytes, budget: Budget) -> object:
+    return parse_otlp(body, "application/json", Signal.LOG, budget)
+
+
+def spans(body: bytes, budget: Budget) -> object:
+    return parse_otlp(body, "application/x-protobuf", Signal.TRANSACTION, budget)
+
+
+def field(data: bytes, number: int = 1) -> bytes:
+    size = bytes(
+        [len(data) & 0x7F | 0x80, len(data) >> 7 & 0x7F | 0x80, len(data) >> 14 & 0x7F | 0x80, len(data) >> 21]
+    )
+    return bytes([number << 3 | 2]) + size + data
+
+
 def security(body: bytes, _: Budget) -> object:
     return observe_security(body)
 
@@ -119,6 +134,26 @@ WORST: dict[str, tuple[Callable[[bytes, Budget], object], bytes]] = {
     "an export of lists": (traces, b'{"resourceSpans":[%s{}]}' % (b"{}," * 1_390_000)),
     "a resource of lists": (traces, b'{"resourceSpans":[{"resource":{"attributes":[%s[]]}}]}' % (b"[]," * 1_300_000)),
     "an export of NaN": (traces, b'{"resourceSpans":[%s1]}' % (b"NaN," * 1_000_000)),
+    "an export of parts": (spans, b"\x0a\0" * 2 * MIB),
+    "an export of scopes": (spans, field(b"\x12\0" * (2 * MIB - 9))),
+    "an export of spans": (spans, field(field(b"\x12\0" * (2 * MIB - 99), 2))),
+    "an export of valid spans": (
+        spans,
+        field(field((b"\x12\x1c\x0a\x10" + b"1" * 16 + b"\x12\x08" + b"1" * 8) * 130_000, 2)),
+    ),
+    "a span of events": (
+        spans,
+        field(field(field(b"\x0a\x10" + b"1" * 16 + b"\x12\x08" + b"1" * 8 + b"\x5a\0" * 2_000_000, 2), 2)),
+    ),
+    "logs of attributes": (
+        logs,
+        b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[%s{}]}]}]}' % (b'{"attributes":[{},{},{},{}]},' * 29_000),
+    ),
+    "a stack of frames": (
+        logs,
+        b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"attributes":[{"key":"exception.type"},'
+        b'{"key":"exception.stacktrace","value":{"stringValue":"%s"}}]}]}]}]}' % (b"\\n at f (a.js:1:1)" * 180_000),
+    ),
     "a report of lists": (security, b"[%s[]]" % (b"[]," * 340_000)),
 }
 
