@@ -355,6 +355,31 @@ def test_an_upgraded_sdk_replaces_the_old_name() -> None:
     assert shown(old, new)["sdk"] == {"name": "sentry.python", "version": "2.75.0"}
 
 
+FLASK, PLAIN = Sdk("sentry.python.flask", "2.75.0"), Sdk("sentry.python", "2.75.0")
+
+
+@pytest.mark.parametrize(
+    ("sequence", "name", "version"),
+    [
+        ([FLASK, PLAIN], "sentry.python.flask", "2.75.0"),  # each heartbeat of an application made with Flask
+        ([PLAIN, FLASK, PLAIN, PLAIN], "sentry.python.flask", "2.75.0"),
+        ([PLAIN, Sdk("sentry.python", None)], "sentry.python", "2.75.0"),
+        ([FLASK, Sdk("sentry.python", None)], "sentry.python.flask", "2.75.0"),
+        ([Sdk("sentry-ruby", "5.3.0"), Sdk("sentry.ruby", "5.3.0")], "sentry.ruby", "5.3.0"),
+        ([Sdk("sentry.ruby.rails", "5.3.0"), Sdk("sentry-ruby", "5.3.0")], "sentry.ruby.rails", "5.3.0"),
+        ([FLASK, Sdk("sentry.python", "2.80.0")], "sentry.python", "2.80.0"),  # upgraded
+        ([FLASK, Sdk("sentry.python", "2.80.0"), Sdk("sentry.python", None)], "sentry.python", "2.80.0"),
+        ([FLASK, Sdk("sentry.php", "4.0")], "sentry.php", "4.0"),  # replaced
+        ([Sdk("sentry.java", "8.0"), Sdk("sentry.javascript.node", "8.0")], "sentry.javascript.node", "8.0"),
+        ([FLASK, Sdk("sentry.python.django", "2.75.0")], "sentry.python.django", "2.75.0"),
+    ],
+)
+@pytest.mark.parametrize("by", ["client_sdk", "payload_sdk"])
+def test_the_most_particular_name_of_a_family_stays(sequence: list[Sdk], name: str, version: str, by: str) -> None:
+    told = [update_of(Observation(**{by: sdk}), AT + number) for number, sdk in enumerate(sequence)]  # type: ignore[arg-type]
+    assert shown(*told)["sdk"] == {"name": name, "version": version}
+
+
 def test_the_other_messages() -> None:
     assert json.loads(PING) == {"type": "ping"}
     assert json.loads(DELAYED) == {"type": "delayed"}

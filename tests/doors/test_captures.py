@@ -103,7 +103,7 @@ WITH_RELEASE = {
     "py2-starlette_rel-02",
 }
 PROTOBUF = {"py2-otlp-01"}
-RUNTIME = {"py1": "CPython 3.11.7", "py2": "CPython 3.11.7", "node11": "node v20.20.2"}
+RUNTIME = {"py1": "CPython 3.11.7", "py2": "CPython 3.11.7", "node11": "node 20.20.2"}
 UNHANDLED = {
     "browser11-uncaught-01",
     "node11-unhandled-01",

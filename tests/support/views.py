@@ -10,9 +10,10 @@ from server.core.diagnosis.catalogue import Problem
 from server.core.model.project import Key, Project
 from server.core.model.signals import Signal
 from server.core.snapshot import Presenter
-from server.core.state import fields
+from server.core.state import fields, sdks
 from server.core.state.fields import Update
 from server.core.state.view import View
+from server.core.wire.event import Sdk
 from server.site.content import load_catalogue
 from server.site.pages import static_folder
 
@@ -42,8 +43,7 @@ def seen(signal: Signal, at: int = AT, last_at: int | None = None) -> Held:
 
 def sdk(name: str, version: str | None) -> Held:
     """The fields of an SDK that has connected."""
-    told = json.dumps({"name": name, "version": version})
-    return {fields.CONNECTED_AT: AT, fields.PAYLOAD_SDK: (AT, told)}
+    return {fields.CONNECTED_AT: AT, **{field: (AT, text) for field, text in sdks.told(Sdk(name, version)).items()}}
 
 
 def config(**options: object) -> Held:

@@ -119,10 +119,13 @@ CHECKED_BY = Text("checked_by", Join.LAST, Effect.NEWS, Effect.NEWS)
 WATCHED_AT = Time("watched_at", Join.EARLIEST, Effect.SILENT, Effect.SILENT)
 """Since when somebody waits. It only starts a clock."""
 
-CLIENT_SDK = Text("client_sdk", Join.LAST)
-"""The SDK as a request's surroundings name it, as JSON."""
-PAYLOAD_SDK = Text("payload_sdk", Join.LAST)
-"""The SDK as its payloads name it, with the framework, as JSON."""
+# Three rows, for the names that requests of one application give differ; `sdks` sorts them in, and makes one of them.
+FRAMEWORK_SDK = Text("sdk.framework", Join.LAST)
+"""The SDK by a name with a framework (`sentry.python.flask`), as JSON."""
+PLAIN_SDK = Text("sdk.plain", Join.LAST)
+"""The SDK by a name without one (`sentry.python`), as JSON."""
+UNVERSIONED_SDK = Text("sdk.unversioned", Join.LAST)
+"""The SDK where it did not tell its version, as JSON."""
 RELEASE = Text("release", Join.LAST)
 ENVIRONMENT = Text("environment", Join.LAST)
 RUNTIME = Text("runtime", Join.LAST)

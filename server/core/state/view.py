@@ -10,7 +10,7 @@ import msgspec
 
 from ..model.project import Project
 from ..model.signals import Signal, Stage, strongest
-from . import fields
+from . import fields, sdks
 from .fields import Number, Stamped, Text, Time, Update
 
 QUIET_AFTER = 2.5
@@ -94,16 +94,9 @@ class View:
 
     @property
     def sdk(self) -> dict[str, str | None] | None:
-        """The name with the framework, which only payloads have, as long as both sources speak of the same SDK."""
-        client, payload = self.stamped(fields.CLIENT_SDK), self.stamped(fields.PAYLOAD_SDK)
-        if client and payload:
-            outer, inner = msgspec.json.decode(client[1]), msgspec.json.decode(payload[1])
-            # `sentry.python` around and `sentry.python.flask` inside are one SDK, and the longer name says more.
-            # Otherwise it was replaced or upgraded, and the later of both counts.
-            same = inner["name"].startswith(outer["name"]) and inner["version"] == outer["version"]
-            return dict(inner if same or payload[0] >= client[0] else outer)
-        told = self.decoded(fields.PAYLOAD_SDK) or self.decoded(fields.CLIENT_SDK)
-        return dict(told) if told else None
+        """The SDK by the most particular name that it gave."""
+        found = sdks.current(map(self.stamped, sdks.KINDS))
+        return {"name": found.name, "version": found.version} if found else None
 
     @property
     def inferred(self) -> dict[str, Any]:

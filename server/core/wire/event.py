@@ -7,7 +7,8 @@ even if one of its tags is strange.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, TypeVar
@@ -38,6 +39,10 @@ _NULL = Raw(b"null")
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "fatal"}  # Python's logging numbers, sent by raven
 _OTHER_TYPES = {"transaction": Signal.TRANSACTION, "feedback": Signal.FEEDBACK, "csp": Signal.CSP_REPORT}
 """Payloads that travel as event items without being errors or messages: sentry-python sends user feedback this way."""
+_CELERY = "celery"
+"""How sentry-sdk calls Celery, in integrations and mechanisms. Its own name never says it, since it is made of what is
+installed, and looks for web frameworks alone."""
+_RUNTIME_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?")
 _ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
 """Relay also reads critical as fatal."""
 
@@ -144,6 +149,7 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     # Sentry's order: from the cause to what was finally raised. Frames likewise have the failing call last.
     crash = exceptions[-1] if exceptions else {}
     frames, sdk = _frames(crash), read(raw.sdk)  # read once: a second time would be paid from the budget again
+    integrations = _integrations(sdk)
     return Event(
         event_id=parse_event_id(read(raw.event_id)),
         # No level counts as an error, since Relay fills it in so. An exception counts whatever its level says, as where
@@ -158,8 +164,8 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
         handled=_handled(exceptions),
         culprit=_culprit(crash) or _text(read(raw.transaction)),
         frames=tuple(_frame(frame) for frame in frames[:MAX_FRAMES]),
-        sdk=sdk_of(sdk),
-        integrations=_integrations(sdk),
+        sdk=_named(sdk_of(sdk), integrations, exceptions),
+        integrations=integrations,
         app=App(_text(read(raw.release)), _text(read(raw.environment)), _runtime(read(raw.contexts))),
     )
 
@@ -181,6 +187,15 @@ def sdk_of(value: Any) -> Sdk | None:
     fields = value if isinstance(value, dict) else {}
     name = _text(fields.get("name"))
     return Sdk(name, _text(fields.get("version"))) if name else None
+
+
+def _named(sdk: Sdk | None, integrations: Collection[str], exceptions: Iterable[dict[str, Any]]) -> Sdk | None:
+    """The SDK with the framework that caught the error, or else the one that is there, where its name has none."""
+    if sdk is None or not sdk.name.startswith("sentry.python"):
+        return sdk
+    caught = any(_mechanism(exception).get("type") == _CELERY for exception in exceptions)
+    is_plain = sdk.name == "sentry.python" and _CELERY in integrations
+    return Sdk(f"sentry.python.{_CELERY}", sdk.version) if caught or is_plain else sdk
 
 
 def _integrations(sdk: Any) -> tuple[str, ...]:
@@ -289,8 +304,7 @@ def _exceptions(value: Any) -> list[dict[str, Any]]:
 
 def _is_stack(exception: dict[str, Any]) -> bool:
     """Whether it is only an SDK's way to attach a stack to a message. JavaScript's SDKs do so by default since 11."""
-    mechanism = exception.get("mechanism")
-    return isinstance(mechanism, dict) and mechanism.get("synthetic") is True and not exception.get("type")
+    return _mechanism(exception).get("synthetic") is True and not exception.get("type")
 
 
 def title_of(kind: Any, value: Any) -> str | None:
@@ -330,10 +344,15 @@ def _shown(value: Any) -> str:
 def _handled(exceptions: Iterable[dict[str, Any]]) -> bool | None:
     found = None  # nobody said; one unhandled exception of a chain makes the whole of it unhandled
     for exception in exceptions:
-        mechanism = exception.get("mechanism")
-        if isinstance(mechanism, dict) and isinstance(mechanism.get("handled"), bool):
-            found = bool(mechanism["handled"]) and found is not False
+        handled = _mechanism(exception).get("handled")
+        if isinstance(handled, bool):
+            found = handled and found is not False
     return found
+
+
+def _mechanism(exception: dict[str, Any]) -> dict[str, Any]:
+    mechanism = exception.get("mechanism")
+    return mechanism if isinstance(mechanism, dict) else {}
 
 
 def _frames(crash: dict[str, Any]) -> list[dict[str, Any]]:
@@ -380,7 +399,12 @@ def _runtime(contexts: Any) -> str | None:
 
 
 def runtime_of(value: Any) -> str | None:
-    """Read `{"name": "CPython", "version": "3.12.1"}` as one string."""
+    """Read `{"name": "CPython", "version": "3.12.1"}` as one string.
+
+    The version is the same for all who tell it: Node's SDK writes `v20.20.2`, Go's `go1.22.1`, Ruby's the whole of
+    `ruby 3.1.2p20 (2022-04-12 revision 4491bb740a)`.
+    """
     fields = value if isinstance(value, dict) else {}
-    name = _text(fields.get("name"), 80)
-    return " ".join(part for part in (name, _text(fields.get("version"), 80)) if part) if name else None
+    name, version = _text(fields.get("name"), 80), _text(fields.get("version"), 80) or ""
+    number = _RUNTIME_VERSION.search(version)
+    return " ".join(part for part in (name, number[0] if number else version) if part) if name else None

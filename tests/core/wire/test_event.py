@@ -20,6 +20,7 @@ from server.core.wire.event import (
     parse_client,
     parse_event,
     parse_event_id,
+    runtime_of,
     sdk_of,
 )
 
@@ -250,6 +251,47 @@ def test_nesting_beyond_all_sense_is_refused() -> None:
 )
 def test_event_id(value: Any, found: str | None) -> None:
     assert parse_event_id(value) == found
+
+
+CRASH_OF_A_REQUEST = [{"type": "E", "mechanism": {"type": "flask", "handled": False}}]
+CAUGHT_BY_CELERY = [{"type": "E", "mechanism": {"type": "celery", "handled": False}}]
+
+
+@pytest.mark.parametrize(
+    ("name", "integrations", "exceptions", "told"),
+    [
+        ("sentry.python", ["celery", "dedupe"], [], "sentry.python.celery"),
+        ("sentry.python", ["dedupe"], [], "sentry.python"),
+        ("sentry.python", [], CAUGHT_BY_CELERY, "sentry.python.celery"),
+        ("sentry.python.flask", ["celery", "flask"], CAUGHT_BY_CELERY, "sentry.python.celery"),
+        ("sentry.python.flask", ["celery", "flask"], CRASH_OF_A_REQUEST, "sentry.python.flask"),
+        ("sentry.ruby", ["celery"], CAUGHT_BY_CELERY, "sentry.ruby"),
+    ],
+)
+def test_celery_is_named(name: str, integrations: list[str], exceptions: Any, told: str) -> None:
+    sdk = {"name": name, "version": "2.75.0", "integrations": integrations}
+    assert event(sdk=sdk, exception=exceptions).sdk == Sdk(told, "2.75.0")
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("v20.20.2", "20.20.2"),
+        ("20.20.2", "20.20.2"),
+        ("go1.22.1", "1.22.1"),
+        ("ruby 3.1.2p20 (2022-04-12 revision 4491bb740a) [x86_64-linux-gnu]", "3.1.2"),
+        ("3.14.0rc2", "3.14.0rc2"),
+        ("17", "17"),
+        ("nightly", "nightly"),
+    ],
+)
+def test_a_runtime_has_one_spelling(version: str, told: str) -> None:
+    assert runtime_of({"name": "it", "version": version}) == f"it {told}"
+
+
+def test_a_runtime_without_a_version_is_a_name() -> None:
+    assert runtime_of({"name": "node"}) == runtime_of({"name": "node", "version": " "}) == "node"
+    assert runtime_of({"version": "1"}) is None
 
 
 def test_sdk() -> None:
