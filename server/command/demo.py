@@ -22,6 +22,12 @@ from ..stores import Store
 from .terminal import Progress
 
 NAME = "demo"
+FIRST_ERROR = (
+    'import sentry_sdk; sentry_sdk.init("{dsn}")',
+    "try: 1 / 0",
+    "except ZeroDivisionError: sentry_sdk.capture_exception()",
+)
+"""Caught and captured, since it may be pasted at Python's prompt: there, sentry-sdk leaves out what nobody catches."""
 
 
 class DemoServer(Server):
@@ -64,8 +70,7 @@ def _greeting(url: str, project: Project) -> list[str]:
         click.style(dsn, fg="cyan"),
         "",
         _label("A first error, in Python (pip install sentry-sdk)"),
-        f'import sentry_sdk; sentry_sdk.init("{dsn}")',
-        "1 / 0",
+        *(line.format(dsn=dsn) for line in FIRST_ERROR),
         "",
     ]
 

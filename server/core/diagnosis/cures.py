@@ -9,7 +9,7 @@ from ..model.signals import Signal, Stage
 from ..state import fields
 from ..state.fields import Time
 from ..state.view import View
-from .detection import drops
+from .detection import losses
 
 SETTLED = 5_000
 """Milliseconds before a report of a network error within which the reported event may have arrived anyway."""
@@ -52,7 +52,7 @@ def _delivered(view: View, at: int) -> bool:
     A browser page that is left right after an error delivers it, and then reports a network error: Browser SDKs 7 to 11
     sometimes do (docs/sdks.md, "an error, and the end at once").
     """
-    reasons = {reason for _, reason, _ in drops(view)}
+    reasons = {reason for _, reason, _ in losses(view)}
     since = at if reasons - {"network_error"} else at - SETTLED
     return (view.last(Signal.ERROR) or 0) > since
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as default
 
 from ..model.codes import Code
@@ -63,23 +63,47 @@ def recorded(code: Code) -> Find:
 
 def dropped(view: View, platforms: Platforms) -> Finding | None:
     """What the SDK dropped and why, the most first."""
-    found = recorded(Code.DROPPED_BY_SDK)(view, platforms)
-    if found is None:
+    parts = [part for part in (recorded(Code.DROPPED_BY_SDK)(view, platforms), filtered(view)) if part]
+    if not parts:
         return None
-    unnamed = (found.count, fields.DROP_REASONS[-1], fields.DROP_CATEGORIES[-1])
+    count = sum(part.count for part in parts)
+    unnamed = (count, fields.DROP_REASONS[-1], fields.DROP_CATEGORIES[-1])
     # A state of an older version of this server may have a total and no counts by name.
-    counted = sorted(drops(view), reverse=True) or [unnamed]
+    counted = sorted(losses(view), reverse=True) or [unnamed]
     # The largest loss names the problem and chooses the fix; the next five are evidence, and more than enough.
     told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in counted]
     reason, what = told[0]
     more = {"more": "; ".join(f"{what} ({reason})" for reason, what in told[1:6])} if told[1:] else {}
-    reasons = tuple(dict.fromkeys(reason for reason, _ in told))
-    return replace(found, evidence={"reason": reason, "what": what, **more}, checks=reasons, variant=reason)
+    return Finding(
+        min(part.first_at for part in parts),
+        max(part.last_at for part in parts),
+        count,
+        {"reason": reason, "what": what, **more},
+        tuple(dict.fromkeys(reason for reason, _ in told)),
+        variant=reason,
+    )
 
 
-def drops(view: View) -> list[tuple[int, str, str]]:
-    """What was dropped, as (count, reason, category)."""
-    counts = ((view.number(field), *names) for names, field in fields.DROPPED.items() if field in view.state)
+def filtered(view: View) -> Finding | None:
+    """Errors that an event processor dropped before any error arrived.
+
+    Once one has, most of them are no loss: SDKs leave out an error that they have just sent, where a framework and its
+    logger report the same one, or a loop fails again and again. The report calls that an event processor as well.
+    """
+    at, error_at = view.time(fields.FILTERED_AT), view.first(Signal.ERROR)
+    if at is None or (error_at is not None and error_at <= at):
+        return None
+    return Finding(at, at, sum(view.number(fields.DROPPED[names]) for names in fields.FILTERED))
+
+
+def losses(view: View) -> list[tuple[int, str, str]]:
+    """What was lost, as (count, reason, category)."""
+    left_out = () if filtered(view) else fields.FILTERED
+    counts = (
+        (view.number(field), *names)
+        for names, field in fields.DROPPED.items()
+        if field in view.state and names not in left_out
+    )
     return [entry for entry in counts if entry[0]]
 
 

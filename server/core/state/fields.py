@@ -199,6 +199,10 @@ DROPPED: dict[tuple[str, str], Number] = {
     for category in DROP_CATEGORIES
 }
 """How many of a category an SDK dropped for a reason."""
+FILTERED = frozenset({("event_processor", "error"), ("event_processor", "default")})
+"""Losses that may be none: SDKs report a duplicate of the last error as dropped by an event processor, too."""
+FILTERED_AT = Time("filtered_at", Join.EARLIEST)
+"""When the first of those was reported. Apart from the problem, for what arrived before decides what it means."""
 
 
 # By looking, not by a list: a constant that somebody forgot to list would be written and never read again.

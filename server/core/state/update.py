@@ -77,6 +77,9 @@ def _add_drops(update: State, drops: Iterable[Dropped], at: int) -> None:
             reason = drop.reason if drop.reason in DROP_REASONS else DROP_REASONS[-1]
             category = drop.category if drop.category in DROP_CATEGORIES else DROP_CATEGORIES[-1]
             _add(update, DROPPED[reason, category], drop.quantity)
+            if (reason, category) in fields.FILTERED:
+                update[fields.FILTERED_AT] = at
+                continue
             # One sighting with the sum of all lines: the problem counts lost events, not reports.
             known = _number(update, PROBLEMS[Code.DROPPED_BY_SDK].total)
             update |= update_of_problem(Code.DROPPED_BY_SDK, {}, at, known + drop.quantity)

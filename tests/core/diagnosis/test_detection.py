@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ...support.views import AT, Held, problem, snapshot, view
+from server.core.model.signals import Signal
+
+from ...support.views import AT, Held, problem, seen, snapshot, view
 
 SETTLED = 5_000
 """Milliseconds before a report in which an error may have arrived all the same."""
@@ -52,6 +54,30 @@ def test_a_report_that_names_nothing_is_told_all_the_same() -> None:
     state = {name: value for name, value in dropped("before_send").items() if not name.startswith("dropped.")}
     (said,) = snapshot(view(state))["problems"]
     assert said["summary"] == "Your SDK dropped 1 event (own rules)."
+
+
+@pytest.mark.parametrize(
+    ("error_at", "state"),
+    [(None, "open"), (AT + 1, "resolved"), (AT, "none"), (AT - 3_600_000, "none")],
+)
+def test_a_duplicate_of_what_arrived_is_no_loss(error_at: int | None, state: str) -> None:
+    """SDKs report their Dedupe as an event processor that dropped an error."""
+    arrived = {} if error_at is None else {"stage": 2, **seen(Signal.ERROR, error_at, AT + 1)}
+    found = problem("dropped_by_sdk", view({**arrived, "filtered_at": AT, "dropped.event_processor.error": 2}))
+    assert ("none" if found is None else "resolved" if found.resolved else "open") == state
+    if found:
+        assert (found.finding.count, found.finding.evidence) == (2, {"reason": "event_processor", "what": "2 errors"})
+
+
+def test_a_duplicate_is_not_counted_among_what_was_lost() -> None:
+    duplicates = {"filtered_at": AT, "dropped.event_processor.error": 5}
+    found = problem("dropped_by_sdk", view({**dropped("before_send", AT - 1), **duplicates}))
+    assert found
+    assert found.finding.evidence == {"reason": "before_send", "what": "1 error"}
+    before = problem("dropped_by_sdk", view({**dropped("before_send"), **duplicates}))
+    assert before
+    assert before.finding.count == 6
+    assert before.finding.evidence == {"reason": "event_processor", "what": "5 errors", "more": "1 error (before_send)"}
 
 
 @pytest.mark.parametrize("answer", ["last_seen_at", "checked_at", "problem.unknown_key.last_at"])
