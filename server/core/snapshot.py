@@ -167,4 +167,5 @@ def _problem(problem: Problem, told: Told) -> dict[str, Any]:
         "first_at": iso(finding.first_at),
         "last_at": iso(finding.last_at),
         "resolved": problem.resolved,
+        "resolved_at": _time(problem.resolved_at),
     }

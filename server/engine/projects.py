@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..core.diagnosis.rules import cured, has_problems
 from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
 from ..core.state.fields import Effect, State, Update, effect_of, join
@@ -65,7 +66,10 @@ class Projects:
     # What the store tells (stores.Listener).
 
     def changed(self, project_id: int, effect: Effect) -> None:
-        """Nothing to do: what is remembered stays true."""
+        """What is remembered stays true; but of a problem, another process may have seen the end."""
+        memory = self._memories.get(project_id)
+        if memory and effect >= Effect.NEWS and has_problems(memory.state):
+            memory.checked_at = float("-inf")
 
     def edited(self, project_id: int) -> None:
         """Ask again before the next use; what was received for a past epoch is dropped by the store."""
@@ -150,6 +154,11 @@ class Projects:
         """What an update would mean, as far as this process knows."""
         memory = self._memories.get(project_id)
         return effect_of(memory.state if memory else {}, update)
+
+    def cured_by(self, project_id: int, update: Update) -> Update:
+        """When open problems are resolved by an update, as far as this process knows of them."""
+        memory = self._memories.get(project_id)
+        return cured(memory.state, update) if memory else {}
 
     def epoch_of(self, project_id: int) -> str | None:
         """The epoch that a project is in, as far as this process knows."""

@@ -66,6 +66,8 @@ export interface Problem {
   first_at: string;
   last_at: string;
   resolved: boolean;
+  /** Null while it is open. */
+  resolved_at?: string | null;
 }
 
 /** A signal that was not the app's, and shows that the way works. */

@@ -43,13 +43,13 @@ export class Problems {
   /** @param {Problem} problem @param {Target | null} values */
   #row(problem, values) {
     const row = this.#known(problem.code) ?? el("li", { "data-code": problem.code });
-    const { count, last_at: last, ...said } = problem;
+    const { count, last_at: last, resolved_at: over, ...said } = problem;
     row.className = problem.code === "silence" ? "problem usual" : "problem";
     row.dataset.severity = problem.severity;
     row.dataset.resolved = String(Boolean(problem.resolved));
     keepFocus(row, () => once(row, { said, values }, () => this.#parts(problem, values, row)));
     // What grows by itself leaves the rest of the row alone.
-    once(part(row, "meta"), { count, last }, () => this.#times(problem));
+    once(part(row, "meta"), { count, last, over }, () => this.#times(problem));
     return row;
   }
 
@@ -72,13 +72,10 @@ export class Problems {
   }
 
   /** @param {Problem} problem */
-  #times({ code, resolved, count, last_at: last }) {
+  #times({ code, resolved, resolved_at: over, count, last_at: last }) {
+    if (resolved) return [`${this.#said.resolved} · `, timeNode(this.#words, over ?? last)];
     const isCounted = count > 1 && !isByAnybody({ code }); // their sentence counts already
-    return [
-      resolved ? `${this.#said.resolved} · ` : null,
-      isCounted ? `${this.#words.say(this.#said.times, { count })} ` : null,
-      timeNode(this.#words, last),
-    ];
+    return [isCounted ? `${this.#words.say(this.#said.times, { count })} ` : null, timeNode(this.#words, last)];
   }
 
   /** @param {Problem} problem @param {Target | null} values @param {HTMLElement} row as it was */

@@ -51,5 +51,5 @@ export async function problemsAfter(before, { cause, address }, words, said, at)
   }
   // A server that is away says nothing about this browser.
   if (!known || known.resolved || cause !== null) return before;
-  return [{ ...known, resolved: true, last_at: new Date(at).toISOString() }];
+  return [{ ...known, resolved: true, resolved_at: new Date(at).toISOString() }];
 }

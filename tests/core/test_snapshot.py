@@ -281,7 +281,7 @@ def test_a_repeated_problem_is_one_with_a_count() -> None:
         ("unknown_key", update_of_refusal(UnknownKey(), False, AT), refused_body(AT + 1)),
         ("disabled_key", update_of_refusal(DisabledKey(), False, AT), beat(AT + 1)),
         ("missing_key", update_of_refusal(MissingKey("."), False, AT), beat(AT + 1)),
-        ("malformed_envelope", refused_body(AT), beat(AT + 1)),
+        ("malformed_envelope", refused_body(AT), event(ERROR, AT + 1)),
         ("message_not_error", event({"level": "info"}), event(ERROR, AT + 1)),
         ("sample_only", event({"tags": {"sample_event": "yes"}}), event(ERROR, AT + 1)),
     ],

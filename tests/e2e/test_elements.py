@@ -123,9 +123,12 @@ async def test_two_lists_of_problems(bench: Bench) -> None:
     left, right = await bench.make("problems", "Problems")
     problem = {"code": "quiet", "severity": "error", "summary": "Left.", "hint": "H.", "count": 1}
     await bench.run("left", "it.draw(data, null)", [{**problem, "evidence": {"interval": "30 s"}}])
-    await bench.run("right", "it.draw(data, null)", [{**problem, "summary": "Right.", "resolved": True}])
+    times = {"last_at": "2026-11-22T13:00:05Z", "resolved_at": "2026-11-22T13:09:00Z"}
+    over = {"summary": "Right.", "resolved": True, **times}
+    await bench.run("right", "it.draw(data, null)", [{**problem, **over}])
     await expect(left.locator(".summary")).to_have_text("Left.")
     await expect(right.locator("[data-resolved=true]")).to_contain_text("Right.")
+    await expect(right.locator(".meta time")).to_have_attribute("datetime", times["resolved_at"])
     await bench.run("left", "it.draw(data, null)", [])
     await expect(left.locator("li")).to_have_count(0)
     await expect(right.locator("li")).to_have_count(1)

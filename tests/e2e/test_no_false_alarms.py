@@ -88,6 +88,20 @@ async def test_a_duplicate_is_no_loss_and_a_heartbeat_takes_no_name_away(
     assert (await told(http, project))["sdk"] == found["sdk"]
 
 
+async def test_a_resolved_problem_says_when_although_the_app_goes_on(
+    http: httpx2.AsyncClient, project: Project, tmp_path: Path
+) -> None:
+    assert (await signals.wrong_key(http, project)).status_code == 403
+    await signals.heartbeat(http, project)
+    first = await told(http, project, "heartbeat")
+    await signals.error(http, project)
+    await signals.heartbeat(http, project)
+    later = await told(http, project, "error")
+    (before, after) = (found["problems"][0] for found in (first, later))
+    assert before["code"] == "unknown_key"
+    assert before["last_at"] < before["resolved_at"] == after["resolved_at"] == first["connected_at"]
+
+
 async def pasted(lines: str, folder: Path) -> str:
     """What Python's prompt says to lines that are pasted there."""
     command = [sys.executable, "-i", "-q"]

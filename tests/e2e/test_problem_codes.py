@@ -165,6 +165,12 @@ async def too_many(scene: Scene) -> None:
     await scene.python("for number in range(60): sentry_sdk.capture_exception(ValueError(number))")
 
 
+async def sends_a_first_log(scene: Scene) -> None:
+    """Something new, which always passes; a heartbeat does as well, and so proves nothing."""
+    header = {"sdk": {"name": "sentry.python", "version": "2.75.0"}}
+    await signals.envelope(scene.http, scene.project, header, {"type": "log"}, {"items": []})
+
+
 async def drops_all(scene: Scene) -> None:
     await scene.python("1 / 0", "before_send=lambda event, hint: None")
 
@@ -289,10 +295,10 @@ CASES: dict[str, Case] = {
         damaged_envelope, evidence={"offset": "^3$", "line": '"length":999', "reason": "999"}
     ),
     Code.INVALID_JSON: Case(no_json, evidence={"detail": "not JSON"}),
-    Code.INVALID_HEARTBEAT: Case(wrong_field, evidence={"field": "^interval$"}),
+    Code.INVALID_HEARTBEAT: Case(wrong_field, Scene.beats, evidence={"field": "^interval$"}),
     Code.UNSUPPORTED_ENCODING: Case(unpacking_proxy, evidence={"encoding": "^br$"}),
     Code.TOO_LARGE: Case(large_attachment, evidence={"limit": "^20971520$"}),
-    Code.RATE_LIMITED: Case(too_many, Scene.beats, warped=True),
+    Code.RATE_LIMITED: Case(too_many, sends_a_first_log, warped=True),
     Code.DROPPED_BY_SDK: Case(drops_all, evidence={"reason": "^before_send$", "what": "^1 error$"}),
     Code.MESSAGE_NOT_ERROR: Case(message, evidence={"title": "^hello$", "level": "^info$"}),
     Code.SAMPLE_ONLY: Case(sample, evidence={"title": "ZeroDivisionError"}),

@@ -13,10 +13,10 @@ from server.core.model.project import Key, Project
 from server.core.model.signals import Stage
 from server.core.state.change import Change
 from server.core.state.fields import (
-    ACCEPTED_AT,
     CONNECTED_AT,
     FIRST_ERROR,
     LAST_SEEN_AT,
+    PAYLOAD_AT,
     RELEASE,
     WATCHED_AT,
     Effect,
@@ -200,7 +200,7 @@ async def test_what_is_older_only_moves_the_first_times(store: Store) -> None:
     at = now()
     await store.apply({project.id: {**beat(at), RELEASE: (at, "new")}}, at)
     old: Update = {CONNECTED_AT: at - MINUTE, LAST_SEEN_AT: at - MINUTE, RELEASE: (at - MINUTE, "old")}
-    await store.apply({project.id: {**old, ACCEPTED_AT: at}}, at)
+    await store.apply({project.id: {**old, PAYLOAD_AT: at}}, at)
     view = await read(store, project)
     assert view.text(RELEASE) == "new"
     apart = (view.time(LAST_SEEN_AT) or 0) - (view.time(CONNECTED_AT) or 0)

@@ -55,11 +55,11 @@ async def test_ties_in_time_go_by_the_text(redis_url: str) -> None:
         ties = 0
         while not ties:  # two calls at once mostly fall into the same millisecond
             project = await redis.create("", None, KEY)
-            for text, field in (("b\x7f", "last_seen_at"), ("b", "accepted_at"), ("b\u0100", "signal.log.last_at")):
+            for text, field in (("b\x7f", "last_seen_at"), ("b", "payload_at"), ("b\u0100", "signal.log.last_at")):
                 at = now()
                 await redis.apply({project.id: named({"release": (at, text), field: at})}, at)
             state = dict(await state_of(redis, project))
-            stamps = [state[FIELDS[field]] for field in ("last_seen_at", "accepted_at", "signal.log.last_at")]
+            stamps = [state[FIELDS[field]] for field in ("last_seen_at", "payload_at", "signal.log.last_at")]
             assert state[RELEASE] == max(zip(stamps, ("b\x7f", "b", "b\u0100"), strict=True))
             ties = stamps[0] == stamps[1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..state import fields
 from ..state.view import View
 from .detection import Finding
 from .platforms import Platforms
@@ -17,11 +18,20 @@ MAX_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem of one project as it is now."""
+    """A problem of one project as it is now.
+
+    Args:
+        resolved_at: since when it is resolved, in milliseconds; None while it is open.
+    """
 
     rule: Rule
     finding: Finding
-    resolved: bool
+    resolved_at: int | None
+
+    @property
+    def resolved(self) -> bool:
+        """Whether it is over."""
+        return self.resolved_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,14 @@ class Told:
     hint: str
     checks: tuple[str, ...]
     fix: str | None
+
+
+def _resolved_at(rule: Rule, finding: Finding, view: View) -> int | None:
+    at = rule.cure.at(view, finding.last_at)
+    row = fields.PROBLEMS.get(rule.code)
+    first = view.time(row.cured_at) if row else None
+    # Written down for the last sighting, or for one before.
+    return first if at is not None and first is not None and finding.last_at < first else at
 
 
 class Catalogue:
@@ -67,7 +85,7 @@ class Catalogue:
         # All rules on each read, none of it stored: better rules and words reach old problems at once, and what depends
         # on the time needs no timer of its own.
         found = [
-            Problem(rule, finding, rule.cure.check(view, finding.last_at))
+            Problem(rule, finding, _resolved_at(rule, finding, view))
             for rule in self.rules.values()
             if (finding := rule.find(view, self.platforms))
         ]

@@ -53,6 +53,25 @@ def _errors(options: _Options, view: View) -> bool:
     return view.stage >= Stage.CONNECTED and options.get("sample_rate") != 0
 
 
+# By the documentation of each SDK. Go's, PHP's and Elixir's, raven and exporters of OpenTelemetry have no sessions at
+# all; Java's outside of Android, .NET's and Rust's send none unless they are told to.
+_COUNT_SESSIONS = (
+    "sentry.python",
+    "sentry.javascript",
+    "sentry.ruby",
+    "sentry.cocoa",
+    "sentry.java.android",
+    "sentry.dart",
+    "sentry.native",
+)
+
+
+def _sessions(_: _Options, view: View) -> bool:
+    # They count as soon as they know a release, and not before.
+    name = (view.sdk or {}).get("name") or ""
+    return view.text(fields.RELEASE) is not None and name.startswith(_COUNT_SESSIONS)
+
+
 # One signal each, which proves the feature, and a guess at whether it is turned on before that signal comes. The names
 # are sentry-sdk's options, as a heartbeat tells them; SDKs also name their integrations in each event.
 _FEATURES: dict[str, tuple[Signal, _Says]] = {
@@ -71,8 +90,7 @@ _FEATURES: dict[str, tuple[Signal, _Says]] = {
     # A check-in is code of the application, or a line in a crontab: no option announces it.
     "crons": (Signal.CHECK_IN, lambda _options, _: False),
     "feedback": (Signal.FEEDBACK, _has("feedback")),
-    # SDKs count sessions as soon as they know a release, and not before.
-    "release health": (Signal.SESSION, lambda _, view: view.text(fields.RELEASE) is not None),
+    "release health": (Signal.SESSION, _sessions),
 }
 
 

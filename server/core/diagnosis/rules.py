@@ -13,6 +13,7 @@ from enum import IntEnum, StrEnum
 from ..model.codes import Code
 from ..model.signals import Signal
 from ..state import fields
+from ..state.fields import PROBLEMS, State, Update
 from . import cures
 from .cures import Cure
 from .detection import (
@@ -105,8 +106,8 @@ RULES: tuple[Rule, ...] = (
     _recorded(Code.MISSING_KEY, Kind.KEY, cures.VALID_KEY, fix=_DSN),
     # No fix to copy here: which of the two is wrong, only the application can say.
     _recorded(Code.CONFLICTING_KEYS, Kind.KEY, cures.VALID_KEY),
-    _recorded(Code.WRONG_PATH, Kind.ADDRESS, cures.ACCEPTED),
-    _recorded(Code.PROJECT_MISMATCH, Kind.KEY, cures.ACCEPTED),
+    _recorded(Code.WRONG_PATH, Kind.ADDRESS, cures.PAYLOAD),
+    _recorded(Code.PROJECT_MISMATCH, Kind.KEY, cures.PAYLOAD),
     # A warning, although nothing works: it is a guess, and all that was really seen is more certain.
     Rule(
         code="silence",
@@ -121,12 +122,12 @@ RULES: tuple[Rule, ...] = (
     Rule(code="browser_blocked", kind=Kind.BROWSER, find=never, cure=Cure("probe"), severity=Severity.WARNING),
     Rule(code="cors_preflight_only", kind=Kind.BROWSER, find=preflight_only, cure=Cure("following_request")),
     Rule(code=Code.DROPPED_BY_SDK, kind=Kind.DROPPED, find=dropped, cure=cures.LATER_ERROR),
-    _recorded(Code.BAD_REQUEST, Kind.BODY, cures.ACCEPTED),
-    _recorded(Code.MALFORMED_ENVELOPE, Kind.BODY, cures.ACCEPTED),
-    _recorded(Code.INVALID_JSON, Kind.BODY, cures.ACCEPTED),
-    _recorded(Code.INVALID_HEARTBEAT, Kind.BODY, cures.ACCEPTED),
-    _recorded(Code.UNSUPPORTED_ENCODING, Kind.BODY, cures.ACCEPTED),
-    _recorded(Code.TOO_LARGE, Kind.BODY, cures.ACCEPTED),
+    _recorded(Code.BAD_REQUEST, Kind.BODY, cures.PAYLOAD),
+    _recorded(Code.MALFORMED_ENVELOPE, Kind.BODY, cures.PAYLOAD),
+    _recorded(Code.INVALID_JSON, Kind.BODY, cures.PAYLOAD),
+    _recorded(Code.INVALID_HEARTBEAT, Kind.BODY, cures.HEARTBEAT),
+    _recorded(Code.UNSUPPORTED_ENCODING, Kind.BODY, cures.PAYLOAD),
+    _recorded(Code.TOO_LARGE, Kind.BODY, cures.PAYLOAD),
     # An SDK that is named below has got through: what is missing is the right kind of event.
     _recorded(Code.MESSAGE_NOT_ERROR, Kind.NO_ERROR, cures.FIRST_ERROR, severity=Severity.WARNING),
     _recorded(Code.SAMPLE_ONLY, Kind.NO_ERROR, cures.FIRST_ERROR, severity=Severity.WARNING),
@@ -146,7 +147,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # "quiet" and a contradiction vanish with the next signal or heartbeat, so their cures have words and no check.
     Rule(code="quiet", kind=Kind.SILENT, find=quiet, cure=Cure("next_signal"), severity=Severity.WARNING),
-    _recorded(Code.RATE_LIMITED, Kind.LIMITED, cures.ACCEPTED, severity=Severity.WARNING),
+    _recorded(Code.RATE_LIMITED, Kind.LIMITED, cures.PAYLOAD, severity=Severity.WARNING),
     Rule(
         code="config_contradiction",
         kind=Kind.DROPPED,
@@ -185,3 +186,27 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 """All problems, the most probable first as the reason why somebody waits."""
+_MARKS = [(PROBLEMS[rule.code], rule.cure.mark) for rule in RULES if rule.code in PROBLEMS and rule.cure.mark]
+
+
+def has_problems(state: Update) -> bool:
+    """Whether any problem was seen that a later request resolves."""
+    return any(row.last_at in state for row, _ in _MARKS)
+
+
+def cured(state: Update, update: Update) -> State:
+    """When problems are resolved of which an update brings the first cure since they were last seen.
+
+    Args:
+        state: as it was before, as far as the caller knows.
+    """
+    found: State = {}
+    for row, mark in _MARKS:
+        last_at, at = state.get(row.last_at), update.get(mark)
+        if not (isinstance(last_at, int) and isinstance(at, int)):
+            continue
+        before, known = state.get(mark, 0), state.get(row.cured_at, 0)
+        if isinstance(before, int) and isinstance(known, int) and known <= last_at < at:
+            # The one before this update, where another process took it and did not know of the problem.
+            found[row.cured_at] = before if before > last_at else at
+    return found

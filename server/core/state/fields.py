@@ -105,8 +105,9 @@ FIRST_ERROR = Text("first_error", Join.ONCE, Effect.TRANSITION)
 
 CONNECTED_AT = Time("connected_at", Join.EARLIEST)
 LAST_SEEN_AT = Time("last_seen_at", Join.LATEST)
-ACCEPTED_AT = Time("accepted_at", Join.LATEST)
-"""The last request that was accepted; a report of losses does not count, as it follows each refusal."""
+PAYLOAD_AT = Time("payload_at", Join.LATEST)
+"""The last request that was accepted with more than a heartbeat, a session or a report of losses. Those are small, take
+their own ways, and go on while everything else is refused."""
 ENVELOPE_AT = Time("envelope_at", Join.LATEST)
 IN_TIME_AT = Time("in_time_at", Join.LATEST)
 """The last envelope whose `sent_at` agreed with this server's clock."""
@@ -163,12 +164,13 @@ SIGNALS: dict[Signal, SignalFields] = {
 
 
 class ProblemFields(NamedTuple):
-    """The sightings of one problem: how many in total, when, and the latest evidence as JSON."""
+    """The sightings of one problem: how many in total, when, the latest evidence as JSON, and when it was resolved."""
 
     total: Number
     first_at: Time
     last_at: Time
     evidence: Text
+    cured_at: Time
 
 
 PROBLEMS: dict[str, ProblemFields] = {
@@ -177,6 +179,9 @@ PROBLEMS: dict[str, ProblemFields] = {
         Time(f"problem.{code}.first_at", Join.EARLIEST),
         Time(f"problem.{code}.last_at", Join.LATEST),
         Text(f"problem.{code}.evidence", Join.LAST),
+        # The first request after the last sighting writes it (`diagnosis.rules.cured`); where two processes each took
+        # theirs for the first, the later one stays.
+        Time(f"problem.{code}.cured_at", Join.LATEST),
     )
     for code in Code
 }

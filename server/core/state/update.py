@@ -27,6 +27,8 @@ MAX_SKEW = 60_000
 # Most of what SDKs report as dropped is what tracing samples away, on purpose. Only an error that is missing, or a loss
 # that nobody asked for, keeps somebody waiting.
 _ERROR_CATEGORIES = frozenset({"error", "default"})
+_SMALL = frozenset({Signal.HEARTBEAT, Signal.SESSION, Signal.CLIENT_REPORT})
+"""What gets through although nothing else does; a report of losses even follows each refusal."""
 _LOSSES = frozenset({"network_error", "send_error", "queue_overflow", "cache_overflow", "buffer_overflow"})
 _QUOTES = frozenset({"detail", "line"})
 """Evidence that may repeat what was sent, in its words."""
@@ -118,9 +120,8 @@ def _proved(signals: frozenset[Signal]) -> tuple[int, tuple[Time, ...]]:
     for signal in signals:
         stage = TRANSITIONS[stage, signal]
     times = [time for signal in signals for time in SIGNALS[signal]]
-    # A report of losses follows each refusal: it must not cure what it reports.
-    accepted = () if signals == {Signal.CLIENT_REPORT} else (fields.ACCEPTED_AT,)
-    return int(stage), (fields.CONNECTED_AT, fields.LAST_SEEN_AT, *accepted, *times)
+    payload = (fields.PAYLOAD_AT,) if signals - _SMALL else ()
+    return int(stage), (fields.CONNECTED_AT, fields.LAST_SEEN_AT, *payload, *times)
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ import pytest
 from server.core.diagnosis.features import Feature, FeatureState, features_of
 from server.core.model.signals import Signal
 
-from ...support.views import AT, SECOND, config, seen, view
+from ...support.views import AT, SECOND, config, sdk, seen, view
 
 OFF, CONFIGURED, RECEIVED = FeatureState.OFF, FeatureState.CONFIGURED, FeatureState.RECEIVED
 CONNECTED = {"stage": 1, "connected_at": AT}
@@ -94,9 +94,24 @@ def test_errors_are_configured_by_connecting() -> None:
     assert features(CONNECTED)["errors"].state is CONFIGURED
 
 
-def test_sessions_need_a_release() -> None:
-    assert features(CONNECTED)["release health"].state is OFF
-    assert features(CONNECTED, {"release": (AT, "shop@1.4.0")})["release health"].state is CONFIGURED
+RELEASED = {"release": (AT, "shop@1.4.0")}
+
+
+@pytest.mark.parametrize(
+    "name", ["sentry.python.flask", "sentry.javascript.node", "sentry.java.android", "sentry.ruby"]
+)
+def test_sessions_need_a_release(name: str) -> None:
+    assert features(CONNECTED, sdk(name, "9.0"))["release health"].state is OFF
+    assert features(CONNECTED, sdk(name, "9.0"), RELEASED)["release health"].state is CONFIGURED
+
+
+@pytest.mark.parametrize(
+    "name", ["sentry.go", "sentry.php", "raven-python", "opentelemetry.python", "sentry.java", "my-script"]
+)
+def test_a_release_alone_starts_no_sessions_where_the_sdk_sends_none(name: str) -> None:
+    assert features(CONNECTED, RELEASED)["release health"].state is OFF
+    assert features(CONNECTED, sdk(name, "9.0"), RELEASED)["release health"].state is OFF
+    assert features(CONNECTED, sdk(name, "9.0"), seen(Signal.SESSION))["release health"].state is RECEIVED
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_an_error_goes_straight_to_the_top() -> None:
     at, text = update["first_error"]
     assert (at, json.loads(text)["title"], json.loads(text)["event_id"]) == (AT, "E: v", ID)
     assert update["signal.error.event_id"] == (AT, ID)
-    assert update["connected_at"] == update["last_seen_at"] == update["accepted_at"] == AT
+    assert update["connected_at"] == update["last_seen_at"] == update["payload_at"] == AT
 
 
 @pytest.mark.parametrize("header", [{"type": "heartbeat"}, {"type": "heartbeat", "interval": 30}])
@@ -250,7 +250,7 @@ def test_a_refusal_without_a_valid_key_is_only_a_problem() -> None:
 def test_a_refusal_with_a_valid_key_connects() -> None:
     update = refused(MalformedEnvelope("why", 0, ""), True)
     assert (update["stage"], update["last_seen_at"]) == (Stage.CONNECTED, AT)
-    assert "accepted_at" not in update
+    assert "payload_at" not in update
 
 
 def test_evidence_holds_no_key_and_is_short() -> None:
