@@ -68,7 +68,7 @@ class Firstlight:
         self._store = store
         self._clock = clock
         catalogue = content.load_catalogue(pages.static_folder())
-        self._presenter = Presenter(catalogue, settings.event_url)
+        self._presenter = Presenter(catalogue, settings.event_url, settings.lists_requests)
         # WebSockets stand outside of Starlette and its middleware: each layer is a coroutine for as long as a
         # connection lasts, and all of them together were 4 KiB for every viewer.
         self._sockets = door.sockets()
@@ -133,6 +133,7 @@ class Firstlight:
                         self.limits.sdk,
                         self.settings.max_body,
                         self.settings.keep,
+                        self.settings.lists_requests,
                     ),
                 )
             finally:

@@ -41,6 +41,7 @@ class Settings:
         workers: processes.
         max_body: bytes of one request, as sent and decompressed.
         keep: how much of an error is written down.
+        lists_requests: whether the latest requests are kept and listed, without what was in them.
         retention_days: after how many days of silence what was received of a project is deleted; 0 never does.
         forwarded_allow_ips: proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, or `*`; none by default.
     """
@@ -59,6 +60,7 @@ class Settings:
     workers: int = 1
     max_body: int = 20 * 1024 * 1024
     keep: Keep = Keep.ALL
+    lists_requests: bool = True
     retention_days: int = 0
     forwarded_allow_ips: str | None = None
 
@@ -95,6 +97,7 @@ class Settings:
             workers=_number(given, "WEB_CONCURRENCY", 1, 1, MAX_WORKERS),
             max_body=_number(given, "FIRSTLIGHT_MAX_BODY", 20 * 1024 * 1024, 1024, 200 * 1024 * 1024),
             keep=_keep(given),
+            lists_requests=_is_on(given, "FIRSTLIGHT_LIST_REQUESTS", "on"),
             retention_days=_number(given, "FIRSTLIGHT_RETENTION_DAYS", 0, 0, MAX_DAYS),
             forwarded_allow_ips=given.get("FORWARDED_ALLOW_IPS"),
         )
@@ -172,6 +175,13 @@ def _keep(env: Mapping[str, str]) -> Keep:
         return Keep(env.get("FIRSTLIGHT_KEEP", Keep.ALL).lower())
     except ValueError:
         raise SettingsError(f"FIRSTLIGHT_KEEP must be one of {', '.join(Keep)}.") from None
+
+
+def _is_on(env: Mapping[str, str], name: str, default: str) -> bool:
+    text = env.get(name, default).lower()
+    if text not in ("on", "off"):
+        raise SettingsError(f"{name} must be on or off.")
+    return text == "on"
 
 
 def _data(env: Mapping[str, str]) -> Path:

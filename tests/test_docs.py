@@ -29,6 +29,7 @@ SETTING_OF_FIELD = {
     "event_url": "FIRSTLIGHT_EVENT_URL",
     "max_body": "FIRSTLIGHT_MAX_BODY",
     "keep": "FIRSTLIGHT_KEEP",
+    "lists_requests": "FIRSTLIGHT_LIST_REQUESTS",
     "retention_days": "FIRSTLIGHT_RETENTION_DAYS",
     "forwarded_allow_ips": "FORWARDED_ALLOW_IPS",
     "workers": "WEB_CONCURRENCY",
@@ -71,6 +72,7 @@ def test_every_setting_is_documented() -> None:
     documented, defaults = dict(rows), Settings()
     for field, name in SETTING_OF_FIELD.items():
         default = getattr(defaults, field)
+        default = "on" if default is True else default
         if isinstance(default, int | str) or default == defaults.data:
             assert documented[name] == f"`{default}`"
 

@@ -15,6 +15,7 @@ from .diagnosis.detection import deadlines
 from .diagnosis.features import Feature, features_of
 from .model.signals import Signal
 from .state import fields
+from .state.arrived import Arrival, Environment, arrivals_of, environments_of, lacks_production
 from .state.view import View
 
 # Made once, since the same bytes go to every viewer.
@@ -34,10 +35,12 @@ class Presenter:
     Args:
         catalogue: the problems, with their words.
         event_url: where "View my error" leads, with `{project}` and `{event_id}` to be filled in.
+        lists: whether the latest requests are listed.
     """
 
     catalogue: Catalogue
     event_url: str | None = None
+    lists: bool = True
 
     def snapshot(self, view: View) -> dict[str, Any]:
         """The whole onboarding state of one project. Always whole, so that a viewer may miss any number of them."""
@@ -67,7 +70,27 @@ class Presenter:
             "checked_at": _time(view.time(fields.CHECKED_AT)),
             "checked_by": _checked_by(view),
             "signals": _signals(view),
+            # Null where an operator wants no list, which is not the same as an empty one.
+            "arrived": [self._arrival(arrival, view) for arrival in arrivals_of(view)] if self.lists else None,
+            "environments": [_environment(environment) for environment in environments_of(view)],
+            "lacks_production": lacks_production(view),
             "problems": [_problem(problem, self.catalogue.told(problem, view)) for problem in self._problems(view)],
+        }
+
+    def _arrival(self, arrival: Arrival, view: View) -> dict[str, Any]:
+        row = arrival.row
+        return {
+            "at": iso(arrival.at),
+            "endpoint": row.endpoint if row else None,
+            "status": row.status if row else arrival.status,
+            "source": row.source if row else None,
+            "sdk": {"name": row.sdk, "version": row.version} if row and row.sdk else None,
+            "size": arrival.size,
+            "items": row.items if row else (),
+            "refused": row.refused if row else arrival.refused,
+            "count": arrival.count,
+            "event_id": row.event_id if row else None,
+            "url": _event_url(self.event_url, view, row.event_id) if row and row.event_id else None,
         }
 
     def encode(self, view: View) -> bytes:
@@ -123,9 +146,12 @@ def _first_error(view: View, event_url: str | None) -> dict[str, Any] | None:
     at, text = stamped
     told = msgspec.json.decode(text)
     event_id = told.pop("event_id")
+    return {"event_id": event_id, "received_at": iso(at), **told, "url": _event_url(event_url, view, event_id)}
+
+
+def _event_url(event_url: str | None, view: View, event_id: str) -> str | None:
     # Not str.format: an owner's address may hold other braces, and what fills it must not be looked into.
-    url = event_url and event_url.replace("{project}", str(view.project.id)).replace("{event_id}", event_id)
-    return {"event_id": event_id, "received_at": iso(at), **told, "url": url}
+    return event_url and event_url.replace("{project}", str(view.project.id)).replace("{event_id}", event_id)
 
 
 # Spelt out instead of `asdict`: these names are the protocol, and renaming a field in here must not change it.
@@ -135,6 +161,15 @@ def _feature(feature: Feature) -> dict[str, Any]:
         "state": feature.state.value,
         "first_at": _time(feature.first_at),
         "inferred": feature.inferred,
+    }
+
+
+def _environment(environment: Environment) -> dict[str, Any]:
+    return {
+        "name": environment.name,
+        "first_at": iso(environment.first_at),
+        "last_at": iso(environment.last_at),
+        "has_error": environment.has_error,
     }
 
 

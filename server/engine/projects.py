@@ -24,6 +24,8 @@ log = logging.getLogger("firstlight.projects")
 
 HEAL_AT_ONCE = 500
 """Projects whose versions are compared in one round trip."""
+AGAIN_MS = 1000
+"""How soon a request that says the same as the one before it says nothing at all."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class _Memory:
     version: int
     state: State
     checked_at: float
+    said: tuple[object, ...] = ()
+    said_at: int = 0
 
     def view(self) -> View:
         """As if it had just been read."""
@@ -159,6 +163,23 @@ class Projects:
         """When open problems are resolved by an update, as far as this process knows of them."""
         memory = self._memories.get(project_id)
         return cured(memory.state, update) if memory else {}
+
+    def says_again(self, project_id: int, said: tuple[object, ...], at: int) -> bool:
+        """Whether this project said just this within the last second; what it says now is noted.
+
+        Its rows are then not written once more: they would cost a fifth of what a heartbeat costs.
+
+        Args:
+            said: a tuple, since what is compared inside of one is quick where it is the same object.
+            at: when, in milliseconds.
+        """
+        memory = self._memories.get(project_id)
+        if memory is None:
+            return False
+        if 0 <= at - memory.said_at < AGAIN_MS and memory.said == said:
+            return True
+        memory.said, memory.said_at = said, at
+        return False
 
     def epoch_of(self, project_id: int) -> str | None:
         """The epoch that a project is in, as far as this process knows."""

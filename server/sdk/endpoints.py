@@ -17,6 +17,7 @@ from ..core.model.origin import parse_origin
 from ..core.model.signals import Signal, Source
 from ..core.snapshot import iso
 from ..core.state import fields
+from ..core.state.arrived import rows_of
 from ..core.state.fields import Effect
 from ..core.state.update import update_of
 from ..core.wire.body import inflate_store_body
@@ -156,14 +157,18 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
         Overloaded: the store is away, and too much waits for it.
     """
     tools, project_id = request.tools, request.project_id
-    update = update_of(observation, tools.writer.now(), tools.keep)
+    now, source = tools.writer.now(), observation.source
+    update = update_of(observation, now, tools.keep)
+    # An app's heartbeats are all alike, and the hot path of this server.
+    if not (observation.is_beat and tools.projects.says_again(project_id, (request.address, observation), now)):
+        update |= rows_of(observation, source, now, request.address.endpoint, request.size, tools.lists)
     answer = _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
     # The store is away and this process has not met the project: taken now, judged later, since SDKs do not send it
     # again.
     if request.project is None and request.credentials:
         await tools.unverified.take(request.sender, project_id, request.credentials.key, update)
         return answer
-    if observation.source is not Source.APP:
+    if source is not Source.APP:
         return await _show_test(request, update, answer)
     # A heartbeat, and whatever says something new, always passes: somebody waits for exactly that.
     if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:

@@ -26,8 +26,11 @@ from ..core.model.keys import is_near, mask
 from ..core.model.origin import OPAQUE, parse_origin
 from ..core.model.project import Project
 from ..core.model.signals import Source
+from ..core.state.arrived import row_of_refusal
+from ..core.state.fields import State
 from ..core.state.update import update_of_problem, update_of_refusal, update_of_stranger
 from ..core.wire.client import SDK_NAMES, source_of
+from ..responses import status_of
 from .request import SdkRequest
 
 _FORWARDING = frozenset({b"x-forwarded-for", b"x-real-ip", b"forwarded", b"via"})
@@ -49,9 +52,17 @@ async def note(request: SdkRequest, refusal: Refusal) -> None:
             is_app = source_of(request.client(request.credentials)) is Source.APP
             told, keep = _in_words(request, refusal), request.tools.keep
             update = update_of_refusal(told, refusal.key_is_valid, now, keep, is_app)
+            if refusal.key_is_valid and request.tools.lists:
+                update = {**update, **_row_of(request, told, now)}
         else:
             update = update_of_stranger(refusal, now)
         await request.tools.writer.write(project.id, update)
+
+
+def _row_of(request: SdkRequest, refusal: Refusal, now: int) -> State:
+    sdk = request.client(request.credentials)
+    code, endpoint = refusal.code or "", request.address.endpoint
+    return row_of_refusal(code, status_of(refusal), sdk, now, endpoint, request.size)
 
 
 async def _named(request: SdkRequest) -> Project | None:

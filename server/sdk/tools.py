@@ -32,6 +32,7 @@ class Tools:
         limits: all other bounds.
         max_body: bytes of one request, as sent and decompressed.
         keep: how much of an error is written down.
+        lists: whether the latest requests are listed.
     """
 
     projects: Projects
@@ -45,6 +46,7 @@ class Tools:
     limits: SdkLimits
     max_body: int
     keep: Keep
+    lists: bool
 
 
 class State(TypedDict):
@@ -62,6 +64,7 @@ def make_tools(
     limits: SdkLimits,
     max_body: int,
     keep: Keep,
+    lists: bool = True,
 ) -> Tools:
     """The tools of one process, for these bounds."""
     return Tools(
@@ -76,4 +79,5 @@ def make_tools(
         limits,
         max_body,
         keep,
+        lists,
     )

@@ -20,7 +20,8 @@ from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.keys import MAX_PROJECT_ID
 from ..core.model.project import Key, Project
 from ..core.state.change import Change
-from ..core.state.fields import Effect, State, Update, Value, join, known, next_version, stage_of
+from ..core.state.clocks import next_version
+from ..core.state.fields import Effect, State, Update, Value, join, known, stage_of
 from ..core.state.view import View
 from . import Listener, Origin
 from .sqlite_file import SqliteFile

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from server.core.model.project import Project
 from server.core.model.signals import Signal
-from server.core.state.fields import FIELDS, RELEASE, SIGNALS, Update
+from server.core.state.fields import ARRIVED, ENVIRONMENTS, FIELDS, RELEASE, SIGNALS, Update
+from server.core.state.rows import MAX_ROWS
 from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 
@@ -48,6 +49,24 @@ async def test_random_records_give_equal_states(pair: tuple[Store, Store], seque
         same = await embedded.apply({one.id: shifted(update, stored_at)}, stored_at)
         assert change[two.id] == same[one.id]
     assert await state_of(redis, two) == await state_of(embedded, one)
+
+
+async def test_rows_are_cut_alike(pair: tuple[Store, Store]) -> None:
+    embedded, redis = pair
+    one, two = await embedded.create("", None, KEY), await redis.create("", None, KEY)
+    for ages in (range(30), range(0, 3000, 100), [5, 5, 5]):
+        update: Update = {
+            ARRIVED: {f"row {age % 7} {age}": (-age, age) for age in ages},
+            ENVIRONMENTS: {f"{age % 50}": (-age, -age - 1, age % 2) for age in ages},
+            SIGNALS[Signal.REPLAY].last_at: 0,
+        }
+        at = now()
+        await redis.apply({two.id: shifted(update, at)}, at)
+        stored_at = (await state_of(redis, two))[SIGNALS[Signal.REPLAY].last_at]
+        assert isinstance(stored_at, int)
+        await embedded.apply({one.id: shifted(update, stored_at)}, stored_at)
+    assert await state_of(redis, two) == await state_of(embedded, one)
+    assert {len(value) for value in (await state_of(redis, two)).values() if isinstance(value, dict)} == {MAX_ROWS}
 
 
 async def test_ties_in_time_go_by_the_text(redis_url: str) -> None:

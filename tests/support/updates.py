@@ -35,10 +35,14 @@ def beat(at: int) -> Update:
 
 
 def error(at: int, event_id: str = "e1") -> Update:
-    """An error, told apart by its event id."""
+    """An error, told apart by its event id, with the rows that it leaves."""
+    rows: dict[str, Value] = {
+        "arrived": {f'{{"endpoint":"store","event_id":"{event_id}"}}': (at, 100)},
+        "environments": {"0production": (at, at, 1)},
+    }
     times = {"connected_at": at, "last_seen_at": at, "signal.error.first_at": at, "signal.error.last_at": at}
     told = {"first_error": (at, f'{{"event_id":"{event_id}"}}'), "signal.error.event_id": (at, event_id)}
-    return named({"stage": 2, **times, **told})
+    return named({"stage": 2, **times, **told, **rows})
 
 
 def shifted(update: Update, by: int) -> Update:
@@ -49,4 +53,6 @@ def shifted(update: Update, by: int) -> Update:
 def _shifted(field: Field, value: Value, by: int) -> Value:
     if isinstance(value, tuple):
         return value[0] + by, value[1]
+    if isinstance(value, dict):
+        return {text: (*(at + by for at in row[:-1]), row[-1]) for text, row in value.items()}
     return value + by if isinstance(field, Time) else value

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 from ..model.codes import Code
 from ..model.signals import Signal, Stage
+from .rows import Table, named, newest
 
 
 # All are associative, all but `ONCE` commutative, all but `SUM` idempotent, as in state-based CRDTs. So a retry, a late
@@ -36,6 +37,10 @@ class Join(StrEnum):
     """A pair of time and text; the one committed first stays for good, whatever its time."""
     LAST = "last"
     """A pair of time and text; the later one wins. Of the same time it is the larger text, so that all agree."""
+    NEWEST = "newest"
+    """Rows; the newest ones stay."""
+    NAMED = "named"
+    """Rows; the ones that are first by their text stay, whatever their times."""
 
 
 class Effect(IntEnum):
@@ -91,8 +96,17 @@ class Text(Field):
     """A text with the time that it was received."""
 
 
+class Rows(Field):
+    """A few texts with numbers, see `rows`."""
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row has."""
+        return 2 if self.joined_by is Join.NEWEST else 3
+
+
 Stamped: TypeAlias = tuple[int, str]
-Value: TypeAlias = int | Stamped
+Value: TypeAlias = int | Stamped | Table
 Update: TypeAlias = Mapping[Field, Value]
 """What one request changes. The same thing as a state: joining is what merging, coalescing and storing all do."""
 State: TypeAlias = dict[Field, Value]
@@ -139,6 +153,10 @@ INFERRED: dict[str, Text] = {
 }
 """What is concluded of the configuration from ordinary traffic, as JSON."""
 ERROR_EVENT_ID = Text("signal.error.event_id", Join.LAST)
+ARRIVED = Rows("arrived", Join.NEWEST, Effect.REFRESH)
+"""The latest requests with a valid key: what was said of each, with its time and size."""
+ENVIRONMENTS = Rows("environments", Join.NAMED, Effect.REFRESH)
+"""Where the application was seen: when last, when first, and whether an error came from there."""
 
 
 class SignalFields(NamedTuple):
@@ -261,6 +279,8 @@ _JOINED: dict[Join, Callable[[Any, Any], Value]] = {
     Join.SUM: operator.add,
     Join.ONCE: lambda old, _: old,
     Join.LAST: max,  # of pairs: by the time, then by the text
+    Join.NEWEST: newest,
+    Join.NAMED: named,
 }
 """How each join is computed, from what is held and what is new."""
 
@@ -279,32 +299,3 @@ def effect_of(state: Update, update: Update) -> Effect:
         if effect > strongest and (old is None or _JOINED[field.joined_by](old, new) != old):
             strongest = effect
     return strongest
-
-
-def next_version(version: int, now: int) -> int:
-    """A version above `version`, in microseconds of the store's clock.
-
-    A clock, not a counter: a store that lost its last writes would give a counter's values out twice, and pages would
-    take the wrong state for the one they have.
-
-    Args:
-        version: the last one.
-        now: the store's clock, in milliseconds.
-    """
-    return max(version + 1, now * 1000)
-
-
-def aged(update: Update, now: int) -> Iterable[tuple[Field, int, str]]:
-    """An update as (field, number, text), with times as ages in milliseconds.
-
-    A store on another host turns the ages into times of its own clock, so that clocks need not agree. A time that is
-    yet to come counts as now: otherwise no later one could replace it.
-
-    Args:
-        now: the clock that the update's times are of, in milliseconds.
-    """
-    for field, value in update.items():
-        if isinstance(value, tuple):
-            yield field, max(0, now - value[0]), value[1]
-        else:
-            yield field, max(0, now - value) if isinstance(field, Time) else value, ""

@@ -36,7 +36,7 @@ _QUOTES = frozenset({"detail", "line"})
 _KEY_LIKE = re.compile(r"[0-9A-Fa-f]{12,}")
 
 
-def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> Update:
+def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> State:
     """The update of an accepted request.
 
     Args:

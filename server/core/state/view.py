@@ -11,7 +11,8 @@ import msgspec
 from ..model.project import Project
 from ..model.signals import Signal, Stage, strongest
 from . import fields, sdks
-from .fields import Number, Stamped, Text, Time, Update
+from .fields import Number, Rows, Stamped, Text, Time, Update
+from .rows import Table
 
 QUIET_AFTER = 2.5
 """Intervals without a promised beat after which a project is quiet: one beat may be lost and the next one late."""
@@ -64,6 +65,11 @@ class View:
         """A text of the state."""
         stamped = self.stamped(field)
         return stamped[1] if stamped else None
+
+    def rows(self, field: Rows) -> Table:
+        """The rows of a field; empty where nothing is known."""
+        value = self.state.get(field)
+        return value if isinstance(value, dict) else {}
 
     def decoded(self, field: Text) -> Any:
         """A text of the state that holds JSON, or None."""

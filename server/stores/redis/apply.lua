@@ -10,7 +10,7 @@
 -- Returns    the version, the stage before and after, then each changed field with its effect; nil if there is no such
 --            project, or it is in another epoch.
 --
-local is_time = { earliest = true, latest = true, once = true, last = true }
+local is_time = { earliest = true, latest = true, once = true, last = true, newest = true, named = true }
 
 local held_meta = meta()
 if not held_meta or (ARGV[5] ~= '' and ARGV[5] ~= held_meta[1]) then return false end

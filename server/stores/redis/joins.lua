@@ -1,6 +1,7 @@
 -- How two values of a field become one: what is held (nil if nothing), and a new number and text.
 --
--- A number is held as its digits, a pair of time and text as the digits, a space and the text.
+-- A number is held as its digits, a pair of time and text as the digits, a space and the text. Rows are held as such a
+-- pair: the latest of their times, and a line for each with its numbers, times as ages at that time, and its text.
 
 local function split(held)
   local space = string.find(held, ' ', 1, true)
@@ -14,6 +15,58 @@ local function is_above(a, b)
     if x ~= y then return x > y end
   end
   return #a > #b
+end
+
+local MAX_ROWS = 20 -- core/state/rows.py
+
+-- Whether a row stands before another: those that come first stay.
+local function is_newer(a, b, rows)
+  local x, y = rows[a][1], rows[b][1]
+  if x ~= y then return x > y end
+  return is_above(a, b)
+end
+
+local function is_smaller(a, b) return is_above(b, a) end
+
+-- Of two rows of the same text.
+local function later(a, b)
+  if b[1] > a[1] or (b[1] == a[1] and b[2] > a[2]) then return b end
+  return a
+end
+
+local function widest(a, b) return { math.max(a[1], b[1]), math.min(a[2], b[2]), math.max(a[3], b[3]) } end
+
+local function add_rows(rows, texts, at, lines, width, merge)
+  for line in string.gmatch(lines, '[^\n]+') do
+    local row, text = {}, line
+    for i = 1, width do
+      local number, rest = string.match(text, '^(%d+) (.*)$')
+      row[i] = i < width and at - tonumber(number) or tonumber(number)
+      text = rest
+    end
+    if rows[text] then
+      rows[text] = merge(rows[text], row)
+    else
+      rows[text], texts[#texts + 1] = row, text
+    end
+  end
+end
+
+local function join_rows(held, number, lines, width, merge, stands_before)
+  local rows, texts, latest, kept = {}, {}, 0, {}
+  if held then
+    local at, old = split(held)
+    add_rows(rows, texts, at, old, width, merge)
+  end
+  add_rows(rows, texts, number, lines, width, merge)
+  table.sort(texts, function(a, b) return stands_before(a, b, rows) end)
+  for i = 1, math.min(#texts, MAX_ROWS) do latest = math.max(latest, rows[texts[i]][1]) end
+  for i = 1, math.min(#texts, MAX_ROWS) do
+    local row = rows[texts[i]]
+    for j = 1, width do row[j] = digits(j < width and latest - row[j] or row[j]) end
+    kept[i] = table.concat(row, ' ') .. ' ' .. texts[i]
+  end
+  return digits(latest) .. ' ' .. table.concat(kept, '\n')
 end
 
 -- Each takes what is held (nil if nothing), the new number and the new text, and returns what to hold.
@@ -30,4 +83,6 @@ local joins = {
     end
     return digits(number) .. ' ' .. text
   end,
+  newest = function(held, number, text) return join_rows(held, number, text, 2, later, is_newer) end,
+  named = function(held, number, text) return join_rows(held, number, text, 3, widest, is_smaller) end,
 }

@@ -19,7 +19,8 @@ from ...core.model.errors import StoreRejected, StoreUnavailable
 from ...core.model.project import Key, Project
 from ...core.model.signals import Stage
 from ...core.state.change import Change
-from ...core.state.fields import FIELDS, Effect, Update, Value, aged, known
+from ...core.state.clocks import aged, read, written
+from ...core.state.fields import FIELDS, Effect, Update, Value, known
 from ...core.state.view import View
 from .. import Listener, Origin
 from .connection import Command, Connection, Script
@@ -144,8 +145,7 @@ class RedisStore:
     async def restore(self, view: View) -> bool:
         project, values = view.project, list[str | int]()
         for field, value in view.state.items():
-            number, text = value if isinstance(value, tuple) else (value, "")
-            values += (field, field.joined_by, number, text)
+            values += (field, field.joined_by, *written(value))
         text = msgspec.json.encode(project).decode()
         revoked = "".join(f"{token}\n" for token in sorted(project.revoked))
         told = (project.created_at, project.revision, project.tokens_valid_from, revoked, view.epoch, view.version)
@@ -161,7 +161,7 @@ class RedisStore:
         project, pairs, now = found
         held = dict(zip(pairs[::2], pairs[1::2], strict=True))
         epoch, version = held.pop("@epoch"), int(held.pop("@version"))
-        state = known({name: _decode_value(value) for name, value in held.items() if name in FIELDS})
+        state = known({name: _decode_value(name, value) for name, value in held.items() if name in FIELDS})
         return View(_decode_project(*project), epoch, version, state, int(now))
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
@@ -259,6 +259,6 @@ def _decode_change(answer: list[str] | StoreRejected) -> Change | StoreRejected:
     return Change(fields, Stage(int(before)), Stage(int(after)), int(version))
 
 
-def _decode_value(text: str) -> Value:
-    number, space, rest = text.partition(" ")
-    return (int(number), rest) if space else int(number)
+def _decode_value(name: str, held: str) -> Value:
+    number, _, text = held.partition(" ")
+    return read(FIELDS[name], int(number), text)
