@@ -17,7 +17,7 @@ from typing import Any
 DEFAULT = "en"
 """What is spoken where nothing fits."""
 
-_ELEMENT = re.compile(r"\{\{> (\w+)\}\}")
+_ELEMENT = re.compile(r"\{\{> ([\w-]+)\}\}")
 _WORDS = re.compile(r"\{\{([\w.]+)\}\}")
 _SCRIPT = re.compile(r'<(?:script type="module" src|link rel="modulepreload" href)="([./]*static/)([^"]+)"[^\n]*')
 _IMPORT = re.compile(r'^import\s[^;"]*?from\s+"([^"]+)";', re.MULTILINE)

@@ -72,16 +72,3 @@ export function evidenceOf({ evidence }, words) {
 
 /** Longer than a name or an address. @param {string} text */
 export const isLong = (text) => text.length > 60;
-
-/**
- * What the bar of a narrow screen says of the problems below it.
- *
- * @param {Problem[]} open
- * @param {Words} words
- */
-export function openWords(open, words) {
-  const { count: counted, nothing_yet: nothing } = words.messages.problems_list;
-  const count = open.filter(({ code }) => code !== "silence").length;
-  if (count) return words.say(counted, { count });
-  return open.length ? nothing : "";
-}

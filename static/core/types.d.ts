@@ -138,6 +138,13 @@ export interface State {
   since: { at: number; what: "opened" | "reset" };
 }
 
+/** A step of the spine: whether its code is wanted now, and what proves that it is done. */
+export interface SpineStep {
+  name: StepName;
+  state: "open" | "done" | "ahead" | "broken";
+  proof: string;
+}
+
 /** What a page is in the mood of, and which icon its tab has. */
 export type Mood = Stage | "problem" | "stopped";
 

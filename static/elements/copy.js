@@ -30,7 +30,7 @@ export function copyButton(words, read, attributes) {
 }
 
 /** @param {string} text */
-async function write(text) {
+export async function write(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -141,6 +141,17 @@ export function keepFocus(node, draw) {
   (focused.isConnected ? focused : controls()[Math.min(at, controls().length - 1)])?.focus();
 }
 
+/**
+ * Another view takes the place of the one before: shown anew, so that nothing of it counts as having moved.
+ *
+ * @param {HTMLElement} node
+ */
+export function renew(node) {
+  node.hidden = true;
+  void node.offsetWidth; // Only a reflow in between makes it new. The focus stays: it is looked after once per frame.
+  node.hidden = false;
+}
+
 /** @param {HTMLElement} node @param {string} animation the class that starts it */
 export function replay(node, animation) {
   node.classList.remove(animation);

@@ -2,7 +2,7 @@
 
 import { joined, time } from "../core/format.js";
 import { liveness } from "../core/state.js";
-import { fact, once, replay, setText } from "./dom.js";
+import { fact, once, part, replay, setText } from "./dom.js";
 
 /** @import { Snapshot, State } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
@@ -13,7 +13,7 @@ export class Facts {
   /** @type {string | null} */
   #beat = null;
 
-  /** @param {HTMLElement} root a `dl` @param {Words} words */
+  /** @param {HTMLElement} root see `facts.html` @param {Words} words */
   constructor(root, words) {
     this.#root = root;
     this.#words = words;
@@ -22,7 +22,9 @@ export class Facts {
   /** @param {Snapshot | null} snapshot */
   draw(snapshot) {
     const rows = snapshot ? this.#words.facts(snapshot) : [];
-    once(this.#root, rows, () => rows.flatMap(([name, text]) => fact(this.#words.messages.facts[name], text, name)));
+    once(part(this.#root, "facts"), rows, () =>
+      rows.flatMap(([name, text]) => fact(this.#words.messages.facts[name], text, name)),
+    );
     this.#root.hidden = !rows.length;
   }
 

@@ -2,7 +2,7 @@
 
 import { STAGES, sortedFeatures, stageOf } from "../core/state.js";
 import { codeBox } from "./code.js";
-import { el, icon, keepFocus, once, part, timeNode } from "./dom.js";
+import { el, icon, keepFocus, once, part, setText, timeNode } from "./dom.js";
 
 /** @import { Feature, Platform, Snippet, State, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
@@ -39,8 +39,18 @@ export class Features {
     const features = sortedFeatures(state.snapshot);
     this.#root.hidden = stageOf(state) === STAGES[0] || !features.length;
     if (this.#root.hidden) return;
+    const { count } = this.#words.messages.features;
+    const on = features.filter(({ state }) => state !== "off").length;
+    setText(part(this.#root, "features-count"), this.#words.say(count, { on, all: features.length }));
     keepFocus(this.#list, () => once(this.#list, features, () => features.map((feature) => this.#row(feature))));
     if (features.some(({ name, state }) => name === this.#shown && state !== "off")) this.#hide();
+  }
+
+  /** Opens the checklist with the help for one. @param {string} name */
+  async open(name) {
+    /** @type {HTMLDetailsElement} */ (this.#root).open = true;
+    await this.#show(name);
+    this.#list.querySelector(`[data-feature="${CSS.escape(name)}"] button`)?.scrollIntoView({ block: "center" });
   }
 
   /** Also after another platform was chosen. */

@@ -1,10 +1,10 @@
-/** The first error: where it happened, with the user's own line of code on top. */
+/** The first error: where it happened, with the user's own line of code on top, and where to see all of it. */
 
 import { joined } from "../core/format.js";
 import { sortedFrames } from "../core/state.js";
-import { el, once } from "./dom.js";
+import { el, once, part } from "./dom.js";
 
-/** @import { FirstError as Given, Frame } from "../core/types.js" */
+/** @import { FirstError as Given, Frame, Snapshot } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
 /** So many frames are enough to recognise one's own code. */
@@ -14,27 +14,33 @@ export class FirstError {
   #root;
   #words;
 
-  /** @param {HTMLElement} root @param {Words} words */
+  /** @param {HTMLElement} root see `first-error.html` @param {Words} words */
   constructor(root, words) {
     this.#root = root;
     this.#words = words;
   }
 
-  /** @param {Given | null | undefined} error @param {string} title */
-  draw(error, title) {
+  /** @param {Snapshot | null} snapshot */
+  draw(snapshot) {
+    const error = snapshot?.first_error;
     this.#root.hidden = !error;
-    once(this.#root, error, () => (error ? this.#parts(error, title) : []));
+    if (!error) return;
+    const { environment, release } = snapshot.app;
+    const about = joined(error.level, this.#handled(error), error.culprit, environment, release);
+    once(part(this.#root, "first-error-body"), { error, about }, () => this.#parts(error, about));
+    const link = part(this.#root, "view-error", HTMLAnchorElement);
+    link.hidden = !error.url;
+    if (error.url) link.href = error.url;
   }
 
-  /** @param {Given} error @param {string} title */
-  #parts(error, title) {
+  /** @param {Given} error @param {string} about */
+  #parts(error, about) {
     const { more } = this.#words.messages.error;
     const frames = sortedFrames(error);
     const rest = frames.length - FRAMES;
     return [
-      el("h3", { class: "offscreen", text: title }),
-      el("p", { class: "meta", dir: "auto", text: joined(error.level, this.#handled(error), error.culprit) }),
-      el("ol", { class: "frames" }, frames.slice(0, FRAMES).map(frameRow)),
+      el("p", { class: "meta", dir: "auto", text: about }),
+      frames.length ? el("ol", { class: "frames" }, frames.slice(0, FRAMES).map(frameRow)) : null,
       rest > 0 ? el("p", { class: "meta", text: this.#words.say(more, { count: rest }) }) : null,
     ];
   }
@@ -52,9 +58,15 @@ function frameRow({ function: name, filename, lineno, in_app: own, context_line:
   return el(
     "li",
     { class: own ? "own" : null },
-    el("b", { dir: "auto", text: name || "?" }),
-    " ",
     el("bdi", { title: filename, text: [path, lineno].filter((part) => part ?? false).join(":") }),
-    own && code ? el("code", { dir: "ltr", tabindex: "0", text: code.trim() }) : null,
+    " ",
+    el("b", { dir: "auto", text: name || "?" }),
+    own && code ? codeLine(code.trim(), lineno) : null,
   );
+}
+
+/** @param {string} code @param {number | null | undefined} lineno */
+function codeLine(code, lineno) {
+  const number = el("span", { class: "lineno", "aria-hidden": "true", text: lineno ?? "" });
+  return el("code", { dir: "ltr", tabindex: "0" }, number, code);
 }

@@ -3,6 +3,7 @@
 import { evidenceOf, isLong, summaryOf } from "../core/problems.js";
 import { grouped, isByAnybody } from "../core/state.js";
 import { codeBox } from "./code.js";
+import { dsnDiff } from "./diff.js";
 import { el, fact, icon, keepFocus, once, part, setText, timeNode } from "./dom.js";
 
 /** @import { Problem, Target } from "../core/types.js" */
@@ -35,7 +36,6 @@ export class Problems {
   draw(problems, values) {
     const { open, strangers, notes, resolved } = grouped(problems);
     this.#root.hidden = !problems.length;
-    part(this.#root, "problems-title").hidden = open.every(({ code }) => code === "silence");
     const [first, last] = [[...open, ...strangers], resolved].map((group) => group.map((it) => this.#row(it, values)));
     arrange(this.#list, [...first, ...(notes.length ? [this.#notes(notes, values)] : []), ...last]);
   }
@@ -83,7 +83,7 @@ export class Problems {
     if (problem.resolved) return [icon("check"), this.#line(problem, row)];
     if (isByAnybody(problem)) return [this.#line(problem, row)];
     if (problem.code === "silence") return [this.#silence(problem, values)];
-    const wasFolded = row.querySelector("details.evidence:not([open])") !== null;
+    const wasOpen = row.querySelector("details.evidence[open]") !== null;
     return [
       problem.severity === "note" ? null : icon("warn"),
       el(
@@ -92,7 +92,7 @@ export class Problems {
         el("p", { class: "summary", dir: "auto", text: problem.summary }),
         el("p", { class: "meta" }),
         this.#advice(problem, values),
-        this.#evidence(problem, wasFolded),
+        this.#evidence(problem, wasOpen),
         this.#link(problem),
       ),
     ];
@@ -104,13 +104,14 @@ export class Problems {
    * @param {Problem} problem
    * @param {Target | null} values
    */
-  #advice({ hint, checks, fix, summary }, values) {
+  #advice(problem, values) {
+    const { hint, checks, fix, summary } = problem;
     const label = { "aria-label": this.#words.say(this.#said.copy_fix, { summary }) };
     const looks = (checks ?? []).map((text) => el("li", { dir: "auto", text }));
     return [
       hint ? el("p", { class: "hint", dir: "auto", text: hint }) : null,
       looks.length ? el("ul", { class: "checks" }, looks) : null,
-      fix ? codeBox(this.#words, { code: fix }, values, label) : null,
+      dsnDiff(this.#words, problem, values, label) ?? (fix ? codeBox(this.#words, { code: fix }, values, label) : null),
     ];
   }
 
@@ -147,11 +148,11 @@ export class Problems {
     return el("div", {}, details, el("p", { class: "meta" }));
   }
 
-  /** @param {Problem} problem @param {boolean} wasFolded */
-  #evidence(problem, wasFolded) {
+  /** @param {Problem} problem @param {boolean} wasOpen */
+  #evidence(problem, wasOpen) {
     const rows = this.#rows(problem);
     const title = el("summary", { text: this.#said.evidence });
-    return rows && el("details", { class: "evidence", open: wasFolded ? null : "" }, title, rows);
+    return rows && el("details", { class: "evidence", open: wasOpen ? "" : null }, title, rows);
   }
 
   /** What was received, marked as such: anybody may have sent it. @param {Problem} problem */

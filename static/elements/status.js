@@ -2,7 +2,7 @@
 
 import { part, replay, setText } from "./dom.js";
 
-/** @import { Headline, Mood, State } from "../core/types.js" */
+/** @import { Headline, Mood } from "../core/types.js" */
 
 export class Status {
   #root;
@@ -14,27 +14,24 @@ export class Status {
     this.#root = root;
   }
 
+  /** @param {string} title what all of this is about */
+  name(title) {
+    setText(part(this.#root, "title"), title);
+  }
+
   /**
    * Again each second: what is said counts the time.
    *
    * @param {Headline} said
-   * @param {State} state
+   * @param {boolean} isKnown whether a snapshot has come
    */
-  draw({ mood, text, line }, { snapshot }) {
+  draw({ mood, text, line }, isKnown) {
     this.#root.dataset.mood = mood;
     setText(part(this.#root, "headline"), text);
     setText(part(this.#root, "line"), line);
     part(this.#root, "line").classList.toggle("error-title", mood === "first_error_received");
-    this.#drawAddress(snapshot?.first_error?.url);
     // Not for the mood that it opened with: nothing happened just now.
     if (this.#drawn && mood !== this.#drawn) replay(this.#root, "settle");
-    if (snapshot) this.#drawn = mood;
-  }
-
-  /** @param {string | null | undefined} url */
-  #drawAddress(url) {
-    const link = part(this.#root, "view-error", HTMLAnchorElement);
-    link.hidden = !url;
-    if (url) link.href = url;
+    if (isKnown) this.#drawn = mood;
   }
 }

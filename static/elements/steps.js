@@ -1,21 +1,21 @@
-/** The three steps: the code of one platform, with the project's values filled in. */
+/**
+ * The three steps: the code of one platform, with the project's values filled in. What is done folds into one line with
+ * its proof, and all of them into one when the app has failed once.
+ */
 
 import { STEPS } from "../core/snippets.js";
-import { STAGES } from "../core/state.js";
+import { current } from "../core/spine.js";
 import { codeBox, drawCode } from "./code.js";
 import { part, setText } from "./dom.js";
 
-/** @import { PlatformFile, Snippet, Stage, StepName, Target } from "../core/types.js" */
+/** @import { PlatformFile, Snippet, SpineStep, StepName, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
-
-/** How many steps lie behind who reached a stage. */
-const DONE = [0, 2, 3];
 
 export class Steps {
   #root;
   #words;
 
-  /** @param {HTMLElement} root see `steps.html` @param {Words} words */
+  /** @param {HTMLDetailsElement} root holds `steps.html` @param {Words} words */
   constructor(root, words) {
     this.#root = root;
     this.#words = words;
@@ -26,10 +26,28 @@ export class Steps {
     for (const step of STEPS) this.#drawStep(step, file.steps[step], language, values);
   }
 
-  /** What lies behind the user gets a check mark. @param {Stage} stage */
-  showStage(stage) {
-    const done = DONE[STAGES.indexOf(stage)];
-    for (const [i, step] of STEPS.entries()) this.#row(step).classList.toggle("done", i < done);
+  /**
+   * Opens what is to be done and folds what is done when that changes: in between, the user decides.
+   *
+   * @param {SpineStep[]} steps
+   */
+  show(steps) {
+    const here = current(steps)?.name;
+    for (const step of steps) this.#showStep(step, step.name === here);
+    const isOver = !here;
+    if (this.#root.dataset.over !== String(isOver)) this.#root.open = !isOver;
+    this.#root.dataset.over = String(isOver);
+  }
+
+  /** @param {SpineStep} step @param {boolean} isHere */
+  #showStep({ name, state, proof }, isHere) {
+    const row = this.#row(name);
+    const details = part(row, "step-fold", HTMLDetailsElement);
+    if (row.dataset.state !== state) details.open = state === "open" || state === "broken";
+    row.dataset.state = state;
+    setText(part(row, "proof"), proof);
+    if (isHere) row.setAttribute("aria-current", "step");
+    else row.removeAttribute("aria-current");
   }
 
   /** @param {StepName} name */
@@ -43,17 +61,20 @@ export class Steps {
    */
   #drawStep(name, { also = [], note, ...first }, language, values) {
     const { copy, copy_part: copyPart, names } = this.#words.messages.steps;
-    const row = this.#row(name);
-    setText(part(row, "note"), note ?? "");
+    const body = part(this.#row(name), "step-body");
+    const [about, box] = ["note", "code"].map(
+      (role) => /** @type {HTMLElement} */ (body.querySelector(`:scope > .${role}`)),
+    );
+    setText(about, note ?? "");
     const label = { class: `copy-${name}`, "aria-label": this.#words.say(copy, { step: names[name] }) };
-    drawCode(part(row, "code"), this.#words, { language, ...first }, values, label);
+    drawCode(box, this.#words, { language, ...first }, values, label);
     // Some platforms want a second file.
-    for (const extra of row.querySelectorAll(".also")) extra.remove();
+    for (const extra of body.querySelectorAll(".also")) extra.remove();
     const boxes = also.map((/** @type {Snippet} */ snippet, /** @type {number} */ i) => {
       const partLabel = { "aria-label": this.#words.say(copyPart, { step: names[name], part: i + 2 }) };
       return codeBox(this.#words, { language, ...snippet }, values, partLabel);
     });
-    for (const box of boxes) box.classList.add("also");
-    part(row, "code").after(...boxes);
+    for (const extra of boxes) extra.classList.add("also");
+    box.after(...boxes);
   }
 }

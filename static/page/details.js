@@ -1,7 +1,11 @@
-/** What is seen below the stages: problems, features and signals. */
+/** What is seen beside the steps' code: problems where they belong, the first error, facts, features and signals. */
 
+import { placeOf } from "../core/spine.js";
+import { stageOf } from "../core/state.js";
 import { part } from "../elements/dom.js";
+import { Facts } from "../elements/facts.js";
 import { Features } from "../elements/features.js";
+import { FirstError } from "../elements/first-error.js";
 import { Problems } from "../elements/problems.js";
 import { Signals } from "../elements/signals.js";
 
@@ -9,7 +13,18 @@ import { Signals } from "../elements/signals.js";
 /** @import { Words } from "../core/words.js" */
 /** @import { Help } from "../elements/features.js" */
 
+const PLACES = /** @type {const} */ ([
+  ["configure", '[data-step="configure"] .problems'],
+  ["error", '[data-step="error"] .problems'],
+  ["rest", ".rest .problems"],
+]);
+
 export class Details {
+  #lists;
+  #error;
+  #facts;
+  #signals;
+
   /**
    * @param {HTMLElement} root
    * @param {Words} words
@@ -17,9 +32,14 @@ export class Details {
    * @param {(name: string) => Promise<Help> | null} help what turns a feature on
    */
   constructor(root, words, docs, help) {
-    this.problems = new Problems(part(root, "problems"), words, docs);
+    this.#lists = PLACES.map(([place, where]) => {
+      const list = /** @type {HTMLElement} */ (root.querySelector(where));
+      return { place, list: new Problems(list, words, docs) };
+    });
+    this.#error = new FirstError(part(root, "first-error"), words);
+    this.#facts = new Facts(part(root, "facts-box"), words);
     this.features = new Features(part(root, "features"), words, help);
-    this.signals = new Signals(part(root, "signals"), words);
+    this.#signals = new Signals(part(root, "signals"), words);
   }
 
   /**
@@ -28,9 +48,22 @@ export class Details {
    * @param {Target | null} values
    */
   draw(state, problems, values) {
-    this.problems.draw(problems, values);
+    const stage = stageOf(state);
+    for (const { place, list } of this.#lists) {
+      list.draw(
+        problems.filter((problem) => placeOf(problem, stage) === place),
+        values,
+      );
+    }
+    this.#error.draw(state.snapshot);
+    this.#facts.draw(state.snapshot);
     this.features.draw(state);
-    this.signals.draw(state);
+    this.#signals.draw(state);
+  }
+
+  /** What changes by time alone. @param {State} state @param {number} now */
+  tick(state, now) {
+    this.#facts.tick(state, now);
   }
 
   /** Other code or other values are shown beside. */

@@ -5,39 +5,40 @@ import { headline } from "../core/headline.js";
 import { loadWords } from "../core/load.js";
 import { Platforms } from "../core/platforms.js";
 import { worded } from "../core/problems.js";
+import { spine } from "../core/spine.js";
 import { initialState, linkState, news, problemsOf, reduce, stageOf } from "../core/state.js";
-import { drawTimes, part, setText } from "../elements/dom.js";
+import { drawTimes, part, renew, setText } from "../elements/dom.js";
 import { Link } from "../elements/link.js";
+import { Next } from "../elements/next.js";
 import { Reset } from "../elements/reset.js";
-import { Stages } from "../elements/stages.js";
 import { Status } from "../elements/status.js";
+import { Steps } from "../elements/steps.js";
+import { Theme } from "../elements/theme.js";
 import { Way } from "../elements/way.js";
-import { lookQuietly, problemsAfter } from "./blocked.js";
-import { SetupCheck } from "./check.js";
 import { Details } from "./details.js";
-import { Panel } from "./panel.js";
 import { Server } from "./server.js";
+import { Strip } from "./strip.js";
 import { drawTab } from "./tab.js";
 import { Todo } from "./todo.js";
 import { tradeToken } from "./token.js";
+import { Trouble } from "./trouble.js";
 
 /** @import { Message, PageEvent, Problem } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
-/** @import { Found } from "./blocked.js" */
+
+/** Long enough for a colleague's holiday. */
+const INVITED = 7 * 24 * 3600;
 
 class OnboardingPage {
   #words;
   #server;
   #platforms;
   #state = initialState(Date.now());
-  #see = part(document, "see");
-  /** What to do; null until it is here. @type {Todo | null} */
+  #steps;
+  /** The code to copy; null until it is here. @type {Todo | null} */
   #todo = null;
   #details;
-  #check;
-  #looked = false;
-  /** Who waits for the next check to reach this viewer. @type {Set<() => void>} */
-  #awaited = new Set();
+  #trouble;
   /** @type {Connection | null} */
   #connection = null;
 
@@ -46,27 +47,34 @@ class OnboardingPage {
     this.#words = words;
     this.#server = server;
     this.#platforms = platforms;
-    this.panel = new Panel(this.#see, words);
     this.link = new Link(part(document, "link"), words, () => this.#connection?.retryNow());
     this.status = new Status(part(document, "status"));
-    this.stages = new Stages(part(document, "stages"), words);
+    this.strip = new Strip(part(document, "top"), part(document, "headline"));
     this.way = new Way(part(document, "way"), words);
-    this.#details = new Details(part(document, "see-body"), words, server.root, (name) =>
+    this.#steps = new Steps(part(document, "do", HTMLDetailsElement), words);
+    this.#details = new Details(part(document, "known"), words, server.root, (name) =>
       this.#todo ? this.#todo.help(name) : null,
     );
-    this.#check = new SetupCheck(part(document, "check"), words, server.root, {
-      link: () => ({ name: linkState(this.#state), text: this.link.text }),
-      seen: (patience) => this.#seen(patience),
-      found: (found) => this.#found(found),
+    this.next = new Next(part(document, "next"), words, {
+      turnOn: (feature) => this.#details.features.open(feature),
+      invite: () => server.invite(INVITED),
+    });
+    this.theme = new Theme(part(document, "theme"));
+    this.#trouble = new Trouble(part(document, "check"), words, server.root, {
+      state: () => this.#state,
+      target: () => this.#todo?.target ?? null,
+      platform: () => this.#todo?.platform.id ?? "",
+      link: () => this.link.text,
+      found: (own) => this.#apply({ own }),
     });
     part(document, "start-over").addEventListener("click", () => this.#startOver());
-    this.#see.addEventListener("click", ({ target }) => {
-      if (target instanceof Element && target.closest(".check-setup")) this.#checkSetup();
+    part(document, "known").addEventListener("click", ({ target }) => {
+      if (target instanceof Element && target.closest(".check-setup")) this.#trouble.checkSetup();
     });
   }
 
   /**
-   * Connects first: what is known is shown before anything else is loaded.
+   * Connects first: what is known is shown before anything else is asked for.
    *
    * @param {string} id the project's
    */
@@ -88,7 +96,7 @@ class OnboardingPage {
     const index = await this.#platforms.index().catch(() => null);
     if (!index || this.#todo) return;
     const memory = `firstlight.platform.${id}`;
-    this.#todo = new Todo(part(document, "do"), this.#words, this.#platforms, index, memory, {
+    this.#todo = new Todo(part(document, "do"), this.#steps, this.#words, this.#platforms, index, memory, {
       chosen: (platform) => this.#server.rememberPlatform(platform.id),
       drawn: () => this.#redraw(),
     });
@@ -111,7 +119,7 @@ class OnboardingPage {
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;
       connection.retryNow();
-      if (this.#state.own.some(({ resolved }) => !resolved)) this.#lookQuietly();
+      this.#trouble.lookAgain();
     });
   }
 
@@ -120,7 +128,7 @@ class OnboardingPage {
     this.#todo?.retry();
     if (!this.#todo) this.#loadTodo(id);
     else if (!this.#state.project) this.#loadProject();
-    this.#lookOnce();
+    this.#trouble.lookOnce();
   }
 
   /** @param {PageEvent} event */
@@ -128,43 +136,42 @@ class OnboardingPage {
     const before = this.#state;
     this.#state = reduce(before, event);
     this.#draw();
+    if (before.snapshot && stageOf(before) !== stageOf(this.#state)) renew(part(document, "known"));
     const { stage, raised, resolved } = news(before, this.#state);
     const changed = { stage, raised: this.#worded(raised), resolved: this.#worded(resolved) };
     const said = this.#words.announcement(changed, this.#state);
     if (said) setText(part(document, "spoken"), said);
-    if (raised.some(({ code }) => code === "silence")) this.#lookQuietly();
-    for (const look of [...this.#awaited]) look();
+    this.#trouble.changed(raised);
   }
 
   #draw() {
     const state = this.#state;
-    const stage = stageOf(state);
-    const { reason } = this.#words.link(state, Date.now());
-    Object.assign(document.body.dataset, { stage, link: linkState(state), version: state.snapshot?.version ?? 0 });
-    part(document, "reason").hidden = !reason;
-    setText(part(document, "reason"), reason ?? "");
-    this.stages.draw(state);
+    const version = state.snapshot?.version ?? 0;
+    Object.assign(document.body.dataset, { stage: stageOf(state), link: linkState(state), version });
     this.way.draw(state);
-    this.#todo?.show(stage, state.snapshot?.sdk.name);
+    this.next.draw(state);
+    this.#todo?.guess(state.snapshot?.sdk.name);
     this.#drawDetails();
     this.#tick();
   }
 
   /** What changes by time alone. */
   #tick() {
-    const now = Date.now();
-    const said = headline(this.#state, this.#words, now);
-    this.link.draw(this.#state, now);
-    this.status.draw(said, this.#state);
+    const [state, now] = [this.#state, Date.now()];
+    const said = headline(state, this.#words, now);
+    document.body.dataset.mood = said.mood;
     drawTab(said);
-    this.stages.tick(this.#state, now);
-    drawTimes(this.#see, this.#words, now + this.#state.skew);
+    this.link.draw(state, now);
+    this.status.draw(said, state.snapshot !== null);
+    this.strip.draw(said);
+    this.#steps.show(spine(state, problemsOf(state), this.#words, now));
+    this.#details.tick(state, now);
+    drawTimes(document.body, this.#words, now + state.skew);
   }
 
   #drawDetails() {
     const problems = this.#worded(problemsOf(this.#state));
     this.#details.draw(this.#state, problems, this.#todo?.target ?? null);
-    this.panel.count(problems);
   }
 
   /** Other code or other values stand there now. */
@@ -180,64 +187,17 @@ class OnboardingPage {
 
   async #loadProject() {
     const project = await this.#server.project();
+    this.status.name(project?.name ?? this.#words.messages.page.title);
     await this.#todo?.showProject(project);
     part(document, "check-setup", HTMLButtonElement).disabled = !this.#todo?.target;
     this.#apply({ project });
-    this.#lookOnce();
+    this.#trouble.lookOnce();
   }
 
   #startOver() {
     const [button, result] = [part(document, "start-over"), part(document, "over-result")];
     const done = (/** @type {Message} */ message) => this.#apply({ message, at: Date.now() });
     new Reset(button, result, this.#words, () => this.#server.reset(), done).ask();
-  }
-
-  async #checkSetup() {
-    const target = this.#todo?.target;
-    if (target) await this.#check.run(target);
-  }
-
-  /**
-   * When the next check reaches this viewer, or null after so many ms.
-   *
-   * @param {number} patience
-   * @returns {Promise<number | null>}
-   */
-  #seen(patience) {
-    const before = this.#state.snapshot?.checked_at;
-    return new Promise((done) => {
-      const look = () => this.#state.snapshot?.checked_at !== before && end(performance.now());
-      const timer = setTimeout(() => end(null), patience);
-      const end = (/** @type {number | null} */ at) => {
-        this.#awaited.delete(look);
-        clearTimeout(timer);
-        done(at);
-      };
-      this.#awaited.add(look);
-    });
-  }
-
-  /** Once when the page opens; again when somebody comes back, as long as something is in the way. */
-  #lookOnce() {
-    if (this.#looked || !this.#todo?.target || linkState(this.#state) !== "live") return;
-    this.#looked = true;
-    this.#lookQuietly();
-  }
-
-  /** Whether this browser gets through to the address that SDKs send to; says something only if not. */
-  async #lookQuietly() {
-    const target = this.#todo?.target;
-    if (!target || linkState(this.#state) !== "live") return;
-    await this.#found(await lookQuietly(target, this.#server.root));
-  }
-
-  /** @param {Found} found */
-  async #found(found) {
-    if (found.cause === null && !this.#state.own.length) return;
-    const said = new URL(`problems/browser_blocked?platform=${this.#todo?.platform.id ?? ""}`, this.#server.root);
-    const at = Date.now() + this.#state.skew;
-    const own = await problemsAfter(this.#state.own, found, this.#words, said, at);
-    if (own !== this.#state.own) this.#apply({ own });
   }
 }
 

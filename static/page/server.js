@@ -33,6 +33,19 @@ export class Server {
     await this.#call(`projects/${this.#id}`, "PATCH", { body: JSON.stringify({ platform }) }).catch(() => null);
   }
 
+  /**
+   * A link that lets somebody else look on; this page's own address where there is no permission to make one, or no need.
+   *
+   * @param {number} seconds that it is good for
+   */
+  async invite(seconds) {
+    const body = JSON.stringify({ expires_in: seconds, scope: "view" });
+    const answer = await this.#call(`projects/${this.#id}/tokens`, "POST", { body }).catch(() => null);
+    return answer?.ok
+      ? /** @type {string} */ ((await answer.json()).url)
+      : new URL(`onboarding/${this.#id}`, this.root).href;
+  }
+
   reset() {
     return this.#call(`projects/${this.#id}/reset`, "POST");
   }

@@ -3,14 +3,14 @@
 import { parseDsn } from "../core/snippets.js";
 import { part, setText } from "../elements/dom.js";
 import { Dsn } from "../elements/dsn.js";
-import { Steps } from "../elements/steps.js";
 import { Trial } from "../elements/trial.js";
 import { Choice } from "./choice.js";
 import { error, heartbeat } from "./send.js";
 
 /** @import { Platforms } from "../core/platforms.js" */
-/** @import { Platform, Project, Stage, Target } from "../core/types.js" */
+/** @import { Platform, Project, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
+/** @import { Steps } from "../elements/steps.js" */
 /** @import { Kind } from "../elements/trial.js" */
 
 /**
@@ -23,6 +23,7 @@ export class Todo {
   /** What the DSN stands for; null as long as it is not known, or not ours to see. @type {Target | null} */
   target = null;
   #root;
+  #steps;
   #words;
   #platforms;
   #tell;
@@ -31,20 +32,21 @@ export class Todo {
 
   /**
    * @param {HTMLElement} root
+   * @param {Steps} steps
    * @param {Words} words
    * @param {Platforms} platforms
    * @param {Platform[]} index of all platforms
    * @param {string} memory the name under which this browser keeps the user's choice
    * @param {Listener} tell
    */
-  constructor(root, words, platforms, index, memory, tell) {
+  constructor(root, steps, words, platforms, index, memory, tell) {
     this.#root = root;
+    this.#steps = steps;
     this.#words = words;
     this.#platforms = platforms;
     this.#tell = tell;
     this.dsn = new Dsn(part(root, "dsn"), words);
-    this.steps = new Steps(part(root, "steps"), words);
-    this.trial = new Trial(part(root, "trial"), words, (kind) => this.#send(kind));
+    this.trial = new Trial(part(document, "trial"), words, (kind) => this.#send(kind));
     this.#choice = new Choice(part(root, "picker"), words, index, memory, (platform) => {
       tell.chosen(platform);
       this.#drawSteps();
@@ -54,22 +56,14 @@ export class Todo {
   /** @param {Project | null} project null: it exists, but its DSN is not ours to see */
   async showProject(project) {
     this.target = parseDsn(project?.dsn);
-    const { connect, title } = this.#words.messages.page;
-    setText(part(this.#root, "title"), project ? this.#words.say(connect, { name: project.name }) : title);
     this.dsn.draw(project, this.target);
     this.trial.enable(this.target !== null);
     this.#choice.wish({ declared: project?.platform });
     await this.#drawSteps();
   }
 
-  /**
-   * Where nobody chose a platform, the SDK's name may tell.
-   *
-   * @param {Stage} stage
-   * @param {string | null | undefined} sdk
-   */
-  show(stage, sdk) {
-    this.steps.showStage(stage);
+  /** Where nobody chose a platform, the SDK's name may tell. @param {string | null | undefined} sdk */
+  guess(sdk) {
     if (sdk && this.#choice.wish({ sdk })) this.#drawSteps();
   }
 
@@ -97,7 +91,7 @@ export class Todo {
     this.#isUnloaded = !file;
     setText(part(this.#root, "picker-note"), file ? "" : this.#words.say(unloaded, { platform: platform.name }));
     if (!file) return;
-    this.steps.draw(file, platform.language, this.target);
+    this.#steps.draw(file, platform.language, this.target);
     this.#tell.drawn();
   }
 

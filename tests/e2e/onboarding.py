@@ -80,12 +80,24 @@ class Onboarding:
 
     async def snippet(self, step: str) -> str:
         """The code that the page offers to copy for a step: install, configure or error."""
-        await expect(self.page.locator(f"[data-step={step}] .code:not(.also) pre")).to_be_visible()
-        return await self.page.locator(f"[data-step={step}] .code:not(.also) pre").inner_text() + "\n"
+        await self.unfold(f"[data-step={step}] details")
+        code = self.page.locator(f"[data-step={step}] .step-body > .code:not(.also) pre")
+        await expect(code).to_be_visible()
+        return await code.inner_text() + "\n"
 
     async def panel(self) -> str:
         """All that the page says about what it sees."""
-        return await self.page.locator(".see").inner_text()
+        return await self.page.locator("main").inner_text()
+
+    async def unfold(self, selector: str) -> None:
+        """Open something that is folded, as a person does."""
+        if not await self.page.locator(selector).first.evaluate("it => it.open"):
+            await self.page.locator(f"{selector} > summary").first.click()
+
+    async def feature(self, name: str) -> None:
+        """Ask the checklist how a feature is turned on."""
+        await self.unfold(".features")
+        await self.page.locator(f"[data-feature={name}] button").click()
 
     def problem(self, code: str) -> Locator:
         """One problem's row."""

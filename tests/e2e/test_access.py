@@ -85,8 +85,8 @@ async def test_without_a_token_the_page_says_so(project: Project, stage: Stage) 
     stage.allow("status of 40[13]|WebSocket connection to")
     await tab.page.goto(project.page)
     await tab.link("stopped", "Not connected", 20)
-    await expect(tab.page.locator(".reason")).to_be_visible()
-    await expect(tab.page.locator(".reason")).to_contain_text(re.compile("link"))
+    await expect(tab.page.locator("h1")).to_have_text("This page is not connected")
+    await expect(tab.page.locator(".line")).to_contain_text(re.compile("link"))
     assert project.key not in await tab.page.content()
 
 
@@ -99,7 +99,7 @@ async def test_a_token_of_another_project_does_not_help(
     stage.allow("status of 40[13]|WebSocket connection to")
     await tab.page.goto(f"{project.page}#token={token}")
     await tab.link("stopped", "Not connected", 20)
-    await expect(tab.page.locator(".reason")).to_have_text("This link belongs to another project.")
+    await expect(tab.page.locator(".line")).to_have_text("This link belongs to another project.")
     assert project.key not in await tab.page.content()
 
 

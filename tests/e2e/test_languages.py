@@ -20,12 +20,13 @@ from .conftest import MakeProject, Stage
 ROOT = Path(__file__).parents[2]
 
 DATA = """
-    code, pre, bdi, .brand, .dsn-text, .received, .frames, .error-title, .first-error :is(.meta, h3),
-    .facts.sdk dd, .file, .signals-count, .projects .name, [role=option], [aria-hidden=true], script, style
+    code, pre, bdi, .brand, .dsn-text, .received, .frames, .error-title, .title, .first-error .meta,
+    .facts.sdk dd, [data-step=install] .proof, .file, .signals-count, .projects .name, [role=option],
+    [aria-hidden=true], script, style
 """
 """What is a name, a number or code, and the same in every language."""
 
-PLATFORMS = ".step > .note, .feature-help .note"
+PLATFORMS = ".step-body > .note, .feature-help .note"
 """What platforms say of themselves, in their own files."""
 
 _ENGLISH = """(data) => {
@@ -85,7 +86,7 @@ async def test_all_of_the_page_speaks_it(
     await signals.error(http, project)
     await expect(tab.page.locator(".headline")).to_have_text("‹Your first error is here›")
     await expect(tab.spoken).to_contain_text("‹")
-    await tab.page.locator("[data-feature=logs] button").click()
+    await tab.feature("logs")
     await expect(tab.page.locator(".feature-help pre")).to_be_visible()
     await tab.page.get_by_role("button", name="Send a heartbeat").click()
     await expect(tab.page.locator(".send-result")).to_contain_text("‹Accepted in ")

@@ -105,12 +105,12 @@ async def test_the_buttons_of_the_page(project: Project, stage: Stage, http: htt
         await tab.shows("awaiting")
         found = (await http.get(project.live)).json()
         assert (found["stage"], found["first_error"], found["checked_by"]["signal"]) == ("awaiting", None, signal)
-    await expect(tab.page.locator(".step.done")).to_have_count(0)
+    await expect(tab.page.locator(".step[data-state=done]")).to_have_count(0)
 
     await signals.error(http, project)
     await tab.shows("first_error_received")
     await expect(tab.page.locator(".line")).to_have_text("ZeroDivisionError: division by zero")
-    await expect(tab.page.locator(".stages [data-stage=connected] .when")).to_contain_text("by its first error")
+    await expect(tab.page.locator("[data-step=configure] .proof")).to_contain_text("by its first error")
 
 
 @pytest.mark.parametrize("agent", ["curl/8.5.0", "HTTPie/3.2.2"])
@@ -125,7 +125,7 @@ async def test_a_request_by_hand_is_no_step(
     named = {"x-sentry-auth": f"Sentry sentry_key={shared_project.key}, sentry_client=sentry.python/2.75.0"}
     await http.post(shared_project.api("envelope"), content=b"{}", headers=named)
     await expect(tab.page.locator(".headline")).to_have_text("Something is using your key")
-    row = tab.page.locator(".stages [data-stage=connected] .when")
+    row = tab.page.locator("[data-step=configure] .proof")
     await expect(row).to_contain_text("by a request with your key that held no signal")
     await signals.heartbeat(http, shared_project)
     await expect(row).to_contain_text("by its first heartbeat")
@@ -151,7 +151,7 @@ async def test_a_project_that_is_not_there(embedded_server: ServerProcess, stage
     stage.allow("status of 404|WebSocket connection to")
     await tab.page.goto(tab.url)
     await tab.link("stopped", "Not connected")
-    await expect(tab.page.locator(".reason")).to_have_text("There is no such project here.")
+    await expect(tab.page.locator(".line")).to_have_text("There is no such project here.")
 
 
 async def test_the_start_page_makes_a_project(embedded_server: ServerProcess, stage: Stage) -> None:
@@ -161,7 +161,7 @@ async def test_the_start_page_makes_a_project(embedded_server: ServerProcess, st
     await page.get_by_label("Name").fill("Lamp <b>shop</b>")
     await page.get_by_role("button", name="Continue").click()
     await expect(page).to_have_url(re.compile(r"/onboarding/\d+$"))
-    await expect(page.locator("h1")).to_have_text("Connect Lamp <b>shop</b>")
+    await expect(page.locator(".title")).to_have_text("Lamp <b>shop</b>")
     await expect(page).to_have_title("○ Waiting · Lamp <b>shop</b>")
     await page.goto(embedded_server.url)
     await page.get_by_role("link", name="Lamp <b>shop</b>").first.click()

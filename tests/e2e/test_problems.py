@@ -113,3 +113,33 @@ async def evidence_contains(problem: Locator, text: str) -> None:
     """What is evident unfolds on demand."""
     await problem.locator("summary:not(p)").click()
     await expect(problem.locator("dl")).to_contain_text(text)
+
+
+async def test_a_problem_stands_in_the_step_that_it_breaks(
+    project: Project, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    """Where the wrong line is, with what was sent and what should be; a finished step opens again for it."""
+    context = await stage.context(project.server, permissions=["clipboard-read", "clipboard-write"])
+    tab = await stage.open(project, context)
+    step = tab.page.locator("[data-step=configure]")
+    await signals.heartbeat(http, project)
+    await tab.shows("connected")
+    await expect(step.locator("pre").first).to_be_hidden()  # done: one line with its proof
+    await expect(step.locator(".proof")).to_contain_text("by its first heartbeat")
+
+    await signals.wrong_key(http, project, WRONG_KEY)
+    await tab.shows("connected", problem="Your app is using the wrong key")
+    await expect(step).to_have_attribute("data-state", "broken")
+    await expect(step).to_have_attribute("aria-current", "step")
+    diff = step.locator(".diff")
+    await expect(diff.locator("del")).to_contain_text(f"{WRONG_KEY[-4:]}@")
+    await expect(diff.locator("del mark")).to_have_text(WRONG_KEY[-4:])
+    await expect(diff.locator("ins")).to_contain_text(project.dsn)
+    await expect(diff.locator("ins mark")).to_have_text(project.key[-4:])
+    await diff.get_by_role("button").click()
+    assert await tab.page.evaluate("navigator.clipboard.readText()") == project.dsn
+
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+    await expect(tab.page.locator(".steps")).to_be_hidden()  # folded; the error has the room
+    await expect(tab.page.locator(".rest .problem")).to_have_attribute("data-resolved", "true")

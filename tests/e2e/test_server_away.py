@@ -48,7 +48,7 @@ async def test_no_control_dies_without_a_word(left: tuple[Onboarding, ServerProc
     await expect(page.locator("[data-check=path]")).to_have_attribute("data-result", "failed")
     await expect(page.locator(".check-result")).to_contain_text("to fix")
 
-    await page.locator("[data-feature=logs] button").click()
+    await tab.feature("logs")
     await expect(page.locator(".feature-help")).to_contain_text("The server did not answer, so the code for")
 
     picker = page.get_by_label("Platform", exact=True)

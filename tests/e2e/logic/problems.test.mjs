@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { english, messages } from "./english.mjs";
-import { evidenceOf, openWords, summaryOf, worded } from "./static/core/problems.js";
+import { evidenceOf, summaryOf, worded } from "./static/core/problems.js";
 import { fill, parseDsn } from "./static/core/snippets.js";
 import { Words } from "./static/core/words.js";
 
@@ -96,14 +96,6 @@ test("a silence that is over is told as such", () => {
     "Nothing arrived for a while, then something did.",
   );
   assert.equal(summaryOf({ ...silence, resolved: false }, english), "Nothing yet.");
-});
-
-test("the bar counts what is to be fixed; a silence is none", () => {
-  const [problem, silence] = [sent(), sent({ code: "silence" })];
-  assert.equal(openWords([], english), "");
-  assert.equal(openWords([silence], english), "Nothing yet?");
-  assert.equal(openWords([problem, silence], english), "1 problem");
-  assert.equal(openWords([problem, problem], english), "2 problems");
 });
 
 test("a DSN is made of nothing that a shell would read", () => {
