@@ -12,7 +12,7 @@ import msgspec
 
 from .diagnosis.catalogue import Catalogue, Problem, Told
 from .diagnosis.detection import deadlines
-from .diagnosis.features import Feature, features_of
+from .diagnosis.features import Feature, config_of, features_of
 from .model.signals import Signal
 from .state import fields
 from .state.arrived import Arrival, Environment, arrivals_of, environments_of, lacks_production
@@ -64,7 +64,7 @@ class Presenter:
             },
             "sdk": view.sdk,
             "app": {str(field): view.text(field) for field in (fields.RELEASE, fields.ENVIRONMENT, fields.RUNTIME)},
-            "config": view.decoded(fields.CONFIG) or {},
+            "config": config_of(view),
             "inferred": view.inferred,
             "features": [_feature(feature) for feature in features_of(view)],
             "checked_at": _time(view.time(fields.CHECKED_AT)),

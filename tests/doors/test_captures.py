@@ -1,4 +1,4 @@
-"""What real SDKs put on the wire: sixty requests, sent again byte by byte.
+"""What real SDKs put on the wire: sixty-eight requests, sent again byte by byte.
 
 The table is written by hand, from the captures and the protocol: what each must prove, and what the page then shows.
 """
@@ -52,6 +52,8 @@ CAPTURES: dict[str, tuple[str, str | None, str | None, str | None]] = {
     "node11-before_send_drop_wait-01": ("client_report", NODE, None, None),
     "node11-crons-01": ("check_in", NODE, None, None),
     "node11-crons-02": ("check_in", NODE, None, None),
+    "node11-drops-01": ("client_report", NODE, None, None),
+    "node11-drops-02": ("client_report", NODE, None, None),
     "node11-error-01": ("error", NODE, "371237a027154140ae9d39e4bc7b5809", NULL),
     "node11-feedback-01": ("feedback", NODE, "b1140cb7973044e7828df23141d2b91a", None),
     "node11-hb_call-01": ("heartbeat", NODE, None, None),
@@ -61,7 +63,9 @@ CAPTURES: dict[str, tuple[str, str | None, str | None, str | None]] = {
     "node11-http-03": ("session", NODE, None, None),
     "node11-init_rel-01": ("session", NODE, None, None),
     "node11-logs-01": ("log", NODE, None, None),
+    "node11-logs_rel-01": ("log", NODE, None, None),
     "node11-metrics-01": ("metric", NODE, None, None),
+    "node11-metrics_rel-01": ("metric", NODE, None, None),
     "node11-tracing-01": ("transaction", NODE, None, None),
     "node11-tunnel-01": ("error", NODE, "73cbe3db0e2d4a9e90bd826415dea5ec", NULL),
     "node11-unhandled-01": ("error", NODE, "7ec300b1b38f4743b19fc9766993bd14", "Error: rej"),
@@ -74,6 +78,7 @@ CAPTURES: dict[str, tuple[str, str | None, str | None, str | None]] = {
     "py2-br-01": ("error", FLASK2, "46278b1544ce44cfbdf0794a216392ce", DIVISION),
     "py2-crons-01": ("check_in", PY2, "675a7b3d04ec473aa6a03cb56f06ebf6", None),
     "py2-crons-02": ("check_in", PY2, "f2a6a2f4d5d943f2ab67a48f16fac1a7", None),
+    "py2-drops-01": ("client_report", PY2, None, None),
     "py2-error-01": ("error", FLASK2, "0a5b2cb3dd1949a69c0f403a4ae1e29b", DIVISION),
     "py2-flask_rel-01": ("error", FLASK2, "56fdd703e4034e5b81d66574d8560ad2", DIVISION),
     "py2-flask_rel-02": ("session client_report", PY2, None, None),
@@ -81,12 +86,15 @@ CAPTURES: dict[str, tuple[str, str | None, str | None, str | None]] = {
     "py2-hb_session_flush-01": ("session", PY2, None, None),
     "py2-hb_transport-01": ("heartbeat", PY2, None, None),
     "py2-logs-01": ("log", PY2, None, None),
+    "py2-logs_rel-01": ("log", PY2, None, None),
     "py2-message-01": ("message", FLASK2, "08c794ce428245949cded6f54417389a", None),
     "py2-metrics-01": ("metric", PY2, None, None),
+    "py2-metrics_rel-01": ("metric", PY2, None, None),
     "py2-otlp-01": ("transaction", "sentry.python 2.75.0", None, None),
     "py2-sample0-01": ("client_report", PY2, None, None),
     "py2-starlette_rel-01": ("error", FLASK2, "c672f43166ee4acc92fd5e96386800fa", DIVISION),
     "py2-starlette_rel-02": ("session client_report", PY2, None, None),
+    "py2-stream-01": ("transaction", PY2, None, None),
     "py2-tracing-01": ("transaction", FLASK2, "29b8c2e83ec045caa125a2aff0066170", None),
     "py2-uncaught-01": ("error", FLASK2, "397116a22c9f4262a02d175dd55fc7e6", "RuntimeError: uncaught boom"),
     "py2-userfeedback-01": ("feedback", FLASK2, "fdfff42fa1bc4d1190da783f3bd2ffe1", None),
@@ -96,6 +104,11 @@ WITH_RELEASE = {
     "node11-http-01",
     "node11-http-03",
     "node11-init_rel-01",
+    "node11-logs_rel-01",
+    "node11-metrics_rel-01",
+    "py2-logs_rel-01",
+    "py2-metrics_rel-01",
+    "py2-stream-01",
     "py2-flask_rel-01",
     "py2-flask_rel-02",
     "py2-hb_session_flush-01",
@@ -122,7 +135,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 def test_every_capture_is_in_the_table() -> None:
     assert sorted(path.stem for path in WIRE.glob("*.body")) == sorted(CAPTURES)
     assert sorted(path.stem for path in WIRE.glob("*.json")) == sorted(CAPTURES)
-    assert len(CAPTURES) == 60
+    assert len(CAPTURES) == 68
 
 
 @pytest.mark.parametrize("name", CAPTURES)
@@ -164,3 +177,26 @@ async def test_capture(site: Site, name: str) -> None:
     codes = {problem["code"] for problem in found["problems"]}
     assert ("message_not_error" in codes) == (name == "py2-message-01")
     assert KEY not in json.dumps(found)
+
+
+# What SDKs report as dropped, by the newest captures: (reason, category) with its number, as the page counts it.
+DROPPED = {
+    "node11-drops-01": {},  # spans that ignoreSpans names, a metric and a log that a callback dropped: all on purpose
+    "node11-drops-02": {"reason": "callback_error", "what": "1 error"},
+    "py2-drops-01": {"reason": "callback_error", "what": "1 error"},  # beside a profile, a log and a metric, with bytes
+}
+
+
+@pytest.mark.parametrize("name", DROPPED)
+async def test_what_was_dropped(site: Site, name: str) -> None:
+    await test_capture(site, name)
+    found = {problem["code"]: problem["evidence"] for problem in (await site.snapshot(PROJECT))["problems"]}
+    assert found.get("dropped_by_sdk", {}) == DROPPED[name]
+
+
+@pytest.mark.parametrize("name", ["node11-error-01", "browser11-load_rel-01", "py2-error-01", "py1-error-01"])
+async def test_logs_and_metrics_need_no_option_any_more(site: Site, name: str) -> None:
+    await test_capture(site, name)
+    found = await site.snapshot(PROJECT)
+    on = {feature["name"] for feature in found["features"] if feature["state"] != "off"}
+    assert ({"logs", "metrics"} <= on) == (not name.startswith("py1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,6 +73,27 @@ def _sessions(_: _Options, view: View) -> bool:
     return view.text(fields.RELEASE) is not None and name.startswith(_COUNT_SESSIONS)
 
 
+# Since these versions the SDKs take logs and metrics without an option: JavaScript's has none any more, and Python's
+# only says whether the standard library's logging is sent as well.
+_WITHOUT_OPTION = {"sentry.python": (2, 68), "sentry.javascript": (11, 0)}
+_OPTIONS = frozenset({"enable_logs", "enable_metrics"})
+_VERSION = re.compile(r"([0-9]{1,5})\.([0-9]{1,5})")
+
+
+def _is_always_on(view: View) -> bool:
+    sdk = view.sdk or {}
+    name, version = sdk.get("name") or "", _VERSION.match(sdk.get("version") or "")
+    since = next((since for start, since in _WITHOUT_OPTION.items() if f"{name}.".startswith(f"{start}.")), None)
+    return since is not None and version is not None and (int(version[1]), int(version[2])) >= since
+
+
+def config_of(view: View) -> _Options:
+    """The configuration that a heartbeat told, without options that are off and have no effect in this SDK."""
+    told = view.decoded(fields.CONFIG) or {}
+    is_vain = _is_always_on(view)
+    return {name: value for name, value in told.items() if not (is_vain and name in _OPTIONS and value is False)}
+
+
 # One signal each, which proves the feature, and a guess at whether it is turned on before that signal comes. The names
 # are sentry-sdk's options, as a heartbeat tells them; SDKs also name their integrations in each event.
 _FEATURES: dict[str, tuple[Signal, _Says]] = {
@@ -96,7 +118,7 @@ _FEATURES: dict[str, tuple[Signal, _Says]] = {
 
 def features_of(view: View) -> list[Feature]:
     """The checklist, in a fixed order."""
-    told, inferred = view.decoded(fields.CONFIG) or {}, view.inferred
+    told, inferred = config_of(view), {**dict.fromkeys(_OPTIONS, _is_always_on(view)), **view.inferred}
     return [_feature(name, view, told, inferred) for name in _FEATURES]
 
 

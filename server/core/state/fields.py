@@ -207,15 +207,17 @@ PROBLEMS: dict[str, ProblemFields] = {
 # Closed lists again: names of a client report would otherwise become fields, and a stranger with a key could make a
 # million of them. "ratelimit_backoff" is not among them, since it is a problem of its own.
 DROP_REASONS = (
-    "before_send", "event_processor", "sample_rate", "network_error", "send_error", "queue_overflow",
-    "cache_overflow", "buffer_overflow", "backpressure", "internal_sdk_error", "own rules",
+    "before_send", "callback_error", "event_processor", "sample_rate", "ignored", "invalid", "insufficient_data",
+    "no_parent_span", "network_error", "send_error", "queue_overflow", "cache_overflow", "buffer_overflow",
+    "backpressure", "internal_sdk_error", "own rules",
 )  # fmt: skip
 """Why SDKs drop, as client reports say it; whatever else they say counts as the last."""
 DROP_CATEGORIES = (
-    "error", "transaction", "span", "session", "attachment", "monitor", "profile", "profile_chunk", "replay",
-    "feedback", "log_item", "log_byte", "trace_metric", "metric_bucket", "security", "default",
+    "error", "transaction", "span", "session", "attachment", "monitor", "profile", "profile_chunk", "profile_chunk_ui",
+    "replay", "feedback", "log_item", "trace_metric", "metric_bucket", "security", "default",
 )  # fmt: skip
-"""What SDKs drop; whatever else counts as the last."""
+"""What SDKs drop; whatever else counts as the last. What is counted in bytes (`log_byte`, `trace_metric_byte`) is
+counted by its number as well, and that is what people want to know."""
 DROPPED: dict[tuple[str, str], Number] = {
     (reason, category): Number(f"dropped.{reason}.{category}", Join.SUM)
     for reason in DROP_REASONS

@@ -73,10 +73,13 @@ def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> State
 def _add_drops(update: State, drops: Iterable[Dropped], at: int) -> None:
     """Losses become a problem; what tracing samples away on purpose does not."""
     for drop in drops:
-        if drop.reason == "ratelimit_backoff":  # the SDK obeys a 429: no fault of its own
+        reason = _reason(drop.reason)
+        if drop.category.endswith("_byte"):
+            continue  # the size of what another line counts
+        if reason == "ratelimit_backoff":  # the SDK obeys a 429: no fault of its own
             update |= update_of_problem(Code.RATE_LIMITED, {"category": drop.category}, at, drop.quantity)
-        elif drop.category in _ERROR_CATEGORIES or drop.reason in _LOSSES:
-            reason = drop.reason if drop.reason in DROP_REASONS else DROP_REASONS[-1]
+        elif drop.category in _ERROR_CATEGORIES or reason in _LOSSES:
+            reason = reason if reason in DROP_REASONS else DROP_REASONS[-1]
             category = drop.category if drop.category in DROP_CATEGORIES else DROP_CATEGORIES[-1]
             _add(update, DROPPED[reason, category], drop.quantity)
             if (reason, category) in fields.FILTERED:
@@ -85,6 +88,13 @@ def _add_drops(update: State, drops: Iterable[Dropped], at: int) -> None:
             # One sighting with the sum of all lines: the problem counts lost events, not reports.
             known = _number(update, PROBLEMS[Code.DROPPED_BY_SDK].total)
             update |= update_of_problem(Code.DROPPED_BY_SDK, {}, at, known + drop.quantity)
+
+
+def _reason(told: str) -> str:
+    """Some SDKs name the status that they were answered with, as `status_413`."""
+    if not told.startswith("status_"):
+        return told
+    return "ratelimit_backoff" if told == "status_429" else "send_error"
 
 
 def _add(update: State, field: fields.Number, quantity: int) -> None:

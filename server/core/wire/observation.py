@@ -18,6 +18,7 @@ from ..model.errors import BadRequest, InvalidJSON, TooLarge
 from ..model.signals import Signal, Source
 from .budget import Budget
 from .client import source_of
+from .container import TYPES, app_of_container
 from .envelope import Envelope, Item, check_size
 from .event import MAX_TEXT, App, Event, Sdk, decode, parse_event, parse_event_id, parse_object, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
@@ -345,7 +346,10 @@ def _app_of_envelope(envelope: Envelope, budget: Budget) -> App:
     # Sessions come before the trace: their attributes always name the release, a trace only what its head knew.
     trace = envelope.headers.get("trace")
     sessions = (item for item in envelope.items if item.type in _SESSION_TYPES)
-    return _first_known(*(_app_of_session(item, budget) for item in sessions), _app(trace))
+    # One container is enough, since all are of one process; what sends only logs or metrics has nothing else.
+    containers = islice((item for item in envelope.items if item.type in TYPES), 1)
+    told = (app_of_container(item.payload, budget) for item in containers)
+    return _first_known(*(_app_of_session(item, budget) for item in sessions), _app(trace), *told)
 
 
 def _app_of_session(item: Item, budget: Budget) -> App:

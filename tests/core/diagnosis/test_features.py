@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server.core.diagnosis.features import Feature, FeatureState, features_of
+from server.core.diagnosis.features import Feature, FeatureState, config_of, features_of
 from server.core.model.signals import Signal
 
 from ...support.views import AT, SECOND, config, sdk, seen, view
@@ -142,3 +142,35 @@ def test_names_of_integrations(integrations: list[str]) -> None:
 def test_nothing_announces_a_check_in() -> None:
     every = {"traces_sample_rate": 1, "enable_logs": True, "integrations": ["Crons"]}
     assert features(CONNECTED, config(**every))["crons"].state is OFF
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "is_on"),
+    [
+        ("sentry.python", "2.68.0", True),
+        ("sentry.python.flask", "2.75.0", True),
+        ("sentry.python", "3.0.0a1", True),
+        ("sentry.python", "2.67.0", False),
+        ("sentry.python", None, False),
+        ("sentry.python", "newest", False),
+        ("sentry.pythonic", "2.75.0", False),
+        ("sentry.javascript.node", "11.0.0", True),
+        ("sentry.javascript.browser", "11.12.0", True),
+        ("sentry.javascript.node", "10.78.0", False),
+        ("sentry.javascript.react-native", "8.2.0", False),
+        ("sentry.ruby", "99.0.0", False),
+    ],
+)
+def test_sdks_that_take_logs_and_metrics_without_an_option(name: str, version: str | None, is_on: bool) -> None:
+    """And Python's heartbeat tells that an option is off which it no longer looks at."""
+    state = CONFIGURED if is_on else OFF
+    told = config(enable_logs=False, enable_metrics=False, traces_sample_rate=0)
+    for known in ({}, told):
+        found = features(CONNECTED, sdk(name, version), known)
+        assert found["logs"] == Feature("logs", state, None, inferred=is_on)
+        assert found["metrics"] == Feature("metrics", state, None, inferred=is_on)
+    assert ("enable_logs" in config_of(view({**sdk(name, version), **told}))) is not is_on
+    assert config_of(view({**sdk(name, version), **told}))["traces_sample_rate"] == 0
+    on = {**CONNECTED, **sdk(name, version), **config(enable_logs=True)}
+    assert features(on)["logs"] == Feature("logs", CONFIGURED, None, inferred=False)
+    assert config_of(view(on)) == {"enable_logs": True}

@@ -312,6 +312,38 @@ def test_a_report_says_only_what_makes_sense() -> None:
     assert [(each.reason, each.category, each.quantity) for each in told.dropped] == [("sample_rate", "error", 2)]
 
 
+@pytest.mark.parametrize(
+    ("reason", "category", "counted"),
+    [
+        ("ignored", "error", "dropped.ignored.error"),
+        ("invalid", "error", "dropped.invalid.error"),
+        ("insufficient_data", "default", "dropped.insufficient_data.default"),
+        ("callback_error", "error", "dropped.callback_error.error"),
+        ("status_413", "error", "dropped.send_error.error"),
+        ("status_400", "trace_metric", "dropped.send_error.trace_metric"),
+        ("status_429", "error", "problem.rate_limited.count"),
+        ("network_error", "profile_chunk_ui", "dropped.network_error.profile_chunk_ui"),
+        ("a rule of 2030", "error", "dropped.own rules.error"),
+        # On purpose, or the size of what another line counts.
+        ("ignored", "span", None),
+        ("invalid", "span", None),
+        ("no_parent_span", "span", None),
+        ("insufficient_data", "profile", None),
+        ("network_error", "log_byte", None),
+        ("network_error", "trace_metric_byte", None),
+        ("ratelimit_backoff", "log_byte", None),
+    ],
+)
+def test_what_becomes_of_a_report(reason: str, category: str, counted: str | None) -> None:
+    line = {"reason": reason, "category": category, "quantity": 3}
+    update = updated(envelope({}, ("client_report", {"discarded_events": [line]})))
+    counts = {field: value for field, value in update.items() if field.startswith(("dropped.", "problem."))}
+    if counted is None:
+        assert counts == {}
+    else:
+        assert counts[FIELDS[counted]] == 3
+
+
 def test_a_time_that_is_none_is_none() -> None:
     for told in ("yesterday", "", True, -1, 1e300):
         assert envelope({"sent_at": told}).sent_at is None

@@ -110,6 +110,8 @@ WORST: dict[str, tuple[Callable[[bytes, Budget], object], bytes]] = {
             200,
         ),
     ),
+    "containers with NaN": (envelope, items(b'{"type":"log"}', b'{"items":[%s1]}' % (b"NaN," * 20_000), 300)),
+    "containers of items": (envelope, items(b'{"type":"span"}', b'{"items":[%s{}]}' % (b"{}," * 30_000), 200)),
     "sessions with NaN": (envelope, items(b'{"type":"session"}', b'{"attrs":[%s1]}' % (b"NaN," * 20_000), 100)),
     "crash attachments": (envelope, items(b'{"type":"attachment","attachment_type":"event.minidump"}', b"", 1000)),
     "an event of NaN": (store, b'{"exception":[' + b"NaN," * 32_000 + b"1]}"),
