@@ -128,7 +128,7 @@ FOUND: dict[str, Held] = {
         "problem.dropped_by_sdk.first_at": AT,
         "problem.dropped_by_sdk.last_at": AT,
         "dropped.before_send.error": 8,
-        "dropped.own rules.log_item": 1,
+        "dropped.send_error.log_item": 1,
     },
 }
 

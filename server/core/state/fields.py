@@ -218,10 +218,15 @@ DROP_CATEGORIES = (
 )  # fmt: skip
 """What SDKs drop; whatever else counts as the last. What is counted in bytes (`log_byte`, `trace_metric_byte`) is
 counted by its number as well, and that is what people want to know."""
+# Most of what SDKs report as dropped is what tracing samples away, on purpose. Only an error that is missing, or a loss
+# that nobody asked for, keeps somebody waiting.
+ERROR_CATEGORIES = frozenset({"error", "default"})
+LOSSES = frozenset({"network_error", "send_error", "queue_overflow", "cache_overflow", "buffer_overflow"})
 DROPPED: dict[tuple[str, str], Number] = {
     (reason, category): Number(f"dropped.{reason}.{category}", Join.SUM)
     for reason in DROP_REASONS
     for category in DROP_CATEGORIES
+    if category in ERROR_CATEGORIES or reason in LOSSES
 }
 """How many of a category an SDK dropped for a reason."""
 FILTERED = frozenset({("event_processor", "error"), ("event_processor", "default")})

@@ -24,12 +24,8 @@ from .fields import DROP_CATEGORIES, DROP_REASONS, DROPPED, INFERRED, PROBLEMS, 
 MAX_SKEW = 60_000
 """Milliseconds between `sent_at` and the receipt that a slow network explains; SDKs set it when they send."""
 
-# Most of what SDKs report as dropped is what tracing samples away, on purpose. Only an error that is missing, or a loss
-# that nobody asked for, keeps somebody waiting.
-_ERROR_CATEGORIES = frozenset({"error", "default"})
 _SMALL = frozenset({Signal.HEARTBEAT, Signal.SESSION, Signal.CLIENT_REPORT})
 """What gets through although nothing else does; a report of losses even follows each refusal."""
-_LOSSES = frozenset({"network_error", "send_error", "queue_overflow", "cache_overflow", "buffer_overflow"})
 _QUOTES = frozenset({"detail", "line"})
 """Evidence that may repeat what was sent, in its words."""
 # 12 of 32 digits: an error's evidence may be cut, and most of a key is nearly a key. Event ids are masked as well.
@@ -78,7 +74,7 @@ def _add_drops(update: State, drops: Iterable[Dropped], at: int) -> None:
             continue  # the size of what another line counts
         if reason == "ratelimit_backoff":  # the SDK obeys a 429: no fault of its own
             update |= update_of_problem(Code.RATE_LIMITED, {"category": drop.category}, at, drop.quantity)
-        elif drop.category in _ERROR_CATEGORIES or reason in _LOSSES:
+        elif drop.category in fields.ERROR_CATEGORIES or reason in fields.LOSSES:
             reason = reason if reason in DROP_REASONS else DROP_REASONS[-1]
             category = drop.category if drop.category in DROP_CATEGORIES else DROP_CATEGORIES[-1]
             _add(update, DROPPED[reason, category], drop.quantity)

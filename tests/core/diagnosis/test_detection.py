@@ -42,12 +42,12 @@ def test_an_error_that_arrived_before_the_sdk_gave_it_up(reason: str, error_at: 
 
 
 def test_what_was_dropped_is_told_the_most_first_and_each_reason_is_explained() -> None:
-    state: Held = {**dropped("sample_rate"), "dropped.before_send.error": 8, "dropped.before_send.log_item": 2}
+    state: Held = {**dropped("sample_rate"), "dropped.before_send.error": 8, "dropped.send_error.log_item": 2}
     (said,) = snapshot(view(state))["problems"]
     assert said["summary"] == "Your SDK dropped 8 errors (before_send)."
-    assert said["evidence"]["more"] == "2 log items (before_send); 1 error (sample_rate)"
-    assert said["check_names"] == ("before_send", "sample_rate")
-    assert [check.partition(" ")[0].rstrip(",") for check in said["checks"]] == ["before_send", "sample_rate"]
+    assert said["evidence"]["more"] == "2 log items (send_error); 1 error (sample_rate)"
+    assert said["check_names"] == ("before_send", "send_error", "sample_rate")
+    assert [check.partition(" ")[0].rstrip(",") for check in said["checks"]] == ["before_send", "The", "sample_rate"]
 
 
 def test_a_report_that_names_nothing_is_told_all_the_same() -> None:
