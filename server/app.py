@@ -15,11 +15,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from . import health
 from .access import Access
-from .core.model.errors import FirstlightError, StoreRejected, StoreUnavailable
+from .core.model.errors import FirstlightError
 from .core.snapshot import Presenter
 from .engine.hub import Hub
 from .engine.limits import Guesses, Limiter
@@ -28,6 +28,7 @@ from .engine.senders import Senders
 from .engine.spill import Left, Spill
 from .engine.unverified import Unverified
 from .engine.writer import Writer
+from .health import Health
 from .limits import AccessLimits, Limits, ViewerLimits
 from .owners import projects as owners
 from .owners.request import State as OwnersState
@@ -45,7 +46,7 @@ from .viewers.lobby import Lobby
 log = logging.getLogger("firstlight.app")
 
 
-class State(admission.State, OwnersState, SdkState):
+class State(admission.State, OwnersState, SdkState, health.State):
     """What the lifespan holds; each edge names what it needs of it."""
 
 
@@ -79,7 +80,7 @@ class Firstlight:
                 *reference.routes(catalogue, pages.page_headers(settings)),
                 *door.routes(),
                 *owners.routes(),
-                *_health_routes(),
+                *health.routes(),
             ],
             middleware=_middleware(settings),
             exception_handlers={FirstlightError: _answer_error},
@@ -120,6 +121,7 @@ class Firstlight:
                     settings=self.settings,
                     access=Access(self.settings, self._clock, _guesses(self.limits.access)),
                     store=store,
+                    health=Health(),
                     hub=hub,
                     senders=senders,
                     lobby=Lobby(self.limits.viewers),
@@ -214,25 +216,6 @@ def _middleware(settings: Settings) -> list[Middleware]:
             allow_credentials=True,
         ),
     ]
-
-
-def _health_routes() -> list[BaseRoute]:
-    return [Route("/healthz", _healthz), Route("/readyz", _readyz)]
-
-
-async def _healthz(_: Request[State]) -> Response:
-    # Does not ask the store: with Redis away, an orchestrator would restart every worker, and help nobody.
-    return JSONResponse({"status": "ok"})
-
-
-async def _readyz(request: Request[State]) -> Response:
-    try:
-        await request.state["store"].ping()
-    except (StoreUnavailable, StoreRejected) as error:
-        log.warning("Not ready: %s", error)
-        reason = "The store is out of reach, or takes no writes. The log says which."
-        return JSONResponse({"status": "unavailable", "reason": reason}, 503, {"retry-after": "5"})
-    return JSONResponse({"status": "ok"})
 
 
 async def _answer_error(_: Request[Any], error: Exception) -> Response:

@@ -226,12 +226,14 @@ class UnverifiedLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndLimits:
-    """Of the end of a process (`server.run.serving`). Platforms kill after 30 s."""
+    """Of the end of a process (`server.run.serving`). Docker kills after 10 s, most platforms after 30."""
 
-    few_viewers: int = 50
-    """So many viewers are dismissed at once, and as many a second where there are more."""
-    drain_seconds: float = 10.0
-    """Over how long many viewers are dismissed, at least; at most twice."""
+    batch: int = 50
+    """So many viewers are dismissed at once; each costs whoever takes it next a handshake."""
+    batch_seconds: float = 0.1
+    """Between two batches."""
+    dismissal_seconds: float = 5.0
+    """After which all are dismissed, in larger batches where there are many."""
     goodbye_seconds: float = 2.0
     """How long the last viewers may take to read their goodbye."""
     abort_seconds: float = 3.0

@@ -19,6 +19,7 @@ MAX_SECRETS = 2
 MAX_PORT = 65535
 MAX_WORKERS = 64
 MAX_DAYS = 3650
+MAX_DRAIN_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Settings:
         keep: how much of an error is written down.
         lists_requests: whether the latest requests are kept and listed, without what was in them.
         retention_days: after how many days of silence what was received of a project is deleted; 0 never does.
+        drain_seconds: how long after a request to end everything but viewers is still taken, while `/readyz` says 503.
         forwarded_allow_ips: proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, or `*`; none by default.
     """
 
@@ -62,6 +64,7 @@ class Settings:
     keep: Keep = Keep.ALL
     lists_requests: bool = True
     retention_days: int = 0
+    drain_seconds: int = 1
     forwarded_allow_ips: str | None = None
 
     @property
@@ -99,6 +102,7 @@ class Settings:
             keep=_keep(given),
             lists_requests=_is_on(given, "FIRSTLIGHT_LIST_REQUESTS", "on"),
             retention_days=_number(given, "FIRSTLIGHT_RETENTION_DAYS", 0, 0, MAX_DAYS),
+            drain_seconds=_number(given, "FIRSTLIGHT_DRAIN_SECONDS", 1, 0, MAX_DRAIN_SECONDS),
             forwarded_allow_ips=given.get("FORWARDED_ALLOW_IPS"),
         )
         _check_together(settings)

@@ -31,6 +31,7 @@ SETTING_OF_FIELD = {
     "keep": "FIRSTLIGHT_KEEP",
     "lists_requests": "FIRSTLIGHT_LIST_REQUESTS",
     "retention_days": "FIRSTLIGHT_RETENTION_DAYS",
+    "drain_seconds": "FIRSTLIGHT_DRAIN_SECONDS",
     "forwarded_allow_ips": "FORWARDED_ALLOW_IPS",
     "workers": "WEB_CONCURRENCY",
 }

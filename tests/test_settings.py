@@ -31,6 +31,7 @@ DEFAULTS = {
     "keep": Keep.ALL,
     "lists_requests": True,
     "retention_days": 0,
+    "drain_seconds": 1,
     "forwarded_allow_ips": None,
 }
 
@@ -90,6 +91,7 @@ def test_an_empty_environment_gives_the_demo_on_loopback() -> None:
         ({"FIRSTLIGHT_LIST_REQUESTS": "Off"}, "lists_requests", False),
         ({"FIRSTLIGHT_LIST_REQUESTS": "on"}, "lists_requests", True),
         ({"FIRSTLIGHT_RETENTION_DAYS": "30"}, "retention_days", 30),
+        ({"FIRSTLIGHT_DRAIN_SECONDS": "15"}, "drain_seconds", 15),
         ({"FORWARDED_ALLOW_IPS": "*"}, "forwarded_allow_ips", "*"),
     ],
 )
@@ -139,6 +141,7 @@ def test_a_setting_is_read(env: dict[str, str], name: str, value: object) -> Non
         ({"FIRSTLIGHT_KEEP": "nothing"}, "FIRSTLIGHT_KEEP"),
         ({"FIRSTLIGHT_LIST_REQUESTS": "maybe"}, "FIRSTLIGHT_LIST_REQUESTS"),
         ({"FIRSTLIGHT_RETENTION_DAYS": "-1"}, "FIRSTLIGHT_RETENTION_DAYS"),
+        ({"FIRSTLIGHT_DRAIN_SECONDS": "301"}, "FIRSTLIGHT_DRAIN_SECONDS"),
         ({"FIRSTLIGHT_RETENTION_DAYS": "3651"}, "FIRSTLIGHT_RETENTION_DAYS"),
         ({"FIRSTLIGHT_DATA": "postgres://localhost/x"}, "FIRSTLIGHT_DATA"),
     ],

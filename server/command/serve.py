@@ -51,6 +51,7 @@ def _settings_with(flags: Mapping[str, str | None], env: Mapping[str, str]) -> d
 @_setting("--max-body", "FIRSTLIGHT_MAX_BODY", "Bytes of one request; 20 MiB unless set.")
 @_setting("--keep", "FIRSTLIGHT_KEEP", "How much of an error is written down: all, title or type.")
 @_setting("--list-requests", "FIRSTLIGHT_LIST_REQUESTS", "Whether the page lists the latest requests: on or off.")
+@_setting("--drain-seconds", "FIRSTLIGHT_DRAIN_SECONDS", "Serve on for so long after SIGTERM; 1 unless set.")
 @_setting("--retention-days", "FIRSTLIGHT_RETENTION_DAYS", "Delete what was received after so many silent days.")
 def serve(**flags: str | None) -> None:
     """Run the server.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from typing import Protocol
 
 from ..core.model.close_codes import Close
 from ..core.model.codes import Code
-from ..core.model.errors import NotFound, Overloaded, StoreRejected, StoreUnavailable
+from ..core.model.errors import Leaving, NotFound, Overloaded, StoreRejected, StoreUnavailable
 from ..core.model.signals import Stage
 from ..core.snapshot import Presenter, has_aged, next_change
 from ..core.state import fields
@@ -36,6 +37,9 @@ from .watch import Watch
 from .wheel import Wheel
 
 log = logging.getLogger("firstlight.hub")
+
+RETURN_SECONDS = 0.5, 1.5
+"""When those come back who are dismissed: in a second all over, and soon enough that no page looks stale."""
 
 LATE_SECONDS = 0.01
 """After the moment of a change, so that the store's clock is past it, too."""
@@ -87,7 +91,7 @@ class Hub:
         self._wheel = Wheel(asyncio.get_running_loop())
         self._watches: dict[int, Watch] = {}
         self._seats = Seats(self._limits)
-        self._closing = False
+        self._is_leaving = False
         # Set when a read failed: the next comparison comes soon, and not with the next tick.
         self._doubt = asyncio.Event()
         self._news: Limiter[int] = Limiter(time.monotonic, 1 / self._limits.refresh_seconds, self._limits.news_at_once)
@@ -149,10 +153,10 @@ class Hub:
             What to use as a context manager: at the end of its block the place is given back.
 
         Raises:
-            Overloaded: no place left, or the process is about to end.
+            Leaving: as `check_open`.
+            Overloaded: no place left.
         """
-        if self._closing:
-            raise Overloaded("This server is about to end. Come back in a moment.")
+        self.check_open()
         # First registered, then read, then sent. The other way round, a change between the read and the registration is
         # lost until somebody compares; a model of all interleavings shows it.
         self._seats.take(project_id, guest)
@@ -164,6 +168,11 @@ class Hub:
         # Also where the project is watched already: the read that this causes brings the new viewer its first frame.
         self.changed(project_id)
         return viewer
+
+    def check_open(self) -> None:
+        """Raise `Leaving` where the process is about to end: viewers are sent elsewhere before they are taken."""
+        if self._is_leaving:
+            raise Leaving("This server is about to end. Come back in a moment.")
 
     async def read(self, project_id: int) -> View:
         """Read a project once, for a viewer that does not stay.
@@ -209,22 +218,26 @@ class Hub:
                 log.info("No comparison with the store: %s", error)
                 self._doubt.set()
 
-    async def drain(self, per_second: float, seconds: float) -> None:
-        """Say goodbye to every viewer, spread over time, so that they do not come back as a herd.
+    def leave(self) -> None:
+        """Take no more viewers: the process is about to end."""
+        self._is_leaving = True
+
+    async def dismiss(self, batch: int, pause: float, seconds: float) -> None:
+        """Say goodbye to every viewer, in batches, so that they do not come back as a herd.
 
         Args:
-            per_second: how many to dismiss; so few are gone at once.
-            seconds: at least this long for more than that, at most twice.
+            batch: how many are dismissed at once, or as many more as it takes to be done in time.
+            pause: seconds between two batches.
+            seconds: after which all are dismissed.
         """
-        self._closing = True
-        # A thousand that are closed at once come back at once, and meet the one process that has just started.
+        self.leave()
         everyone = [viewer for watch in self._watches.values() for viewer in watch.viewers]
-        pace = len(everyone) > per_second
-        pause = min(max(seconds, len(everyone) / per_second), 2 * seconds) / max(1, len(everyone))
-        for viewer in everyone:
-            viewer.dismiss(retry_in=0.5 + self._rng() * (seconds if pace else 1.0))
-            if pace:
+        size = max(batch, math.ceil(len(everyone) * pause / seconds))
+        for start in range(0, len(everyone), size):
+            if start:
                 await asyncio.sleep(pause)
+            for viewer in everyone[start : start + size]:
+                viewer.dismiss(retry_in=RETURN_SECONDS[0] + self._rng() * (RETURN_SECONDS[1] - RETURN_SECONDS[0]))
 
     def _due(self, watch: Watch, effect: Effect) -> float:
         """When a change may be shown."""

@@ -263,6 +263,8 @@ class Projects:
         """One read in flight per project, however many requests ask."""
         if project_id not in self._lookups:
             self._lookups[project_id] = asyncio.create_task(self._read(project_id))
+            # Or asyncio complains where all who wait have hung up, and the store is away.
+            self._lookups[project_id].add_done_callback(lambda task: task.cancelled() or task.exception())
         # Shielded: the first of those who wait may be cancelled when its client hangs up, and the others still want the
         # answer.
         return await asyncio.shield(self._lookups[project_id])

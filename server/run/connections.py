@@ -98,6 +98,8 @@ class Connections:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.capacity = capacity_of(limits.connections)
+        self.is_ending = False
+        """The process is about to end: each answer is the last of its connection."""
         self._seconds = seconds_of(limits)
         self._open: set[Any] = set()
         self._timer: asyncio.TimerHandle | None = None

@@ -143,6 +143,12 @@ class HttpProtocol(HttpReader):
             # Paused until it is its turn: requests that are sent ahead cost memory, and their sender decides how many.
             self.pipeline.appendleft((exchange, self.app))
 
+    @property
+    def _may_stay(self) -> bool:
+        # Said in an answer, and not by closing what is idle: a proxy may be about to send a request on it, and answers
+        # 502 then, as it cannot know whether that was taken.
+        return self._is_admitted and not self._owner.is_ending
+
     def _whole(self) -> None:
         is_answered = self._answering is None or self._answering.response_complete  # it did not wait for the end
         self._enter(State.IDLE if is_answered and not self.pipeline else State.ANSWERING)

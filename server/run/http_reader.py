@@ -114,6 +114,11 @@ class HttpReader(HttpToolsProtocol):
             self._go_on_without(data[stopped.args[0] :])
 
     @property
+    @abstractmethod
+    def _may_stay(self) -> bool:
+        """Whether there may be another request after this one."""
+
+    @property
     def _allowance(self) -> int:
         """Bytes beside the body. What came in one read with the start is not counted: some of it may be before it."""
         return self._limits.head_bytes + (0 if self._is_head else self._limits.framing_bytes)
@@ -237,7 +242,7 @@ class HttpReader(HttpToolsProtocol):
         self.scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         self.scope["raw_path"] = self.root_path.encode("ascii") + target.path
         self.scope["query_string"] = target.query or b""
-        keep_alive = self._is_admitted and version != "1.0" and self.parser.should_keep_alive()
+        keep_alive = self._may_stay and version != "1.0" and self.parser.should_keep_alive()
         self.cycle = exchange = self._exchange(keep_alive)
         self._is_begun = True
         self._start(exchange)

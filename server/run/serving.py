@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import signal
 import socket
 from functools import partial
 from typing import Any
@@ -26,6 +27,8 @@ __all__ = ["OPEN", "Config", "Server", "bind", "raise_file_limit"]
 log = logging.getLogger("firstlight.serving")
 
 OPEN = "Open to this machine, without tokens. To serve others, set FIRSTLIGHT_SECRET, FIRSTLIGHT_ADMIN_TOKEN and HOST"
+TICK_SECONDS = 0.02
+"""How often an end looks whether it may go on."""
 GC_THRESHOLDS = (50_000, 20, 50)
 """Python's own (700, 10, 10) collect all the time while viewers connect, and find nothing."""
 
@@ -40,11 +43,13 @@ class Config(uvicorn.Config):
 
     def __init__(self, app: ASGIApp, settings: Settings, level: str = "INFO") -> None:
         self.limits: Limits = getattr(app, "limits", None) or Limits()
+        self.drain_seconds = float(settings.drain_seconds)
+        self.connections = Connections(self.limits)
         super().__init__(
             app,
             host=settings.host,
             loop="uvloop",
-            http=partial(HttpProtocol, Connections(self.limits)),  # type: ignore[arg-type] # it is called, and no more
+            http=partial(HttpProtocol, self.connections),  # type: ignore[arg-type] # it is called, and no more
             ws="none",  # that protocol brings its own
             # More than doubles the memory of a viewer (60 to 123 KiB in place of 28), for snapshots of 1 KiB.
             ws_per_message_deflate=False,
@@ -66,6 +71,13 @@ class Server(uvicorn.Server):
     """One process that serves. At its end it dismisses its viewers first, and then closes the sockets."""
 
     config: Config
+    is_whole = True
+    """Whether it is all that serves at its address."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.drain_seconds = config.drain_seconds
+        """How long it serves on after it was told to end."""
 
     @property
     def _limits(self) -> EndLimits:
@@ -73,6 +85,8 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """End in order; at the second signal, at once. The signal is not raised again: to end so is a success."""
+        if sig == signal.SIGINT:  # by hand: no proxy has to find out first
+            self.drain_seconds = 0.0
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -102,7 +116,9 @@ class Server(uvicorn.Server):
             log.info(OPEN)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Dismiss viewers, close sockets, end the application."""
+        """Let proxies find out, stop listening, dismiss viewers, close connections, end the application."""
+        await self._drain()
+        self._stop_listening(sockets or [])
         await self._dismiss()
         grace = 0.0 if self.force_exit else self._limits.abort_seconds
         abort = asyncio.get_running_loop().call_later(grace, self._abort)
@@ -114,17 +130,49 @@ class Server(uvicorn.Server):
                     await self.lifespan.shutdown()
         log.info("Stopped")
 
-    async def _dismiss(self) -> None:
+    @property
+    def _hub(self) -> Hub:
         hub: Hub = self.lifespan.state["hub"]
-        log.info("Stopping; %d viewers are told to come back", hub.viewers)
-        # Viewers first, sockets after. Uvicorn alone closes a thousand with 1012 within 0.6 s, and all of them come
+        return hub
+
+    async def _drain(self) -> None:
+        """Serve on, but say that it ends: new viewers are refused, and each answer is the last of its connection."""
+        log.info("Stopping; %d viewers are told to come back", self._hub.viewers)
+        self._hub.leave()
+        self.config.connections.is_ending = True
+        self.lifespan.state["health"].is_ending = self.is_whole
+        left = self.drain_seconds
+        while left > 0 and not self.force_exit:
+            await asyncio.sleep(TICK_SECONDS)
+            left -= TICK_SECONDS
+
+    def _stop_listening(self, sockets: list[socket.socket]) -> None:
+        """Take who has connected already, and nobody after: what waits when the socket closes is sent RST."""
+        for listener in sockets:
+            listener.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    self._take(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+
+    def _take(self, accepted: socket.socket) -> None:
+        loop, state = asyncio.get_running_loop(), self.server_state
+        protocol = partial(HttpProtocol, self.config.connections, self.config, state, self.lifespan.state, loop)
+        task = loop.create_task(loop.connect_accepted_socket(protocol, accepted))
+        state.tasks.add(task)  # type: ignore[arg-type] # uvicorn waits for these, whatever they give
+        task.add_done_callback(state.tasks.discard)
+
+    async def _dismiss(self) -> None:
+        # Viewers first, connections after. Uvicorn alone closes a thousand with 1012 within 0.6 s, and all of them come
         # back at once.
-        drain = asyncio.create_task(hub.drain(self._limits.few_viewers, self._limits.drain_seconds))
-        left = self._limits.goodbye_seconds
-        while not self.force_exit and not (drain.done() and (left <= 0 or not hub.viewers)):
-            await asyncio.sleep(0.02)
-            left -= 0.02 if drain.done() else 0
-        drain.cancel()
+        limits, hub = self._limits, self._hub
+        dismissal = asyncio.create_task(hub.dismiss(limits.batch, limits.batch_seconds, limits.dismissal_seconds))
+        left = limits.goodbye_seconds
+        while not self.force_exit and not (dismissal.done() and (left <= 0 or not hub.viewers)):
+            await asyncio.sleep(TICK_SECONDS)
+            left -= TICK_SECONDS if dismissal.done() else 0
+        dismissal.cancel()
 
     def _abort(self) -> None:
         """Cut what does not end by itself, as a reader that reads nothing."""

@@ -28,6 +28,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.importer import import_from_string
 
 from ..core.model.errors import SettingsError
+from ..engine.spill import Left
 from ..limits import WorkerLimits
 from ..settings import Settings
 from .listening import url_of
@@ -38,6 +39,8 @@ log = logging.getLogger("firstlight.serving")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _ENDING = (signal.SIGTERM, signal.SIGINT)
+REPLACED = signal.SIGUSR1
+"""To a worker: another one serves in its place, so leave."""
 
 
 class Worker:
@@ -66,10 +69,11 @@ class Worker:
                 self.is_ready = True
                 self.heard_at = now
 
-    def leave(self) -> None:
-        """Ask it to end in order."""
+    def leave(self, sign: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end in order; with `REPLACED` where another one serves already."""
         self.is_leaving = True
-        self.process.terminate()
+        if self.process.pid is not None and not self.is_dead:
+            os.kill(self.process.pid, sign)
 
     @property
     def is_dead(self) -> bool:
@@ -177,6 +181,8 @@ class Supervisor:
             else:
                 worker.leave()
         self._is_ending = True
+        # No worker is started any more. Held here, the socket would go on taking connections that nobody serves.
+        self._listener.close()
 
     def _look_after(self, worker: Worker, now: float) -> None:
         limit = self._limits.silent_seconds if worker.is_ready else self._limits.start_seconds
@@ -194,7 +200,9 @@ class Supervisor:
         self._to_replace = [other for other in self._to_replace if other is not worker]
         if self._is_ending or worker.is_leaving:
             # What a worker leaves that was replaced, the next one writes; what the last ones leave, nobody does yet.
-            self.status = max(self.status, worker.process.exitcode or 0) if self._is_ending else self.status
+            if self._is_ending and self.status != 1:
+                code = worker.process.exitcode or 0
+                self.status = max(self.status, Left.LOST if code < 0 else code)
             return
         if worker is self._fresh:
             log.error("Worker %s did not start; the others go on", worker.process.pid)
@@ -243,7 +251,7 @@ class Supervisor:
             self._fresh = self._start(now)
         elif self._fresh.is_ready:
             self._fresh = None
-            self._to_replace.pop().leave()
+            self._to_replace.pop().leave(REPLACED)
 
 
 class WorkerServer(Server):
@@ -255,7 +263,10 @@ class WorkerServer(Server):
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """The first signal ends it; see the class."""
-        self.should_exit = True
+        if sig == REPLACED:  # the others share its socket, and serve: nothing has to be found out by anybody
+            self.is_whole, self.drain_seconds = False, 0.0
+        super().handle_exit(sig, frame)
+        self.force_exit = False
 
     async def welcome(self, url: str) -> None:
         """Say that it serves now."""
@@ -277,7 +288,9 @@ def work(application: str, settings: Settings, listener: socket.socket, pipe: Co
     logging.config.dictConfig(log_config("INFO"))
     try:
         app = import_from_string(application)()
-        WorkerServer(Config(app, settings), pipe).run([listener])
+        server = WorkerServer(Config(app, settings), pipe)
+        signal.signal(REPLACED, server.handle_exit)
+        server.run([listener])
         sys.exit(getattr(app, "left", 0))
     except SettingsError as error:
         log.critical("%s", error)

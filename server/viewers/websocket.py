@@ -14,6 +14,7 @@ from ..core.model.close_codes import Close
 from ..core.model.errors import (
     AccessDenied,
     FirstlightError,
+    Leaving,
     NotFound,
     Overloaded,
     Refusal,
@@ -40,6 +41,7 @@ CLOSE_CODES: dict[type[FirstlightError], Close] = {
     NotFound: Close.NO_PROJECT,
     Refusal: Close.NO_PROJECT,  # a project id that can be none
     Overloaded: Close.OVERLOADED,
+    Leaving: Close.RESTART,
     StoreUnavailable: Close.OVERLOADED,
 }
 """The close code of an error, or of the nearest of its bases that stands here."""
@@ -87,7 +89,7 @@ class WatchByWebSocket:
             seat = hub.attach(visit.project_id, WebSocketSink(send), visit.guest, visit.seconds)
         except Overloaded as error:
             with suppress(OSError):  # it may have left meanwhile
-                await send(_ending(Close.OVERLOADED, str(error)))
+                await send(_ending(_code_of(error), str(error)))
             return
         with seat as viewer:
             # Something has to receive for as long as the viewer stays: with nobody there, uvicorn closes with 1011 at
@@ -128,6 +130,8 @@ def _trust(websocket: WebSocket[State]) -> None:
 
 async def _let_in(websocket: WebSocket[State]) -> tuple[Visit, bool]:
     """Accept, with the token of a header or cookie, else with that of the first message. Returns whether that came."""
+    # Before it is accepted: a proxy asks the next server after a 503, and can do nothing about a close code.
+    websocket.state["hub"].check_open()
     try:
         # Before it is accepted, where the token is in a header or cookie already: then a refusal needs no open
         # connection.
@@ -148,5 +152,8 @@ async def _refuse(websocket: WebSocket[State], error: FirstlightError) -> None:
             await websocket.send_denial_response(Response(body, 503, headers, "application/json"))
             return
         await websocket.accept()
-    code = next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)
-    await websocket.send(_ending(code, str(error)))
+    await websocket.send(_ending(_code_of(error), str(error)))
+
+
+def _code_of(error: FirstlightError) -> Close:
+    return next(CLOSE_CODES[kind] for kind in type(error).__mro__ if kind in CLOSE_CODES)

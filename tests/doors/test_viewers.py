@@ -319,7 +319,7 @@ async def test_a_planned_end(tmp_path_factory: pytest.TempPathFactory) -> None:
         async with watch(site, project) as socket, stream(site, project) as answer:
             await next_message(socket)
             assert site.app.hub is not None
-            await site.app.hub.drain(50, 1)
+            await site.app.hub.dismiss(50, 1, 1)
             while (message := await next_message(socket))["type"] != "goodbye":
                 pass
             assert 0 < message["retry_in"] < 30
@@ -327,8 +327,11 @@ async def test_a_planned_end(tmp_path_factory: pytest.TempPathFactory) -> None:
             async with asyncio.timeout(10):
                 last = [message async for _, message in events(answer)][-1]
             assert last["type"] == "goodbye"
-            async with watch(site, project) as late:
-                assert await close_code(late) == 1013
+            with pytest.raises(InvalidStatus) as late:
+                async with watch(site, project):
+                    pass
+            assert late.value.response.status_code == 503
+            assert int(late.value.response.headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize("hello", ["{}", "x" * 4000, b"\x00", '{"type":"auth","token":"x"}', "[" * 2000])

@@ -144,5 +144,5 @@ async def test_a_restart_is_answered_with_what_is_known(tmp_path: Path) -> None:
         project = await site.project()
         waiting = await asking(site, project, wait="connected", timeout=50)
         assert site.app.hub is not None
-        await site.app.hub.drain(50, 0)
+        await site.app.hub.dismiss(50, 0.1, 1)
         assert (await waiting)["stage"] == "awaiting"

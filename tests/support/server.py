@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,6 +58,17 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = SECOND
         time.sleep(0.02)
 
 
+def wait_for_port(port: int) -> None:
+    """Wait until something listens."""
+
+    def is_open() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            return True
+        return False
+
+    wait_for(is_open, f"somebody to listen on port {port}")
+
+
 class ServerProcess:
     """`python -m server …` as a process group of its own. Use it as a context manager, or call `start` and `close`.
 
@@ -63,7 +76,8 @@ class ServerProcess:
 
     Args:
         folder: the working directory, with the embedded store's file unless FIRSTLIGHT_DATA says otherwise.
-        env: settings; they win over a free `PORT`, the same over restarts. None leaves one out.
+        env: settings; they win over a free `PORT`, the same over restarts, and no pause before the end. None leaves
+            one out.
         command: `serve` or `demo`, with flags.
         shell: run this in a shell instead.
     """
@@ -73,7 +87,7 @@ class ServerProcess:
     ) -> None:
         self.folder = folder
         self.command = ["sh", "-c", shell] if shell else [sys.executable, "-m", "server", *command.split()]
-        self.env = clean_env(**{"PORT": free_port(), **(env or {})})
+        self.env = clean_env(**{"PORT": free_port(), "FIRSTLIGHT_DRAIN_SECONDS": 0, **(env or {})})
         self.url = ""
         self.port = 0
         self.process: subprocess.Popen[bytes]
@@ -100,12 +114,16 @@ class ServerProcess:
                 start_new_session=True,
             )
         if wait:
-            try:
-                wait_for(self._is_ready, f"a start of {self.command}")
-            except BaseException:
-                self.close()
-                raise
+            self.wait_ready()
         return self
+
+    def wait_ready(self) -> None:
+        """Wait until it answers; end it where it does not."""
+        try:
+            wait_for(self._is_ready, f"a start of {self.command}")
+        except BaseException:
+            self.close()
+            raise
 
     def stop(self, sign: signal.Signals = signal.SIGTERM, seconds: float = SECONDS) -> int:
         """Ask it to end; return its exit status."""

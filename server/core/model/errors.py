@@ -5,6 +5,7 @@
     ├── StoreUnavailable              the store is out of reach, too slow, or takes no writes now
     ├── StoreRejected                 the store cannot keep or read this one thing, whatever else it can
     ├── Overloaded                    a bound is reached: cannot take it now
+    │   └── Leaving                   this process is about to end: another one can
     ├── NotFound                      an owner or viewer names a project that does not exist
     ├── AccessDenied                  a viewer or owner may not do this
     │   ├── OriginBlocked             a page of another site asked
@@ -57,6 +58,10 @@ class StoreRejected(FirstlightError):
 
 class Overloaded(FirstlightError):
     """A bound of this process is reached; the client should come back later."""
+
+
+class Leaving(Overloaded):
+    """This process is about to end; whoever comes back at once meets another one."""
 
 
 class NotFound(FirstlightError):
