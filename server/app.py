@@ -184,7 +184,9 @@ def open_store(settings: Settings, clock: Callable[[], float] = time.time) -> St
         return EmbeddedStore(settings.data, clock, _new_epoch, keep_seconds=keep_seconds)
     from .stores.redis import RedisStore  # takes 100 ms to import, which the embedded store need not pay
 
-    return RedisStore(settings.redis_url, _new_epoch, keep_seconds=keep_seconds)
+    return RedisStore(
+        settings.redis_url, _new_epoch, keep_seconds=keep_seconds, wait_for_replica=settings.wait_for_replica
+    )
 
 
 def _new_epoch() -> str:

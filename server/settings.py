@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ class Settings:
         host: where to listen.
         port: where to listen; 0 takes a free one.
         redis_url: the Redis that several processes share; None for the embedded store.
+        wait_for_replica: whether a transition is answered only when a replica of Redis has it, too, where there is one;
+            it waits for a tenth of a second at most.
         data: the file of the embedded store.
         spill: a folder for what waits to be written while the store is away; beside `data` if it is not set.
         secret: signs viewer tokens: one, or the new and the old one with a comma between; None leaves the server
@@ -51,6 +54,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     redis_url: str | None = field(default=None, repr=False)
+    wait_for_replica: bool = True
     data: Path = Path("firstlight.db")
     spill: Path | None = None
     secret: str | None = field(default=None, repr=False)
@@ -89,6 +93,7 @@ class Settings:
             host=given.get("HOST", "127.0.0.1"),
             port=_number(given, "PORT", 8000, 0, MAX_PORT),
             redis_url=_redis_url(given),
+            wait_for_replica=_is_on(given, "FIRSTLIGHT_WAIT_FOR_REPLICA", "on"),
             data=_data(given),
             spill=Path(given["FIRSTLIGHT_SPILL"]).expanduser() if "FIRSTLIGHT_SPILL" in given else None,
             secret=_secret(given),
@@ -212,9 +217,12 @@ def _split(text: str) -> SplitResult:
 
 def _redis_url(env: Mapping[str, str]) -> str | None:
     url = env.get("REDIS_URL")
-    if url and _split(url).scheme not in ("redis", "rediss", "unix"):
+    # Several hosts are no host for urlsplit. The store looks at the rest.
+    is_many = url and re.match(r"rediss?\+(sentinel|cluster)://.", url)
+    if url and not is_many and _split(url).scheme not in ("redis", "rediss", "unix"):
         raise SettingsError(
-            "REDIS_URL must be like redis://[user:password@]host:port/0, rediss://… or unix:///path. "
+            "REDIS_URL must be like redis://[user:password@]host:port/0, rediss://…, unix:///path, "
+            "redis+sentinel://host,host/name or redis+cluster://host,host. "
             "Write a / or @ in a password as %2F or %40."
         )
     return url

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 from server.stores.redis import RedisStore
 
-from .support.redis_server import RedisServer
+from .support.redis_server import RedisCluster, RedisServer
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,20 @@ def redis_url(redis_server: RedisServer) -> str:
     return redis_server.url
 
 
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """A cluster of three masters for the whole session."""
+    with RedisCluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster_url(redis_cluster: RedisCluster) -> str:
+    """The address of an empty cluster."""
+    redis_cluster.empty()
+    return redis_cluster.url
+
+
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own, to be killed, stopped and restarted."""
@@ -38,11 +53,11 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(params=["embedded", "redis"])
+@pytest.fixture(params=["embedded", "redis", "cluster"])
 def closed_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """A store on each backend in turn, not opened yet."""
-    if request.param == "redis":
-        return redis_store(request.getfixturevalue("redis_url"))
+    if request.param != "embedded":
+        return redis_store(request.getfixturevalue(f"{request.param}_url"))
     return EmbeddedStore(tmp_path / "firstlight.db", time.time, new_epoch)
 
 
@@ -53,9 +68,9 @@ async def store(closed_store: Store) -> AsyncIterator[Store]:
         yield closed_store
 
 
-def redis_store(url: str, **seconds: float) -> RedisStore:
-    """A store on Redis that notices trouble fast; intervals as for RedisStore."""
-    return RedisStore(url, new_epoch, **{"backoff_seconds": 0.1, **seconds})
+def redis_store(url: str, **settings: Any) -> RedisStore:
+    """A store on Redis that notices trouble fast; settings as for RedisStore."""
+    return RedisStore(url, new_epoch, **{"backoff_seconds": 0.1, **settings})
 
 
 def new_epoch() -> str:

@@ -19,6 +19,7 @@ SETTING_OF_FIELD = {
     "host": "HOST",
     "port": "PORT",
     "redis_url": "REDIS_URL",
+    "wait_for_replica": "FIRSTLIGHT_WAIT_FOR_REPLICA",
     "data": "FIRSTLIGHT_DATA",
     "spill": "FIRSTLIGHT_SPILL",
     "secret": "FIRSTLIGHT_SECRET",

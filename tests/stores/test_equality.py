@@ -25,11 +25,11 @@ RECENT = st.integers(-5000, 0)
 """Times in milliseconds, relative to the moment of recording."""
 
 
-@pytest.fixture
-async def pair(tmp_path: Path, redis_url: str) -> AsyncIterator[tuple[Store, Store]]:
+@pytest.fixture(params=["redis_url", "cluster_url"])
+async def pair(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Store, Store]]:
     """Both stores, empty."""
     embedded = EmbeddedStore(tmp_path / "firstlight.db", time.time, new_epoch)
-    async with embedded, redis_store(redis_url) as redis:
+    async with embedded, redis_store(request.getfixturevalue(request.param)) as redis:
         yield embedded, redis
 
 

@@ -1,4 +1,4 @@
-"""A real Redis that can be killed, hung and started again."""
+"""Real servers that can be killed, hung and started again: one Redis, a cluster, and Sentinels with what they watch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -22,12 +24,14 @@ class RedisServer:
         folder: for its file and its log; kept over restarts.
         options: further settings, as on the command line (`--requirepass …`).
         password: what these options ask for.
+        binary: another program that takes the same options.
     """
 
-    def __init__(self, folder: Path, *options: str, password: str | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, password: str | None = None, binary: str = "redis-server") -> None:
         self.folder = folder
         self._options = options
         self.password = password
+        self._binary = binary
         self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -35,6 +39,10 @@ class RedisServer:
     def url(self) -> str:
         """What `REDIS_URL` should be."""
         return f"redis://{f':{self.password}@' if self.password else ''}{HOST}:{self.port}/0"
+
+    def option(self, name: str) -> str:
+        """The value of one of the options."""
+        return self._options[self._options.index(name) + 1]
 
     @property
     def pid(self) -> int:
@@ -50,17 +58,25 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        binary = shutil.which("redis-server")
-        assert binary, "redis-server is not installed (Debian: apt install redis-server)"
+        binary = shutil.which(self._binary)
+        assert binary, f"{self._binary} is not installed (make test installs it)"
         settings = f"--port {self.port} --bind {HOST} --appendonly yes --appendfsync everysec --save".split()
         log = self.folder / "redis.log"
         command = [binary, *settings, "", "--dir", str(self.folder), "--logfile", str(log), *self._options]
+        self._run(command, log)
+
+    def _run(self, command: list[str], log: Path) -> None:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while not self.command("PING").startswith(b"+PONG"):
             assert self._process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.005)
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{HOST}:{self.port}"
 
     def kill(self) -> None:
         """End it with SIGKILL, as a crash would."""
@@ -92,6 +108,159 @@ class RedisServer:
             connection.sendall(b"*%d\r\n" % len(parts) + b"".join(parts))
             return connection.recv(100_000)
         return b""
+
+
+class Sentinel(RedisServer):
+    """One Sentinel; it gets to know the others through the master.
+
+    Args:
+        master: what it watches, under the name `firstlight`.
+        quorum: how many have to agree that the master is gone.
+    """
+
+    def __init__(self, folder: Path, master: RedisServer, quorum: int) -> None:
+        super().__init__(folder)
+        self._master, self._quorum = master, quorum
+
+    def start(self) -> None:
+        """Start it, with what it had written down about the world, if anything."""
+        config = self.folder / "sentinel.conf"
+        lines = (
+            f"port {self.port}\nbind {HOST}\ndir {self.folder}\nlogfile {self.folder / 'redis.log'}\n"
+            f"sentinel monitor firstlight {HOST} {self._master.port} {self._quorum}\n"
+            "sentinel down-after-milliseconds firstlight 300\nsentinel failover-timeout firstlight 2000\n"
+        )
+        if not config.exists():
+            config.write_text(lines, encoding="utf-8")
+        binary = shutil.which("redis-sentinel")
+        assert binary, "redis-sentinel is not installed (make test installs it)"
+        self._run([binary, str(config)], self.folder / "redis.log")
+
+
+class Watched:
+    """A master, a replica of it, and three Sentinels that watch them.
+
+    Args:
+        options: of both servers.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        settings = ("--repl-diskless-sync-delay", "0", *options)
+        self.master = RedisServer(folder / "one", *settings)
+        self.replica = RedisServer(folder / "two", "--replicaof", HOST, str(self.master.port), *settings)
+        self.sentinels = [Sentinel(folder / f"sentinel{number}", self.master, 2) for number in range(3)]
+        self._ended = ExitStack()
+
+    @property
+    def url(self) -> str:
+        """What `REDIS_URL` should be."""
+        return f"redis+sentinel://{','.join(sentinel.address for sentinel in self.sentinels)}/firstlight"
+
+    def __enter__(self) -> Self:
+        for server in (self.master, self.replica, *self.sentinels):
+            self._ended.enter_context(server)
+        # Only Sentinels that know the replica and each other can let it take over.
+        wait(lambda: b"master_link_status:up" in self.replica.command("INFO", "replication"))
+        for sentinel in self.sentinels:
+            wait(lambda s=sentinel: self._is_ready(s))  # type: ignore[misc]
+        return self
+
+    @staticmethod
+    def _is_ready(sentinel: RedisServer) -> bool:
+        told = sentinel.command("INFO", "sentinel")
+        return b"slaves=1,sentinels=3" in told and b"status=ok" in told
+
+    def __exit__(self, *exc: object) -> None:
+        self._ended.close()
+
+
+class RedisCluster:
+    """Masters of a cluster, with all slots spread over them.
+
+    Args:
+        masters: how many.
+        spares: nodes that belong to it and have no slots.
+        options: of all servers.
+    """
+
+    def __init__(self, folder: Path, masters: int = 3, spares: int = 0, *options: str) -> None:
+        self._masters = masters
+        options = ("--repl-diskless-sync-delay", "0", *options)
+        settings = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *options)
+        self.nodes = [
+            RedisServer(folder / f"node{number}", *settings, "--cluster-port", str(free_port()))
+            for number in range(masters + spares)
+        ]
+        self._ended = ExitStack()
+
+    @property
+    def url(self) -> str:
+        """What `REDIS_URL` should be."""
+        return f"redis+cluster://{','.join(node.address for node in self.nodes)}"
+
+    def __enter__(self) -> Self:
+        for node in self.nodes:
+            self._ended.enter_context(node)
+        share = -(-16384 // self._masters)
+        for number, node in enumerate(self.nodes[: self._masters]):
+            last = min((number + 1) * share, 16384) - 1
+            assert node.command("CLUSTER", "ADDSLOTSRANGE", str(number * share), str(last)) == b"+OK\r\n"
+        for number, node in enumerate(self.nodes, 1):  # two that take the same epoch would have to sort it out first
+            node.command("CLUSTER", "SET-CONFIG-EPOCH", str(number))
+        for node in self.nodes[1:]:
+            bus = node.option("--cluster-port")
+            assert self.nodes[0].command("CLUSTER", "MEET", HOST, str(node.port), bus) == b"+OK\r\n"
+        for node in self.nodes:
+            wait(lambda node=node: self._is_whole(node))  # type: ignore[misc]
+        return self
+
+    def _is_whole(self, node: RedisServer) -> bool:
+        told = node.command("CLUSTER", "INFO")
+        return b"cluster_state:ok" in told and b"cluster_known_nodes:%d" % len(self.nodes) in told
+
+    def __exit__(self, *exc: object) -> None:
+        self._ended.close()
+
+    def empty(self) -> None:
+        """Delete everything."""
+        for node in self.nodes:
+            node.command("FLUSHALL")
+
+    def move(self, key: str, target: RedisServer) -> None:
+        """Move the slot of a key, with all that is in it, to another node."""
+        slot = self.begin_to_move(key, target)
+        source = self.owner_of(key)
+        while keys := source.command("CLUSTER", "GETKEYSINSLOT", slot, "100").split(b"\r\n")[2::2]:
+            names = [name.decode() for name in keys]
+            assert source.command("MIGRATE", HOST, str(target.port), "", "0", "5000", "KEYS", *names) == b"+OK\r\n"
+        identity = target.command("CLUSTER", "MYID").split()[1].decode()
+        for node in (target, source, *self.nodes[: self._masters]):
+            assert node.command("CLUSTER", "SETSLOT", slot, "NODE", identity) == b"+OK\r\n"
+
+    def begin_to_move(self, key: str, target: RedisServer) -> str:
+        """Let a slot be on its way; returns it."""
+        source = self.owner_of(key)
+        slot = source.command("CLUSTER", "KEYSLOT", key).strip(b":\r\n").decode()
+        ids = {node: node.command("CLUSTER", "MYID").split()[1].decode() for node in (source, target)}
+        assert target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source]) == b"+OK\r\n"
+        assert source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target]) == b"+OK\r\n"
+        return slot
+
+    def owner_of(self, key: str) -> RedisServer:
+        """The master that has a key, as the cluster says it."""
+
+        def has(node: RedisServer) -> bool:
+            return not node.command("TYPE", key).startswith((b"-MOVED", b"-CLUSTERDOWN"))
+
+        return next(node for node in self.nodes if has(node))
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """Wait until servers have come to an understanding."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def free_port() -> int:

@@ -49,7 +49,16 @@ class SettingsError(FirstlightError):
 
 
 class StoreUnavailable(FirstlightError):
-    """The store did not answer in time, refused the connection, or takes no writes now. It passes: try again."""
+    """The store did not answer in time, refused the connection, or takes no writes now. It passes: try again.
+
+    Args:
+        detail: for the log.
+        reason: for anybody: it holds no address, and nothing that the store said.
+    """
+
+    def __init__(self, detail: str, reason: str = "The store is out of reach, or takes no writes.") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class StoreRejected(FirstlightError):

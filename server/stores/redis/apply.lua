@@ -1,6 +1,6 @@
 -- Joins one update into the state of a project. It knows joins and effects, and nothing of onboarding.
 --
--- KEYS[3]    the numbers of the writer's updates that the project has taken, a sorted set.
+-- KEYS[3]    the numbers of the writer's updates that the project has taken, a sorted set; absent if the number is 0.
 -- ARGV[5]    the epoch that the update was received in; empty if it may join into whichever is now.
 -- ARGV[6]    the number of the update; 0 if it may be joined more than once.
 -- ARGV[7]    the writer's numbers below this one are settled, and need not be remembered.

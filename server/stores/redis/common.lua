@@ -2,14 +2,15 @@
 --
 -- KEYS[1]  the project: a hash of `project` (JSON), `created_at`, `revision`, and `valid_from`, `revoked` once tokens were.
 -- KEYS[2]  its state: a hash of `@epoch`, `@version` and the fields.
--- ARGV[1]  the channel for wake-ups.
+-- ARGV[1]  how and where to wake: PUBLISH or SPUBLISH, a space, and the channel, which is in the same slot in a cluster.
 -- ARGV[2]  the project's id.
 -- ARGV[3]  a fresh epoch, for a project without a state.
 -- ARGV[4]  after how many milliseconds without a change the state is forgotten; 0 keeps it.
 --
 -- Doubles hold whole numbers exactly up to 2^53: milliseconds and microseconds since 1970 stay below that until 2255.
 
-local CHANNEL, ID, FRESH, KEEP = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local PUBLISH, CHANNEL = string.match(ARGV[1], '(%u+) (.+)')
+local ID, FRESH, KEEP = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local NEWS = 2
 
 -- Redis 5 and newer replicate what a script did and not its text, so a script may look at the clock before it writes.
@@ -25,7 +26,7 @@ end
 
 local function wake(word, effect)
   -- Inside of the script: there is no moment at which the change is visible and its wake-up may still be forgotten.
-  redis.call('PUBLISH', CHANNEL, word .. ' ' .. ID .. ' ' .. effect)
+  redis.call(PUBLISH, CHANNEL, word .. ' ' .. ID .. ' ' .. effect)
 end
 
 local function raise_version(version)

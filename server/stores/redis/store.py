@@ -1,14 +1,15 @@
-"""The Redis store: one server, many processes.
+"""The Redis store: one server or several, many processes.
 
-A project is two keys in one hash slot, `firstlight:{42}:project` and `firstlight:{42}:state`. Whatever changes them is
-one Lua script, which takes its times from the server's clock and publishes a wake-up that names the project. The lists
-of all projects and of all keys are an index in a slot of its own: written after the project, and repaired at the next
-start if a process died in between.
+A project is a few keys in one hash slot, see `layout`. Whatever changes them is one Lua script, which takes its times
+from the server's clock and publishes a wake-up that names the project. The lists of all projects and of all keys are an
+index in a slot of its own: written after the project, and repaired at the next start if a process died in between.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
@@ -23,8 +24,10 @@ from ...core.state.clocks import aged, read, written
 from ...core.state.fields import FIELDS, Effect, Update, Value, known
 from ...core.state.view import View
 from .. import Listener, Origin
-from .connection import Command, Connection, Script
-from .wakeups import CHANNELS, Wakeups, channel_of
+from .connection import Connection
+from .layout import IDS, KEYS, PENDING
+from .scripts import Command, Script
+from .wakeups import Wakeups
 
 log = logging.getLogger("firstlight.stores.redis")
 
@@ -32,15 +35,15 @@ COMMAND_SECONDS = 2.0
 """How long a call may take, with the wait for a connection: a hung server must not hang requests."""
 PROBE_SECONDS = 10.0
 """Between two probes that the process sends to itself through Redis."""
+LOOK_SECONDS = 1.0
+"""Between two looks at where the masters are. After a failover the old one may take writes for 10 s, and loses them."""
 DEAF_SECONDS = 20.0
 """A link that brings no probe for so long is dead, although it raises nothing."""
 BACKOFF_SECONDS = 1.0
 """The longest pause between two attempts to build the link."""
 
-# Redis Cluster hashes only what stands in braces (the specification's hash tags): one script may touch all keys of one
-# project, and none of another's.
-_IDS, _KEYS, _PENDING = "firstlight:{index}:ids", "firstlight:{index}:keys", "firstlight:{index}:pending"
-_LAST_ID, _TRIED = "firstlight:{index}:last_id", "firstlight:{index}:tried"
+ID_BITS = 62
+"""Of a new project's id, which is random: a counter that a failover sets back would give ids out twice."""
 
 _PROJECT = ("project", "created_at", "valid_from", "revoked", "revision")
 """What stands in the hash of a project."""
@@ -49,7 +52,7 @@ _APPLY, _READ, _TOUCH = Script("common", "joins", "apply"), Script("common", "re
 _RESTORE = Script("common", "joins", "restore")
 _PUT, _DELETE, _RESET = Script("common", "put"), Script("common", "delete"), Script("common", "reset")
 _REVOKE = Script("common", "revoke")
-_INDEX, _FREE_ID, _READY = Script("index"), Script("free_id"), Script("ready")
+_INDEX = Script("index")
 
 _NOWHERE = Origin()
 
@@ -58,10 +61,11 @@ class RedisStore:
     """A store for many processes, on Redis 6 or newer.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`; may hold a password, which is never shown.
+        url: see `address`; may hold a password, which is never shown.
         new_epoch: makes a fresh epoch.
         keep_seconds: how long the state of a project is kept after its last change; None for good.
-        command_seconds, probe_seconds, deaf_seconds, backoff_seconds: see the constants.
+        wait_for_replica: answer a transition only when a replica has it, too, where there is one and it is in time.
+        command_seconds, probe_seconds, look_seconds, deaf_seconds, backoff_seconds: see the constants.
     """
 
     def __init__(
@@ -70,15 +74,18 @@ class RedisStore:
         new_epoch: Callable[[], str],
         *,
         keep_seconds: float | None = None,
+        wait_for_replica: bool = False,
         command_seconds: float = COMMAND_SECONDS,
         probe_seconds: float = PROBE_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
         deaf_seconds: float = DEAF_SECONDS,
         backoff_seconds: float = BACKOFF_SECONDS,
     ) -> None:
         self._new_epoch = new_epoch
+        self._wait_for_replica = wait_for_replica
         self._keep = int((keep_seconds or 0) * 1000)
         self._server = Connection(url, command_seconds)
-        self._wakeups = Wakeups(self._server, probe_seconds, deaf_seconds, backoff_seconds)
+        self._wakeups = Wakeups(self._server, probe_seconds, look_seconds, deaf_seconds, backoff_seconds)
 
     async def __aenter__(self) -> Self:
         """Open it. A server that is out of reach is waited for in the background; until then, `ping` raises.
@@ -102,9 +109,8 @@ class RedisStore:
         self._wakeups.listeners.append(listener)
 
     async def create(self, name: str, platform: str | None, key: str) -> Project:
-        # The id is taken in the index's slot and the project written in its own, so the two steps cannot be one script.
-        while True:  # until the id is still free when the project gets there
-            number = int(await self._server.run(*_FREE_ID.call((_IDS, _LAST_ID))))
+        while True:  # until the id is free
+            number = 1 + secrets.randbelow(2**ID_BITS)
             created = await self._put(Project(number, name, platform, (Key(key),), 0), "new")
             if created is not None:
                 return created
@@ -128,19 +134,19 @@ class RedisStore:
 
     async def list(self, after: int, limit: int) -> list[Project]:
         # By member, not by score: a score is a double, and ids above 2^53 would run into each other.
-        members = await self._server.run("ZRANGEBYLEX", _IDS, f"({_member(after)}", "+", "LIMIT", 0, limit)
-        keys = [_keys(int(member))[0] for member in members]
+        members = await self._server.run("ZRANGEBYLEX", IDS, f"({_member(after)}", "+", "LIMIT", 0, limit)
+        keys = [self._keys(int(member))[0] for member in members]
         found = await self._server.send([("HMGET", key, *_PROJECT) for key in keys])
         # The index is a step behind the projects: one that was just deleted is still in it, and has nothing to show.
         return [_decode_project(*held) for held in found if not isinstance(held, StoreRejected) and held[0]]
 
     async def owner_of(self, key: str) -> int | None:
         # `~` comes after every digit, so this is every entry of the key; padded ids make the first one the smallest.
-        found = await self._server.run("ZRANGEBYLEX", _KEYS, f"[{key}:", f"[{key}:~", "LIMIT", 0, 1)
+        found = await self._server.run("ZRANGEBYLEX", KEYS, f"[{key}:", f"[{key}:~", "LIMIT", 0, 1)
         return int(found[0].rpartition(":")[2]) if found else None
 
     async def reset(self, project_id: int, epoch: str) -> bool:
-        return bool(await self._server.run(*_RESET.call(_keys(project_id), *self._head(project_id, epoch))))
+        return bool(await self._server.run(*_RESET.call(self._keys(project_id), *self._head(project_id, epoch))))
 
     async def restore(self, view: View) -> bool:
         project, values = view.project, list[str | int]()
@@ -168,7 +174,7 @@ class RedisStore:
         numbers = list(project_ids)
         # Plain reads: a script would start an epoch for a state that has expired. One without an epoch is left out,
         # differs from what the hub holds, and so is read.
-        found = await self._server.send([("HMGET", _keys(number)[1], "@epoch", "@version") for number in numbers])
+        found = await self._server.send([("HMGET", self._keys(number)[1], "@epoch", "@version") for number in numbers])
         readable = [(n, pair) for n, pair in zip(numbers, found, strict=True) if not isinstance(pair, StoreRejected)]
         return {number: (epoch, int(version)) for number, (epoch, version) in readable if epoch}
 
@@ -178,22 +184,36 @@ class RedisStore:
         known = origins or {}
         commands = [self._apply(number, update, now, known.get(number, _NOWHERE)) for number, update in updates.items()]
         found = zip(updates, await self._server.send(commands), strict=True)
-        return {number: _decode_change(answer) for number, answer in found if answer is not None}
+        changes = {number: _decode_change(answer) for number, answer in found if answer is not None}
+        if self._wait_for_replica:
+            await self._acknowledge(changes)
+        return changes
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         await self._do(_TOUCH, project_id, epoch, version)
 
     async def ping(self) -> None:
-        await self._server.run(*_READY.call((_TRIED,), CHANNELS[0]))
+        await self._server.prove_all()
+
+    async def _acknowledge(self, changes: Mapping[int, Change | StoreRejected]) -> None:
+        """Wait a moment for a replica to have the transitions: a failover would lose what only the master has."""
+        further = [
+            n for n, change in changes.items() if isinstance(change, Change) and change.effect is Effect.TRANSITION
+        ]
+        if further:
+            with contextlib.suppress(StoreUnavailable):  # it is stored all the same
+                await self._server.acknowledge(map(self._server.layout.channel_of, further))
 
     def _apply(self, project_id: int, update: Update, now: int, origin: Origin) -> Command:
         # Ages, not times: this host's clock and the server's may be minutes apart, and only one of them may order
         # things.
         values = (part for field, number, text in aged(update, now) for part in (field, field.kind, number, text))
-        # A set of numbers for each process, in the project's slot: numbers of two processes never meet.
-        keys = (*_keys(project_id)[:2], f"firstlight:{{{project_id}}}:taken:{origin.writer}")
         told = (origin.epoch or "", origin.number, origin.settled)
-        return _APPLY.call(keys, *self._head(project_id, self._new_epoch()), *told, *values)
+        # A key that is not there holds a script up while a slot moves, see `_do`.
+        taken = (self._server.layout.taken_of(project_id, origin.writer),) if origin.number else ()
+        return _APPLY.call(
+            (*self._keys(project_id), *taken), *self._head(project_id, self._new_epoch()), *told, *values
+        )
 
     async def _put(self, project: Project, mode: str) -> Project | None:
         text = msgspec.json.encode(project).decode()
@@ -206,33 +226,35 @@ class RedisStore:
         return _decode_project(*held)
 
     async def _do(self, script: Script, project_id: int, *values: str | int) -> Any:
-        head = self._head(project_id, self._new_epoch())
-        return await self._server.run(*script.call(_keys(project_id), *head, *values))
+        keys: tuple[str, ...] = self._keys(project_id)
+        # Only where it is needed: while a slot moves, a cluster refuses scripts of which some keys are there and some
+        # are not, and this one seldom is.
+        if script in (_PUT, _DELETE, _RESTORE):
+            keys = (*keys, self._server.layout.deleted_of(project_id))
+        return await self._server.run(*script.call(keys, *self._head(project_id, self._new_epoch()), *values))
 
     def _head(self, project_id: int, epoch: str) -> tuple[str | int, ...]:
         """What every script about one project is told first; see common.lua."""
-        return channel_of(project_id), project_id, epoch, self._keep
+        layout = self._server.layout
+        return f"{layout.publish} {layout.channel_of(project_id)}", project_id, epoch, self._keep
+
+    def _keys(self, project_id: int) -> tuple[str, str]:
+        return self._server.layout.keys_of(project_id)
 
     async def _announce(self, project_id: int) -> None:
         """Note that the index of a project is about to be behind, and of what, so that the next start can repair it."""
-        old = await self._server.run("HGET", _keys(project_id)[0], "project")
-        await self._server.run("HSET", _PENDING, _member(project_id), old or "")
+        old = await self._server.run("HGET", self._keys(project_id)[0], "project")
+        await self._server.run("HSET", PENDING, _member(project_id), old or "")
 
     async def _index(self, project_id: int, new: str, old: str) -> None:
-        await self._server.run(*_INDEX.call((_IDS, _KEYS, _PENDING), _member(project_id), new, old))
+        await self._server.run(*_INDEX.call((IDS, KEYS, PENDING), _member(project_id), new, old))
 
     async def _repair_index(self) -> None:
         """Write the index of projects whose last writer did not get that far."""
-        left = await self._server.run("HGETALL", _PENDING)
+        left = await self._server.run("HGETALL", PENDING)
         for member, old in left.items():
-            text = await self._server.run("HGET", _keys(int(member))[0], "project")
+            text = await self._server.run("HGET", self._keys(int(member))[0], "project")
             await self._index(int(member), text or "", old)
-
-
-def _keys(number: int) -> tuple[str, str, str]:
-    """The keys of a project: itself, its state, and the mark that it was deleted, in one hash slot."""
-    slot = f"firstlight:{{{number}}}"
-    return f"{slot}:project", f"{slot}:state", f"{slot}:deleted"
 
 
 def _member(number: int) -> str:

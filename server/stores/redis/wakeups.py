@@ -1,10 +1,10 @@
-"""The link for wake-ups: one subscribed connection, which one task owns, and nobody else touches.
+"""The link for wake-ups: an ear at each node that has channels of them.
 
 A project's wake-ups travel on one of a few fixed channels, also back to the process that caused them: they are there
 before the script's answer, so nothing would be gained by a shorter way. They may get lost; nothing rests on them.
 
-A lost link shows in one of three ways: an error; a second wave of confirmations, where the client library reconnected
-without a word; or no probe heard for `deaf_seconds`, where the server or the network hangs.
+The link also says, for all listeners, whether the store is there: it is up once each node has taken a write and sent
+its wake-up back, and down as soon as one of them is lost or takes no writes.
 """
 
 from __future__ import annotations
@@ -15,27 +15,23 @@ import logging
 import random
 import uuid
 from collections.abc import Callable
+from functools import partial
 
-from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
+from redis.exceptions import MovedError, RedisError
 
 from ...core.model.errors import StoreRejected, StoreUnavailable
 from ...core.state.fields import Effect
 from .. import Listener
+from .address import Place
 from .connection import Connection
+from .ear import Ear
 
 log = logging.getLogger("firstlight.stores.redis")
 
-# A few fixed ones, subscribed once, rather than one per project: with redis-py 8.1, concurrent first subscribe() calls
-# opened 50 connections and left 49 channels deaf, without an error; and every reconnect would subscribe them all again.
-# The braces keep each channel in one slot of a cluster.
-CHANNELS = tuple(f"firstlight:{{{number}}}" for number in range(8))
-"""The channels of wake-ups, sharded by project. Every process listens to all of them."""
-
-
-def channel_of(project_id: int) -> str:
-    """Where the wake-ups of a project travel."""
-    return CHANNELS[project_id % len(CHANNELS)]
+DOUBT_SECONDS = 0.05
+"""Between two doubts that are looked into."""
+MAX_DETOURS = 5
+"""How often in a row a node may send the link elsewhere before it counts as lost."""
 
 
 class Wakeups:
@@ -44,20 +40,33 @@ class Wakeups:
     Args:
         server: where to subscribe.
         probe_seconds: between two probes that the process sends to itself.
+        look_seconds: between two looks at where the masters are.
         deaf_seconds: a link that brings no probe for so long is dead, although it raises nothing.
         backoff_seconds: the longest pause between two attempts to build the link.
     """
 
-    def __init__(self, server: Connection, probe_seconds: float, deaf_seconds: float, backoff_seconds: float) -> None:
+    def __init__(
+        self,
+        server: Connection,
+        probe_seconds: float,
+        look_seconds: float,
+        deaf_seconds: float,
+        backoff_seconds: float,
+    ) -> None:
         self.listeners: list[Listener] = []
         self._server = server
         self._probe_seconds = probe_seconds
+        self._look_seconds = look_seconds
         self._deaf_seconds = deaf_seconds
         self._backoff_seconds = backoff_seconds
         self._rng: Callable[[], float] = random.random
-        self._probe = f"firstlight:probe:{uuid.uuid4().hex}"
+        self._probe = uuid.uuid4().hex
+        self._unproved: set[Place] = set()
+        self._detours = 0
         self._is_down = False
         self._settled = asyncio.Event()
+        self._doubt = asyncio.Event()
+        server.on_doubt = self._doubt.set
 
     async def open(self) -> None:
         """Start the task; return when the link is up, or has failed once."""
@@ -76,7 +85,13 @@ class Wakeups:
         while True:
             try:
                 await self._follow()
-            except (RedisError, OSError, TimeoutError, StoreUnavailable, StoreRejected) as error:
+            except MovedError as error:  # right after a slot has moved, not all nodes know it
+                self._detours += 1
+                if self._detours > MAX_DETOURS:
+                    self._down(self._server.explain(error))
+            except StoreUnavailable as error:
+                self._down(f"{error.reason} ({error})")
+            except (RedisError, OSError, TimeoutError, StoreRejected) as error:
                 self._down(self._server.explain(error))
             # A dead reader would leave every page of this process at what the tick brings, every 15 s; nothing would
             # say so.
@@ -88,47 +103,48 @@ class Wakeups:
             await asyncio.sleep((0.05 + 0.95 * self._rng()) * self._backoff_seconds)
 
     async def _follow(self) -> None:
-        clock = asyncio.get_running_loop().time
-        subscriber = self._server.subscriber()
+        """Listen to all nodes until one is lost, which raises, or channels are elsewhere by now."""
+        shares = await self._shares()
+        self._unproved = set(shares)
+        tasks = [asyncio.create_task(self._watch(shares))]
+        for place, channels in shares.items():
+            ear = Ear(self._server, place, channels, self._probe, self._wake, partial(self._proved, place))
+            tasks.append(asyncio.create_task(ear.listen(self._probe_seconds, self._deaf_seconds)))
         try:
-            async with asyncio.timeout(self._server.seconds):
-                # In one call by one task, see CHANNELS. The probe comes last, so its confirmation says that all others
-                # stand.
-                await subscriber.subscribe(*CHANNELS, self._probe)
-            heard_at = probe_at = clock()
-            # A stopped Redis (SIGSTOP) raises nothing: in 20 s neither health_check_interval nor socket_timeout noticed
-            # it. Only a message of our own that does not come back tells.
-            while clock() < heard_at + self._deaf_seconds:
-                if clock() >= probe_at:
-                    # By another connection: commands on this one would race with the reader.
-                    await self._server.run("PUBLISH", self._probe, "")
-                    probe_at = clock() + self._probe_seconds
-                if await self._hear(subscriber, max(0.0, probe_at - clock())):
-                    heard_at = clock()
-            raise TimeoutError("nothing is heard any more")
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            await subscriber.aclose()  # type: ignore[no-untyped-call]
+            for task in tasks:
+                task.cancel()
+            # Their failures, too, are taken: one lost node brings the others down with it.
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _hear(self, subscriber: PubSub, seconds: float) -> bool:
-        """Take the next message, if one comes in time. Returns whether the link has shown to be whole."""
-        async with asyncio.timeout(seconds + self._server.seconds):  # it may try to connect, which `timeout` leaves out
-            message = await subscriber.get_message(timeout=seconds)
-        await asyncio.sleep(0)  # a flood of messages would not let anybody else have a turn
-        if message is None:
-            return False
-        if message["channel"] != self._probe:
-            self._wake(*str(message["data"]).partition(" ")[::2])
-            return False
-        # Never ask redis-py to ignore these (ignore_subscribe_messages): after a kill and a quick restart of the server
-        # a second wave of them is the only sign that messages were lost.
-        if message["type"] == "subscribe":  # the last confirmation of a wave: the link is new
-            self._up()
-        return True
+    async def _watch(self, shares: dict[Place, tuple[str, ...]]) -> None:
+        """Return when channels have moved to other nodes; raise when a node takes no writes."""
+        while True:
+            self._doubt.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._look_seconds):
+                    await self._doubt.wait()
+            is_doubted = self._doubt.is_set()
+            await asyncio.sleep(DOUBT_SECONDS)  # a refusal for each of a flood of requests is one doubt
+            if await self._shares() != shares:
+                log.info("The way to Redis has changed")
+                return
+            if is_doubted:
+                await self._server.prove_all()
 
-    def _wake(self, word: str, told: str) -> None:
+    async def _shares(self) -> dict[Place, tuple[str, ...]]:
+        """Which channels each node has, as it is now."""
+        with contextlib.suppress(StoreUnavailable):  # all Sentinels may be away while the master is well
+            await self._server.look_again()
+        return await self._server.shares()
+
+    def _wake(self, said: str) -> None:
         # Words and effects of a newer version may arrive while workers are replaced one by one; what is not understood
         # is not an error.
-        number, _, effect = told.partition(" ")
+        word, number, effect = (*said.split(" "), "", "", "")[:3]
         if not number.isdecimal():
             return
         for listener in self.listeners:
@@ -137,10 +153,16 @@ class Wakeups:
             elif word == "edited":
                 listener.edited(int(number))
 
+    def _proved(self, place: Place) -> None:
+        self._unproved.discard(place)
+        if not self._unproved:
+            self._up()
+
     def _up(self) -> None:
         if self._is_down:
             log.info("Redis is back")
         self._is_down = False
+        self._detours = 0
         self._settled.set()
         for listener in self.listeners:
             listener.resync()

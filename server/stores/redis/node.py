@@ -1,0 +1,80 @@
+"""One Redis server: a pool of connections for commands, and subscribers apart from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from ...core.model.errors import SettingsError
+from .address import BAD_URL
+from .scripts import Command
+
+MAX_CONNECTIONS = 32
+"""Connections of one process to one server. More callers wait their turn: it runs one command at a time anyway."""
+
+
+class Node:
+    """See the module. Raises whatever redis-py does; deadlines are the caller's.
+
+    Args:
+        url: of this server.
+        connect_seconds: how long a connection may take to be made.
+
+    Raises:
+        SettingsError: the URL is malformed.
+    """
+
+    def __init__(self, url: str, connect_seconds: float) -> None:
+        try:
+            # redis-py's default pool raises when it is empty: 51 of 150 concurrent GETs failed. This one lets callers
+            # wait.
+            pool = BlockingConnectionPool.from_url(
+                url,
+                max_connections=MAX_CONNECTIONS,
+                timeout=None,  # the caller's deadline holds for waiting, connecting and reading
+                socket_timeout=None,
+                socket_connect_timeout=connect_seconds,
+                # redis-py retries ten times by default, so that a dead Redis costs each request 4 s; what is to be
+                # tried again, the callers know better.
+                retry=Retry(NoBackoff(), 0),
+                protocol=3,
+                decode_responses=True,
+                encoding_errors="replace",
+                # On by default with RESP3 ("auto"): a handshake for notices that only Redis Enterprise sends.
+                maint_notifications_config=MaintNotificationsConfig(enabled=False),
+            )
+            pool.make_connection()  # type: ignore[no-untyped-call]  # refuses unknown options of the URL
+        except (RedisError, ValueError, TypeError, AttributeError):  # may quote the URL
+            raise SettingsError(BAD_URL) from None
+        self.password: str | None = pool.connection_kwargs.get("password")
+        self._pool = pool
+        self._client = Redis.from_pool(pool)
+
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands in one round trip, all on one connection; an error stands where the answer would."""
+        # No MULTI: each script is atomic by itself, and a transaction would make everybody else wait for the whole
+        # batch.
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute(raise_on_error=False)
+
+    def subscriber(self) -> PubSub:
+        """A new subscriber, for the one task that owns it."""
+        return self._client.pubsub()
+
+    async def renew(self) -> None:
+        """Let all connections go, those in use once they have their answer; the next ones are made anew."""
+        await self._pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+        await self._pool.disconnect(inuse_connections=False)
+
+    async def close(self) -> None:
+        """Let all connections go, also those in use."""
+        await self._client.aclose()
