@@ -147,6 +147,7 @@ PLATFORM: dict[str, Any] = {
     "keywords": ["ziglang"],
     "match": ["sentry.zig"],
     "features": "other",
+    "checked": {"version": "sentry-zig 2.0.0", "date": "2026-11-24", "how": "read"},
     "steps": {
         "install": {"language": "shell", "code": ["zig fetch --save sentry"]},
         "configure": {"file": "main.zig", "code": ['try sentry.init("{{dsn}}");']},

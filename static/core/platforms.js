@@ -1,8 +1,9 @@
 /** The platforms' files: one small index, and what one platform needs, fetched when it is chosen. */
 
+import { compose, DEFAULT, isPossible, tableNames, turnOn } from "./compose.js";
 import { STEPS } from "./snippets.js";
 
-/** @import { Platform, PlatformFile, Snippet, Step } from "./types.js" */
+/** @import { Platform, PlatformFile, Step, Table, WrittenFile } from "./types.js" */
 
 export class Platforms {
   #folder;
@@ -26,10 +27,12 @@ export class Platforms {
    * The steps of one platform.
    *
    * @param {string} id
+   * @param {string[]} [chosen] features
    * @returns {Promise<PlatformFile>}
    */
-  async file(id) {
-    const { steps, features } = await this.#json(id);
+  async file(id, chosen = DEFAULT) {
+    const { file, tables } = await this.#written(id, chosen);
+    const { steps, features } = compose(file, tables, chosen);
     const [install, configure, error] = await Promise.all(STEPS.map((name) => this.#step(steps[name])));
     return { steps: { install, configure, error }, features };
   }
@@ -39,12 +42,40 @@ export class Platforms {
    *
    * @param {string} id
    * @param {string} name
-   * @returns {Promise<Snippet | null>}
+   * @param {string[]} [on] features that are on, and stay so
+   * @returns {Promise<Step | null>}
    */
-  async feature(id, name) {
-    const { features } = await this.#json(id);
-    const all = await this.#json(`features-${features}`);
-    return all[name] ? this.#grammar(all[name]) : null;
+  async feature(id, name, on = DEFAULT) {
+    const { file, tables } = await this.#written(id);
+    const step = turnOn(file, tables, name, on);
+    return step && this.#step(step);
+  }
+
+  /**
+   * The features that a platform can have.
+   *
+   * @param {string} id
+   * @returns {Promise<string[]>}
+   */
+  async possible(id) {
+    const { file, tables } = await this.#written(id);
+    const table = { ...tables[file.features], ...file.own };
+    return Object.keys(table).filter((name) => isPossible(table[name]));
+  }
+
+  /**
+   * A platform's file, and what its features are filled in from; without what a platform says for itself anyway.
+   *
+   * @param {string} id
+   * @param {string[]} [chosen]
+   * @returns {Promise<{ file: WrittenFile, tables: Record<string, Table> }>}
+   */
+  async #written(id, chosen) {
+    const file = await this.#json(id);
+    const isEnough = chosen?.every((name) => name in (file.own ?? {}) || DEFAULT.includes(name));
+    const names = isEnough ? [] : tableNames(file);
+    const tables = await Promise.all(names.map((name) => this.#json(`features-${name}`)));
+    return { file, tables: Object.fromEntries(names.map((name, i) => [name, tables[i]])) };
   }
 
   /** @param {Step} step @returns {Promise<Step>} */

@@ -192,6 +192,34 @@ export interface Snippet {
   language?: string;
   file?: string;
   note?: string;
+  /** The file of features that its slots are filled from, where it is not the platform's. */
+  features?: string;
+}
+
+/** What a feature adds to a platform's code. */
+export interface Turned {
+  note?: string;
+  /** Why this platform cannot have it. */
+  never?: string;
+  install?: string[];
+  imports?: string[];
+  options?: string[];
+  /** Of the SDKs for JavaScript: they stand in one list. */
+  integrations?: string[];
+  start?: string[];
+  /** What to call, anywhere in the app; in which file, where that matters. */
+  calls?: string[];
+  file?: string;
+}
+
+export type Table = Record<string, Turned>;
+
+/** A platform's file as it is written: its code has slots. */
+export interface WrittenFile {
+  steps: Record<StepName, Step>;
+  features: string;
+  /** Features that it has in its own way. */
+  own?: Table;
 }
 
 export type StepName = "install" | "configure" | "error";

@@ -4,14 +4,14 @@ import { STAGES, sortedFeatures, stageOf } from "../core/state.js";
 import { codeBox } from "./code.js";
 import { el, icon, keepFocus, once, part, setText, timeNode } from "./dom.js";
 
-/** @import { Feature, Platform, Snippet, State, Target } from "../core/types.js" */
+/** @import { Feature, Platform, State, Step, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
 /**
  * @typedef {object} Help What turns a feature on.
  * @property {Platform} platform
  * @property {Target | null} values
- * @property {Snippet | null} [snippet] null where the platform has no such feature; missing where nobody answered
+ * @property {Step | null} [snippet] null where the platform has no such feature; missing where nobody answered
  */
 
 export class Features {
@@ -21,11 +21,13 @@ export class Features {
   #help;
   /** Which one's help is open. @type {string | null} */
   #shown = null;
+  /** What the app has already: code to paste keeps it. @type {string[]} */
+  #on = [];
 
   /**
    * @param {HTMLElement} root see `features.html`
    * @param {Words} words
-   * @param {(name: string) => Promise<Help> | null} help null as long as nobody knows
+   * @param {(name: string, on: string[]) => Promise<Help> | null} help null as long as nobody knows
    */
   constructor(root, words, help) {
     this.#root = root;
@@ -37,6 +39,7 @@ export class Features {
   /** While nothing came, all of them are off: that is no news. @param {State} state */
   draw(state) {
     const features = sortedFeatures(state.snapshot);
+    this.#on = features.filter(({ state }) => state !== "off").map(({ name }) => name);
     this.#root.hidden = stageOf(state) === STAGES[0] || !features.length;
     if (this.#root.hidden) return;
     const { count } = this.#words.messages.features;
@@ -57,7 +60,7 @@ export class Features {
   async redraw() {
     const name = this.#shown;
     if (!name) return;
-    const help = await this.#help(name);
+    const help = await this.#help(name, this.#on);
     if (!help || name !== this.#shown) return;
     const box = part(this.#root, "feature-help");
     box.replaceChildren(...this.#parts(name, help));
@@ -107,14 +110,15 @@ export class Features {
   /** @param {string} name @param {Help} help */
   #parts(name, { platform, values, snippet }) {
     const { of, missing, unloaded, copy } = this.#words.messages.features;
-    const { code, note } = snippet ?? {};
+    const { note, also = [], ...first } = snippet ?? {};
+    const boxes = [first, ...also].filter(({ code }) => code);
     const said = snippet ? of : snippet === null ? missing : unloaded;
     const gaps = { feature: snippet ? this.#name(name) : name, platform: platform.name };
     const label = { class: "copy-feature", "aria-label": this.#words.say(copy, { feature: name }) };
     return [
       el("p", { class: "meta", text: this.#words.say(said, gaps) }),
       ...(note ? [el("p", { class: "note", text: note })] : []),
-      ...(snippet && code ? [codeBox(this.#words, snippet, values, label)] : []),
+      ...boxes.map((box) => codeBox(this.#words, { language: platform.language, ...box }, values, label)),
     ];
   }
 

@@ -29,7 +29,7 @@ export class Details {
    * @param {HTMLElement} root
    * @param {Words} words
    * @param {URL} docs what the problems' links are relative to
-   * @param {(name: string) => Promise<Help> | null} help what turns a feature on
+   * @param {(name: string, on: string[]) => Promise<Help> | null} help what turns a feature on
    */
   constructor(root, words, docs, help) {
     this.#lists = PLACES.map(([place, where]) => {

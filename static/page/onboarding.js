@@ -52,8 +52,8 @@ class OnboardingPage {
     this.strip = new Strip(part(document, "top"), part(document, "headline"));
     this.way = new Way(part(document, "way"), words);
     this.#steps = new Steps(part(document, "do", HTMLDetailsElement), words);
-    this.#details = new Details(part(document, "known"), words, server.root, (name) =>
-      this.#todo ? this.#todo.help(name) : null,
+    this.#details = new Details(part(document, "known"), words, server.root, (name, on) =>
+      this.#todo ? this.#todo.help(name, on) : null,
     );
     this.next = new Next(part(document, "next"), words, {
       turnOn: (feature) => this.#details.features.open(feature),

@@ -1,5 +1,6 @@
 /** "What to do": the DSN, the platform, its steps, and two buttons to try the way. Comes after what is seen is live. */
 
+import { DEFAULT } from "../core/compose.js";
 import { parseDsn } from "../core/snippets.js";
 import { part, setText } from "../elements/dom.js";
 import { Dsn } from "../elements/dsn.js";
@@ -71,10 +72,10 @@ export class Todo {
     return this.#choice.platform;
   }
 
-  /** What turns a feature on, for the platform that is shown. @param {string} name */
-  async help(name) {
+  /** What turns a feature on, for the platform that is shown. @param {string} name @param {string[]} on what is on */
+  async help(name, on) {
     const { platform } = this.#choice;
-    const found = await this.#platforms.feature(platform.id, name).catch(() => undefined);
+    const found = await this.#platforms.feature(platform.id, name, [...DEFAULT, ...on]).catch(() => undefined);
     return { platform, values: this.target, snippet: found && { language: platform.language, ...found } };
   }
 

@@ -31,6 +31,12 @@ class Project:
         """What an application is given."""
         return dsn_of(self.server.port, self.number)
 
+    @property
+    def values(self) -> dict[str, str]:
+        """What the page fills into its code."""
+        server = self.server.url
+        return {"dsn": self.dsn, "key": KEY, "server": server, "ingest": f"{server}/api/{self.number}"}
+
     def snapshot(self) -> dict[str, Any]:
         """What the page shows."""
         return ask("GET", f"{self.server.url}/live/{self.number}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.snippets.code import HEARTBEAT, composed
+from tests.snippets.run import fetched
 from tests.support.server import wait_for
 
 from .conftest import Project
-from .languages import CLIENTS, MODULES, ROOT
+from .languages import MODULES
 
 AT_ONCE = 4
 """More than the cores that most machines have, so that threads of one program do not always run side by side."""
@@ -51,13 +51,12 @@ PAGES = {
 
 def written(page: Page, dsn: str, folder: Path) -> list[str]:
     """Do all that the page says, in a folder; return the command that runs it."""
-    text = (ROOT / "static" / "platforms" / f"{page.platform}.json").read_text()
-    steps = json.loads(text)["steps"]
+    [shown] = composed([(page.platform, HEARTBEAT)])
+    steps = shown["steps"]
     lines = [*steps["configure"]["code"], *steps["error"]["code"]]
     file = folder / steps["configure"]["file"]
     file.write_text("\n".join(lines).replace("{{dsn}}", dsn) + "\n")
-    [(name, source)] = re.findall(r"curl (?:-O|-o (\S+)) {{server}}/clients/([\w./-]+)\"", text)
-    (folder / (name or Path(source).name)).write_bytes((CLIENTS / source).read_bytes())
+    fetched(folder, shown)
     (folder / "node_modules").symlink_to(MODULES)
     return [*page.command, str(file)]
 

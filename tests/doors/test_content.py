@@ -71,5 +71,5 @@ def test_a_missing_file_is_named(static: Path) -> None:
 
 def test_files_that_do_not_fit_together(static: Path) -> None:
     (static / "platforms" / "families" / "python.json").unlink()
-    with pytest.raises(SettingsError, match="no family: python, python-celery"):
+    with pytest.raises(SettingsError, match="no family: python, python-aiohttp"):
         load_catalogue(static)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE, STDOUT
@@ -20,12 +19,12 @@ from playwright.async_api import Page as Tab
 
 from tests.clients.languages import python_packages
 from tests.e2e import apps
+from tests.snippets.code import HEARTBEAT, composed
 from tests.support.browser import launch
 from tests.support.waiting import until_answer
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
-PLATFORMS = ROOT / "static" / "platforms"
 SECONDS = 60
 """How long a client may run: it needs two, and a busy machine is slow."""
 
@@ -51,8 +50,8 @@ class Project:
 
     def snippet(self, platform: str) -> str:
         """The page's own lines that set a platform up, with a heartbeat."""
-        told = json.loads((PLATFORMS / f"{platform}.json").read_text())
-        return "\n".join(told["steps"]["configure"]["code"]).replace("{{dsn}}", self.dsn) + "\n"
+        [shown] = composed([(platform, HEARTBEAT)])
+        return "\n".join(shown["steps"]["configure"]["code"]).replace("{{dsn}}", self.dsn) + "\n"
 
 
 class Lab:

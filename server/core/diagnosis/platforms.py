@@ -7,9 +7,9 @@ read. The code that opens the files is outside of the core.
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Collection, Mapping
-from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -41,7 +41,7 @@ class Sdk(Struct, frozen=True, forbid_unknown_fields=True):
 class Versions(Struct, frozen=True, forbid_unknown_fields=True):
     """SDKs, and when they were looked up in their registries."""
 
-    checked: date
+    checked: datetime.date
     sdks: tuple[Sdk, ...]
 
 
@@ -61,6 +61,39 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
     fixes: Mapping[_Word, tuple[str, ...]] = {}
 
 
+class Checked(Struct, frozen=True, forbid_unknown_fields=True):
+    """When a platform's code was last tried, and with what.
+
+    Args:
+        version: of its SDK.
+        how: run as written, parsed by its language, or only read beside the SDK's own documentation.
+    """
+
+    version: _Word
+    date: datetime.date
+    how: Literal["run", "parsed", "read"]
+
+
+class Feature(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a feature adds to a platform's code, in lines. For the page alone, which puts them in their places.
+
+    Args:
+        never: why this platform cannot have it.
+        integrations: of the SDKs for JavaScript, which stand in one list.
+        calls: anywhere in the app, or in `file`.
+    """
+
+    note: _Sentence | None = None
+    never: _Sentence | None = None
+    install: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    integrations: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    file: _Word | None = None
+
+
 class Platform(Struct, frozen=True, forbid_unknown_fields=True):
     """What a user chooses.
 
@@ -70,6 +103,8 @@ class Platform(Struct, frozen=True, forbid_unknown_fields=True):
         keywords: what it is found by, beside its name.
         match: how the names of its SDKs start.
         features: the file of what turns features on.
+        checked: None for a platform that a product added by itself.
+        own: features that it has in its own way; the heartbeat is one.
         steps: for the page alone.
         silence: as that of a family, and said before it.
     """
@@ -82,6 +117,8 @@ class Platform(Struct, frozen=True, forbid_unknown_fields=True):
     match: tuple[_Word, ...]
     features: _Word
     steps: Mapping[str, Any]
+    checked: Checked | None = None
+    own: Mapping[_Word, Feature] = {}
     silence: Mapping[_Word, _Sentence] = {}
 
 

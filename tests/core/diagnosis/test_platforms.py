@@ -161,6 +161,8 @@ PLATFORM: dict[str, Any] = {
         ({"order": "first"}, "order"),
         ({"match": "sentry.python"}, "match"),
         ({"name": ""}, "name"),
+        ({"checked": {"version": "1.0", "date": "2026-11-24", "how": "guessed"}}, "how"),
+        ({"own": {"heartbeat": {"option": ["x"]}}}, "option"),
     ],
 )
 def test_a_slip_in_a_platform_is_named(change: dict[str, Any], named: str) -> None:

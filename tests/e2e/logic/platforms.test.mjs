@@ -17,14 +17,14 @@ const FILES = {
       configure: {
         code: ["1;"],
         also: [
-          { language: "zig", code: ["// a"] },
+          { language: "zig", code: ["// a", "{{options}}"] },
           { language: "cobol", code: ["* a"] },
         ],
       },
       error: { language: "perl", code: ["die;"] },
     },
   },
-  "features-perl": { tracing: { language: "zig", code: ["// b"] }, replay: { note: "None." } },
+  "features-perl": { tracing: { options: ["b"] }, replay: { never: "None." } },
 };
 
 function served(files = FILES) {
@@ -47,6 +47,7 @@ test("a language goes by what starts its comments, one that many use by its name
     ["//", "cobol"],
   );
   assert.equal((await platforms.feature("perl", "tracing")).language, "//");
+  assert.deepEqual((await platforms.feature("perl", "tracing")).code, ["// a", "b"]);
 });
 
 test("each is coloured, and what nobody knows is left as it is", () => {
@@ -59,7 +60,8 @@ test("each is coloured, and what nobody knows is left as it is", () => {
 
 test("a feature that a platform does not have is none", async () => {
   const { platforms } = served();
-  assert.deepEqual(await platforms.feature("perl", "replay"), { note: "None." });
+  assert.equal((await platforms.feature("perl", "replay")).note, "None.");
+  assert.deepEqual(await platforms.possible("perl"), ["tracing"]);
   assert.equal(await platforms.feature("perl", "logs"), null);
 });
 
