@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "server"
-COMMAND = {"server.run.serving", *(f"server.command.{name}" for name in ("cli", "developer", "owner", "serve"))}
+COMMAND = {"server.run.serving", *(f"server.command.{name}" for name in ("cli", "developer", "owner", "run", "serve"))}
 """What starts the server may read the environment."""
 
 
@@ -148,8 +148,10 @@ ROOMS: dict[str, list[str]] = {
     ],
     "server.command": ["server"],
     "server.__main__": ["server.command"],
+    "server.testing": ["server"],
+    "server.pytest_plugin": ["server.testing"],
 }
-OUTERMOST = ["server.app", "server.command", "server.__main__"]
+OUTERMOST = ["server.app", "server.command", "server.__main__", "server.testing", "server.pytest_plugin"]
 """They put everything together, and nothing else names them."""
 
 # What a room may use of other people's: beside the standard library, and nothing impure inside the core.
@@ -171,8 +173,10 @@ LIBRARIES: dict[str, set[str]] = {
     "server.run": WEB,
     "server.health": {"starlette"},
     "server.app": {"starlette"},
-    "server.command": {"click", "msgspec", "websockets"},
+    "server.command": {"click", "httptools", "msgspec", "websockets"},
     "server.__main__": set(),
+    "server.testing": set(),
+    "server.pytest_plugin": {"pytest"},
     "server": set(),
 }
 

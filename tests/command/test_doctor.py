@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -141,20 +139,6 @@ def test_a_firewall_that_drops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "STEP_SECONDS", 0.2)
     with UnreachableServer() as lost:
         ends_with(f"http://{NOBODYS_KEY}@127.0.0.1:{lost.port}/1", "TCP", "timed out", "firewall")
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
-    openssl = shutil.which("openssl")
-    assert openssl, "openssl is not installed (Debian: apt install openssl)"
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-keyout", str(path), "-out", str(path.with_suffix(".crt")), "-days", "2", "-subj", "/CN=127.0.0.1"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(command, check=True, capture_output=True)
-    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
-    return path
 
 
 def test_a_certificate_that_is_not_trusted(server: ServerProcess, dsn: str, certificate: Path) -> None:

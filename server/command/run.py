@@ -1,0 +1,255 @@
+"""`firstlight run`: start a program, and tell which half of its integration is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ..core.model.errors import BadRequest
+from ..core.wire.dsn import Dsn, parse_dsn
+from .client import Client, Refused, Unreachable
+from .doctor import Step, examine
+from .exits import Exit, Failed, end_line
+from .output import as_line, or_json, wants_json
+from .owner import on_server
+from .relay import Relay
+from .terminal import STAGES, Snapshot, plain
+from .verdict import Conclusion, conclude, is_verified, problem_since
+
+SETTLE_SECONDS = 1.0
+"""How long what the program has sent may take to be seen after its end: a stage is told at once."""
+LATE_SECONDS = 3.0
+"""The same where the project was there before: its later errors are news to nobody, and are written and pushed late."""
+END_SECONDS = 5.0
+"""How long the program may take to end when it is asked to."""
+
+
+# What follows the first word belongs to the program, with or without `--` before it.
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.option(
+    "--verify", type=click.Choice(STAGES[1:]), help="What the program has to reach; 0 if it does, else why not."
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Then it is stopped.")
+@click.option("--stop", is_flag=True, help="Stop the program as soon as it is verified, as for a web server.")
+@click.option(
+    "--dsn", help="The project to look at; SENTRY_DSN unless given. Without one, a server is started for the run."
+)
+@or_json
+@on_server
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(
+    verify: str | None, timeout: float | None, stop: bool, dsn: str | None, server: str | None, command: tuple[str, ...]
+) -> None:
+    """Run a program and say whether its errors arrive: firstlight run -- python app.py
+
+    Its input, output and signals are its own. Without --verify, its exit status is passed on. With --json, standard
+    output is for that, and what the program prints goes to standard error.
+    """
+    with _target(dsn or os.environ.get("SENTRY_DSN") or None, server) as target:
+        status = asyncio.run(_Run(target, command, verify, timeout, stop).go())
+    raise SystemExit(status)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The project that a program should reach.
+
+    Args:
+        is_own: its server is started for this run, and the program is given its DSN.
+    """
+
+    dsn: Dsn
+    client: Client
+    is_own: bool
+
+
+@contextlib.contextmanager
+def _target(dsn: str | None, server: str | None) -> Iterator[Target]:
+    if dsn is None:
+        from ..testing import firstlight_server  # 0.3 s that only this needs
+
+        with firstlight_server("run") as own:
+            yield Target(parse_dsn(own.dsn), Client(own.url), is_own=True)
+        return
+    try:
+        parsed = parse_dsn(dsn)
+    except BadRequest as error:
+        raise click.BadParameter(str(error), param_hint="--dsn or SENTRY_DSN") from None
+    # The server may be known here by another name than in the DSN, as where the program runs in a container.
+    url = (
+        server or os.environ.get("FIRSTLIGHT_PUBLIC_URL") or parsed.ingest_url.removesuffix(f"/api/{parsed.project_id}")
+    )
+    token = os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN")
+    yield Target(parsed, Client(url.rstrip("/"), token), is_own=False)
+
+
+class _Run:
+    """One run of one program."""
+
+    def __init__(
+        self, target: Target, command: Sequence[str], verify: str | None, timeout: float | None, stop: bool
+    ) -> None:
+        self._target = target
+        self._command = command
+        self._verify = verify
+        self._stage = verify or STAGES[-1]
+        self._timeout = timeout
+        self._stop = stop
+        self._relay = Relay()
+        self._before: Snapshot | None = None
+        self._now: Snapshot | None = None
+        self._verified = asyncio.Event()
+        self._explained = asyncio.Event()
+
+    async def go(self) -> int:
+        """Run it to its end. Returns the exit status."""
+        self._before = self._now = await asyncio.to_thread(self._baseline)
+        async with self._relay:
+            watching = asyncio.create_task(self._watch())
+            try:
+                status = await self._program()
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
+        conclusion = None if self._verified.is_set() else await asyncio.to_thread(self._conclude)
+        return self._tell(status, conclusion)
+
+    def _baseline(self) -> Snapshot | None:
+        """What is known before the program starts. A server that is away may be the very thing that is wrong."""
+        with contextlib.suppress(Unreachable):
+            return self._target.client.ask("GET", f"/live/{self._target.dsn.project_id}")
+        return None
+
+    async def _watch(self) -> None:
+        def seen(snapshot: Snapshot) -> bool:
+            self._now = snapshot
+            if is_verified(self._before, snapshot, self._stage, self._relay.copies):
+                self._verified.set()
+            if self._verified.is_set() or problem_since(self._before, snapshot):
+                self._explained.set()
+            return self._verified.is_set()
+
+        with contextlib.suppress(Refused, Unreachable):
+            await self._target.client.watch(str(self._target.dsn.project_id), seen, patient=True)
+
+    async def _program(self) -> int | None:
+        """Run the program. Returns its exit status, or None where it was stopped from here."""
+        env = {**os.environ, "SENTRY_SPOTLIGHT": self._relay.url}
+        if self._target.is_own:
+            env["SENTRY_DSN"] = str(self._target.dsn)
+        with _Signals() as signals:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self._command, env=env, stdout=sys.stderr.fileno() if wants_json() else None
+                )
+            except OSError as error:
+                raise Failed(f"Cannot start {self._command[0]}: {error.strerror}.", Exit.USAGE) from None
+            signals.pass_to(process)
+            ended = asyncio.create_task(process.wait())
+            if not await self._ended(ended):
+                await _end(process, ended)
+                return None
+        await self._settle()
+        return ended.result()
+
+    async def _ended(self, ended: asyncio.Task[int]) -> bool:
+        """Wait for the end of the program, or for what ends it."""
+        verified = asyncio.create_task(self._verified.wait())
+        awaited = {ended, verified} if self._stop else {ended}
+        await asyncio.wait(awaited, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+        verified.cancel()
+        return ended.done()
+
+    async def _settle(self) -> None:
+        """Wait until what was sent is seen; not where no server could see it."""
+        if self._now is None:
+            return
+        was_there = STAGES.index((self._before or self._now)["stage"]) >= STAGES.index(self._stage)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LATE_SECONDS if was_there else SETTLE_SECONDS):
+                await self._explained.wait()
+
+    def _conclude(self) -> Conclusion:
+        dsn, way = self._target.dsn, list[Step]()
+        if not self._target.is_own:
+            way = list(examine(dsn, self._target.client.token))
+        return conclude(self._before, self._now, self._stage, self._relay.copies, dsn.key, way)
+
+    def _tell(self, status: int | None, conclusion: Conclusion | None) -> int:
+        cause = conclusion.cause if conclusion else Exit.REACHED
+        said = conclusion.message if conclusion else f"The program reached {self._stage}."
+        told: dict[str, Any] = {
+            "fix": conclusion.fix if conclusion else "",
+            "stage": (self._now or {}).get("stage"),
+            "copies": dict(self._relay.copies.items),
+            "program": {"exit": status, "stopped": status is None},
+        }
+        if wants_json():
+            if self._now:
+                click.echo(as_line("snapshot", self._now))
+            click.echo(end_line(cause, said, **told))
+        else:
+            mark, colour = ("⚠", "yellow") if conclusion else ("✓", "green")
+            click.echo(f"{click.style(mark, fg=colour)} {plain(said)}", err=True)
+            if conclusion and conclusion.fix:
+                click.echo(f"  {click.style(plain(conclusion.fix), dim=True)}", err=True)
+        if self._verify or status is None:
+            return int(cause)
+        return 128 - status if status < 0 else status  # as a shell says that a signal ended it
+
+
+class _Signals:
+    """Passes signals on to the program, so that this outlives it and tells how it went.
+
+    From before its start: a signal that comes in between is passed on as soon as there is a program.
+    """
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._early: list[int] = []
+        self._numbers: dict[int, Callable[[int], None]] = {}
+
+    def __enter__(self) -> _Signals:
+        # A terminal sends Ctrl-C to the program as well; from elsewhere it comes here alone.
+        self._numbers = {signal.SIGTERM: self._send, signal.SIGHUP: self._send, signal.SIGINT: self._send}
+        if sys.stdin.isatty():
+            self._numbers[signal.SIGINT] = lambda _: None
+        for number, handle in self._numbers.items():
+            asyncio.get_running_loop().add_signal_handler(number, handle, number)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number in self._numbers:
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def pass_to(self, process: asyncio.subprocess.Process) -> None:
+        """The program runs."""
+        self._process = process
+        for number in self._early:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        if self._process is None:
+            self._early.append(number)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+
+async def _end(process: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
+    """Ask the program to end, and end it where it does not."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    await asyncio.wait([ended], timeout=END_SECONDS)
+    if not ended.done():
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await ended
