@@ -172,7 +172,7 @@ class _Run:
         """Wait until what was sent is seen; not where no server could see it."""
         if self._now is None:
             return
-        was_there = STAGES.index((self._before or self._now)["stage"]) >= STAGES.index(self._stage)
+        was_there = (self._before or self._now)["stage"] != STAGES[0]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LATE_SECONDS if was_there else SETTLE_SECONDS):
                 await self._explained.wait()

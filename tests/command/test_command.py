@@ -200,7 +200,7 @@ def test_the_demo_says_where_to_look_and_tells_what_it_sees(demo: ServerProcess)
 def test_the_demos_python_snippet_is_what_it_says(demo: ServerProcess, tmp_path: Path) -> None:
     lines = demo.output.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("import sentry_sdk"))
-    (tmp_path / "app.py").write_text("\n".join(lines[at : at + 2]))
+    (tmp_path / "app.py").write_text("\n".join(lines[at : at + 3]))
     subprocess.run([sys.executable, "app.py"], cwd=tmp_path, env=clean_env(), capture_output=True, timeout=30)
     demo.wait_for_output("★ first error received  ZeroDivisionError: division by zero  app.py:2")
     assert "\n● connected  sentry.python" in demo.output
