@@ -246,8 +246,12 @@ class EndLimits:
 class WorkerLimits:
     """Of several processes (`server.run.workers`)."""
 
-    silent_seconds: float = 30.0
-    """A worker whose loop says nothing for so long stands still, and is replaced."""
+    silent_seconds: float = 5.0
+    """A worker whose loop says nothing for so long, though it could, stands still, and is replaced."""
+    telling_seconds: float = 0.5
+    """How long it has to say where it stands, before it is killed."""
+    telling_bytes: int = 16 * 1024
+    """What is kept of that: a hundred frames."""
     start_seconds: float = 60.0
     """How long a worker may take to start."""
     steady_seconds: float = 10.0

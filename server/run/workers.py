@@ -1,8 +1,9 @@
 """Several processes that share one listening socket, and the parent that keeps them alive.
 
 Each worker is a fresh Python (spawn: a fork would inherit locks and loops), makes its own application, and says through
-a pipe that its loop turns. Who dies, or says nothing for long, is replaced; who dies at once again and again, after a
-delay that doubles. A worker that cannot even start ends them all.
+a pipe that its loop turns. Who says nothing for long, though it could (`pulse`), is asked where it stands, and killed;
+who dies is replaced, and who dies at once again and again, after a delay that doubles. A worker that cannot even start
+ends them all.
 
     SIGTERM, SIGINT   the workers end in order; at the second one, at once
     SIGHUP            each worker is replaced, the next when the one before it serves
@@ -10,80 +11,27 @@ delay that doubles. A worker that cannot even start ends them all.
 
 from __future__ import annotations
 
-import contextlib
-import logging.config
-import multiprocessing
-import os
+import logging
 import signal
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any
 
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.importer import import_from_string
 
-from ..core.model.errors import SettingsError
 from ..engine.spill import Left
 from ..limits import WorkerLimits
 from ..settings import Settings
 from .listening import url_of
-from .logs import log_config
-from .serving import Config, Server
+from .worker import REPLACED, Worker
 
 log = logging.getLogger("firstlight.serving")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _ENDING = (signal.SIGTERM, signal.SIGINT)
-REPLACED = signal.SIGUSR1
-"""To a worker: another one serves in its place, so leave."""
-
-
-class Worker:
-    """One process, as its parent sees it.
-
-    Args:
-        application: where the worker imports a function that makes it (`module:function`).
-        now: seconds, by the parent's clock.
-    """
-
-    def __init__(self, application: str, settings: Settings, listener: socket.socket, now: float) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe(duplex=False)
-        self.process = context.Process(target=work, args=(application, settings, listener, theirs))
-        self.process.start()
-        theirs.close()  # so that this end sees when the worker's is closed
-        self.started_at = self.heard_at = now
-        self.is_ready = False
-        self.is_leaving = False
-
-    def hear(self, now: float) -> None:
-        """Take what it said: its loop turns, and so it serves."""
-        with contextlib.suppress(EOFError, OSError):
-            while self.pipe.poll():
-                self.pipe.recv_bytes()
-                self.is_ready = True
-                self.heard_at = now
-
-    def leave(self, sign: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end in order; with `REPLACED` where another one serves already."""
-        self.is_leaving = True
-        if self.process.pid is not None and not self.is_dead:
-            os.kill(self.process.pid, sign)
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether its process has ended."""
-        return not self.process.is_alive()
-
-    def close(self) -> None:
-        """Give back what it held, after its end."""
-        self.process.join()
-        self.pipe.close()
 
 
 class Supervisor:
@@ -153,7 +101,7 @@ class Supervisor:
             self._obey(self._heard.pop(0))
         now = self._clock()
         for worker in list(self._workers):
-            worker.hear(now)
+            worker.hear(self._limits.telling_bytes)
             self._look_after(worker, now)
         self._fill(now)
         self._replace_next(now)
@@ -188,11 +136,14 @@ class Supervisor:
         limit = self._limits.silent_seconds if worker.is_ready else self._limits.start_seconds
         if worker.is_dead:
             self._bury(worker, now)
-        # Alive and deaf: a loop that stands still keeps its share of the listening socket, and answers nobody.
-        elif worker.heard_at + limit < now and not worker.is_leaving:
-            log.warning("Worker %s stands still", worker.process.pid)
-            # Killed, as it would not hear a request to end.
-            worker.process.kill()
+        # Alive and deaf: whoever is connected to a loop that stands still waits for ever.
+        elif worker.pulse.look(now) > limit and not worker.is_leaving:
+            if worker.asked_at is None:
+                worker.ask(now)
+            elif worker.asked_at + self._limits.telling_seconds < now:
+                log.error("Worker %s stands still, in: %s", worker.process.pid, worker.place)
+                # Killed, as it would not hear a request to end.
+                worker.process.kill()
 
     def _bury(self, worker: Worker, now: float) -> None:
         worker.close()
@@ -252,54 +203,3 @@ class Supervisor:
         elif self._fresh.is_ready:
             self._fresh = None
             self._to_replace.pop().leave(REPLACED)
-
-
-class WorkerServer(Server):
-    """A worker. It ends in order whatever signals it gets: Ctrl-C reaches it twice, and its parent can kill it."""
-
-    def __init__(self, config: Config, pipe: Connection) -> None:
-        super().__init__(config)
-        self._pipe = pipe
-
-    def handle_exit(self, sig: int, frame: object) -> None:
-        """The first signal ends it; see the class."""
-        if sig == REPLACED:  # the others share its socket, and serve: nothing has to be found out by anybody
-            self.is_whole, self.drain_seconds = False, 0.0
-        super().handle_exit(sig, frame)
-        self.force_exit = False
-
-    async def welcome(self, url: str) -> None:
-        """Say that it serves now."""
-        log.info("Worker %d is ready", os.getpid())
-
-    async def on_tick(self, counter: int) -> bool:
-        """As uvicorn's, every tenth of a second; once a second the parent hears that the loop turns."""
-        # From inside of the loop: a thread would go on saying so while the loop stands still.
-        if counter % 10 == 0:
-            with contextlib.suppress(OSError):
-                self._pipe.send_bytes(b".")
-        return await super().on_tick(counter)
-
-
-def work(application: str, settings: Settings, listener: socket.socket, pipe: Connection) -> None:
-    """What a worker does, from its start to its end."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal reaches it, too; its parent decides
-    logging.config.dictConfig(log_config("INFO"))
-    try:
-        app = import_from_string(application)()
-        server = WorkerServer(Config(app, settings), pipe)
-        signal.signal(REPLACED, server.handle_exit)
-        server.run([listener])
-        sys.exit(getattr(app, "left", 0))
-    except SettingsError as error:
-        log.critical("%s", error)
-        sys.exit(STARTUP_FAILURE)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        # A killed parent tells nobody; a child that outlives it would keep the port.
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.app import create_app
 from server.command.client import Client
@@ -29,17 +33,45 @@ import logging.config
 settings = Settings(port=0, workers=1)
 if __name__ == "__main__":
     logging.config.dictConfig(log_config("INFO"))
-    limits = WorkerLimits(silent_seconds=3, first_delay=0.25)
+    limits = WorkerLimits(silent_seconds=3, telling_seconds=2, first_delay=0.25)
     Supervisor("tests.run.test_workers:application", settings, bind(settings, ""), limits).run()
 """
 """One worker is enough to see how it is looked after, and needs no Redis."""
 
 
-def application() -> object:
-    """What the worker serves, unless it is told not to start."""
+def application() -> ASGIApp:
+    """What the worker serves, unless it is told not to start. It can be told to stand still."""
     if Path("broken").exists():
         raise SettingsError("FIRSTLIGHT_DATA: broken since the start.")
-    return create_app(Settings(data=Path(f"{os.getpid()}.db")))  # a file each: two live while one replaces the other
+    app = create_app(Settings(data=Path(f"{os.getpid()}.db")))  # a file each: two live while one replaces the other
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in WAYS:
+            WAYS[scope["path"]](float(scope["query_string"]))
+        await app(scope, receive, send)
+
+    return serve
+
+
+def waits(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def counts(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
+WAYS: dict[str, Callable[[float], None]] = {"/waits": waits, "/counts": counts}
+"""How a loop can stand still: in the kernel, or in its own code."""
+
+
+def still(parent: Parent, path: str, seconds: float) -> None:
+    """Let the worker stand still; nobody waits for its answer."""
+    address = urlsplit(parent.url())
+    with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
+        connection.sendall(f"GET {path}?{seconds} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
 
 class Parent:
@@ -117,11 +149,22 @@ def test_who_dies_again_and_again_is_replaced_ever_later(parent: Parent) -> None
     parent.wait_ready(4)
 
 
-def test_who_stands_still_is_replaced(parent: Parent) -> None:
+@pytest.mark.parametrize("path", WAYS)
+def test_who_stands_still_is_replaced_and_it_is_said_where_it_stood(parent: Parent, path: str) -> None:
     victim = parent.ready()[0]
-    os.kill(victim, signal.SIGSTOP)
-    parent.wait_for(lambda: f"Worker {victim} stands still" in parent.output, "that it is seen")
+    still(parent, path, 600)
+    parent.wait_for(lambda: f"Worker {victim} stands still, in: " in parent.output, "that it is seen")
+    line = next(line for line in parent.output.splitlines() if "stands still" in line)
+    assert re.search(rf"in: {path[1:]} \(/.*/test_workers.py:\d+\) < serve \(/.*/test_workers.py:\d+\) < ", line)
     parent.wait_ready(2)
+    assert Client(parent.url()).ask("GET", "/healthz") == {"status": "ok"}
+
+
+def test_who_goes_on_is_not_replaced_but_it_is_said(parent: Parent) -> None:
+    still(parent, "/waits", 3.25)
+    parent.wait_for(lambda: "stood still for a while, in: waits (" in parent.output, "that it is seen")
+    assert Client(parent.url()).ask("GET", "/healthz") == {"status": "ok"}
+    assert len(parent.ready()) == 1
 
 
 def test_a_hangup_that_reaches_the_workers_too_ends_none(parent: Parent) -> None:
