@@ -7,6 +7,7 @@ import json
 import os
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
 
@@ -60,14 +61,28 @@ def project() -> None:
 
 @project.command("create")
 @click.argument("name")
-@click.option("--platform", help="What the application is written in, such as python.")
+@click.option("--platform", help="What the application is written in: an id of the page's list, such as python.")
 @or_json
 @on_server
 def create_project(name: str, platform: str | None, server: str | None) -> None:
     """Make a project, and print its DSN and its page."""
-    made = _owner(server).ask("POST", "/projects", name=name, **({"platform": platform} if platform else {}))
+    owner = _owner(server)
+    if platform:
+        _check_platform(owner, platform)
+    made = owner.ask("POST", "/projects", name=name, **({"platform": platform} if platform else {}))
     head = f"{click.style('Project', dim=True)} {made['id']}  {plain(made['name'])}"
     tell("project", made, head, made["dsn"], made["url"])
+
+
+def _check_platform(owner: Client, platform: str) -> None:
+    # Here and not in the server: a host application may call platforms by names of its own (`PUT /projects/{id}`).
+    known = [row["id"] for row in owner.ask("GET", "/static/platforms/index.json")["platforms"]]
+    if platform in known:
+        return
+    near = get_close_matches(platform, known, 1)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    said = f"there is no platform {platform!r}.{guess} There are: {', '.join(known)}."
+    raise click.BadParameter(said, param_hint="--platform")
 
 
 @project.command("list")

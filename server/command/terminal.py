@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from ..core.diagnosis.words import SAYABLE
+
 Snapshot = Mapping[str, Any]
 
 STAGES = ("awaiting", "connected", "first_error_received")
@@ -103,7 +105,13 @@ def _place(frame: Mapping[str, Any]) -> str:
 
 
 def _evidence(problem: Mapping[str, Any]) -> str:
-    told = ", ".join(f"{name} {value}" for name, value in problem["evidence"].items() if name != "detail")
+    """What was seen, beyond what the sentences say already."""
+    said = (problem["summary"], problem["hint"], *(problem.get("checks") or ()))
+    told = ", ".join(
+        f"{name} {value}"
+        for name, value in problem["evidence"].items()
+        if name != "detail" and not (name in SAYABLE and any(value in text for text in said))
+    )
     return f"  {click.style(plain(told), dim=True)}" if told else ""
 
 

@@ -53,20 +53,22 @@ export function summaryOf({ code, summary, resolved, evidence }, words) {
 }
 
 /**
- * What is evident as `[label, text, name]`; long texts come last.
+ * What is evident as `[label, text, name]`, beyond what the sentences say already; long texts come last.
  *
  * @param {Problem} problem
  * @param {Words} words
  * @returns {[string, string, string][]}
  */
-export function evidenceOf({ evidence }, words) {
+export function evidenceOf({ evidence, summary, hint, checks, fix }, words) {
   /** @type {Record<string, string>} */
   const labels = words.messages.evidence;
+  const said = [summary, hint, ...(checks ?? []), fix ?? ""];
   return Object.entries(evidence ?? {})
     .map(
       ([name, value]) =>
         /** @type {[string, string, string]} */ ([labels[name] ?? plainName(name), visible(plain(value)), name]),
     )
+    .filter(([, text, name]) => !(OURS.includes(name) && said.some((sentence) => sentence.includes(text))))
     .sort(([, a], [, b]) => Number(isLong(a)) - Number(isLong(b)));
 }
 

@@ -248,6 +248,14 @@ def test_projects_are_created_listed_and_reset(own_server: ServerProcess) -> Non
     assert done("project", "reset", "1", "--server", server.url) == "Project 1 is awaiting again.\n"
 
 
+def test_a_platform_that_there_is_not_makes_no_project(own_server: ServerProcess) -> None:
+    for name, guess in (("pyton", "Did you mean python? "), ("nosuch", "")):
+        result = firstlight("project", "create", "shop", "--platform", name, PORT=own_server.port)
+        assert result.exit_code == Exit.USAGE
+        assert f"there is no platform '{name}'. {guess}There are: python, " in " ".join(result.stderr.split())
+    assert done("project", "list", PORT=own_server.port) == ""
+
+
 def test_a_long_list_is_shown_whole(own_server: ServerProcess) -> None:
     client = Client(own_server.url)
     for _ in range(501):
@@ -257,8 +265,10 @@ def test_a_long_list_is_shown_whole(own_server: ServerProcess) -> None:
 
 def test_owners_show_the_admin_token(owned: ServerProcess) -> None:
     done("project", "create", "shop", PORT=owned.port, FIRSTLIGHT_ADMIN_TOKEN=ADMIN)
-    assert "FIRSTLIGHT_ADMIN_TOKEN" in refused("project", "list", PORT=owned.port)
-    assert "FIRSTLIGHT_ADMIN_TOKEN" in refused("project", "list", PORT=owned.port, FIRSTLIGHT_ADMIN_TOKEN="wrong")
+    for command in ("project list", "project create shop", "token 1", "project reset 1"):
+        assert "Set FIRSTLIGHT_ADMIN_TOKEN to" in refused(*command.split(), PORT=owned.port)
+        said = refused(*command.split(), PORT=owned.port, FIRSTLIGHT_ADMIN_TOKEN="wrong")
+        assert said.startswith("FIRSTLIGHT_ADMIN_TOKEN is not this server's")
 
 
 def test_what_does_not_exist_is_told(server: ServerProcess) -> None:

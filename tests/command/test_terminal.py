@@ -48,6 +48,12 @@ def test_each_stage_is_told_once() -> None:
     assert told(progress, snapshot(6, "first_error_received")) == []
 
 
+def test_evidence_says_nothing_twice() -> None:
+    evidence = {"reason": "before_send", "what": "2 errors", "more": "1 log item (before_send)"}
+    said = {**PROBLEM, "summary": "Your SDK dropped 2 errors (before_send).", "evidence": evidence}
+    assert told(Progress(), snapshot(1, problems=[said]))[1] == f"⚠ {said['summary']}  more 1 log item (before_send)"
+
+
 def test_an_error_as_the_first_signal_tells_both_stages() -> None:
     lines = told(Progress(), snapshot(1, "first_error_received", sdk=None, first_error={"title": "E", "frames": []}))
     assert lines == ["● connected", "★ first error received  E"]

@@ -76,6 +76,25 @@ test("evidence shows the characters that would change how it reads", () => {
   assert.equal(text, "a\\u{202e}b\\u{0}c\\u{2028}d\\u{200b}e\nf");
 });
 
+test("what a sentence says already is not said again as evidence", () => {
+  const [summary, hint] = ["Your SDK dropped 2 errors (before_send).", "It goes to /api/1/envelope/."];
+  const evidence = {
+    reason: "before_send",
+    what: "2 errors",
+    more: "1 log item (before_send)",
+    expected: "/api/1/envelope/",
+  };
+  assert.deepEqual(
+    evidenceOf(sent({ summary, hint, evidence }), english).map(([, , name]) => name),
+    ["more"],
+  );
+  const asked = sent({
+    hint: "Correct the field that is named below: only type is required.",
+    evidence: { field: "type" },
+  });
+  assert.equal(evidenceOf(asked, english).length, 1);
+});
+
 test("evidence is labelled, and long texts come last", () => {
   const rows = evidenceOf(sent({ evidence: { detail: "x".repeat(61), key: "…d2c3", last_seen: 3 } }), english);
   assert.deepEqual(
