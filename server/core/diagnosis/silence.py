@@ -7,7 +7,8 @@ from collections.abc import Iterable
 SILENCE_STEPS = (20_000, 60_000, 180_000)
 """Milliseconds of waiting after which more is said. Before the first, most people are still pasting the code."""
 
-# The most frequent cause first: a plain `init()` is silent in every SDK that was measured (docs/sdks.md).
+# The most frequent cause first: a plain `init()` is silent in every SDK that was measured, and with a release in most
+# (docs/sdks.md).
 _BY_STEP: tuple[tuple[str, ...], ...] = (("restarted", "init"), ("dsn", "exit"), ("container", "network", "debug"))
 
 
