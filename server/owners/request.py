@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from typing import TypedDict, TypeVar
@@ -20,6 +21,8 @@ from ..engine.limits import Limiter
 from ..responses import encode
 from ..settings import Settings
 from ..stores import Store
+
+log = logging.getLogger("firstlight.owners")
 
 T = TypeVar("T")
 
@@ -112,10 +115,20 @@ async def read_body(request: Request[State], kind: type[T]) -> T:
         raise BadRequest(f"The body is not JSON: {error}.") from None
 
 
+_UNTRUSTED = (
+    "%s says that it speaks TLS, and is not believed, so DSNs say http. If it is your proxy, name it in "
+    "FORWARDED_ALLOW_IPS, or set FIRSTLIGHT_PUBLIC_URL."
+)
+
+
 def base_url(request: Request[State]) -> str:
     """What browsers and SDKs call this server."""
+    public = request.state["settings"].public_url
+    if public is None and request.url.scheme == "http" and request.headers.get("x-forwarded-proto") == "https":
+        # Its own DSNs are wrong then, and the page can only say so; what to set is for whoever reads the log.
+        log.warning(_UNTRUSTED, request.client.host if request.client else "A peer")
     # Without a setting it is the Host header, which the caller writes: it only comes back to the caller.
-    return request.state["settings"].public_url or str(request.base_url).rstrip("/")
+    return public or str(request.base_url).rstrip("/")
 
 
 def answer(value: object, status: int = 200) -> Response:

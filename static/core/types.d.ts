@@ -249,6 +249,7 @@ export interface Facts {
 export interface Circumstances {
   passed: boolean;
   offline: boolean;
+  behindTls: boolean;
   csp: boolean;
   mixed: boolean;
   away: boolean;

@@ -27,9 +27,10 @@ export const ROWS = /** @type {const} */ ([
  * @param {Circumstances} seen
  * @returns {Cause | null}
  */
-export function causeOf({ passed, offline, csp, mixed, away, ownAnswers, hostAnswers, opaqueAnswers }) {
+export function causeOf({ passed, offline, behindTls, csp, mixed, away, ownAnswers, hostAnswers, opaqueAnswers }) {
   if (passed) return null;
   if (offline) return "offline";
+  if (behindTls) return "scheme";
   if (csp) return "csp";
   if (mixed) return "mixed";
   if (!ownAnswers) return "down";
@@ -44,6 +45,12 @@ export function causeOf({ passed, offline, csp, mixed, away, ownAnswers, hostAns
  * @returns {cause is Exclude<Cause, "offline" | "down">}
  */
 export const isBlocked = (cause) => cause !== null && cause !== "offline" && cause !== "down";
+
+/** The server of an ingest address, over TLS. @param {string} address */
+const overTls = (address) => address.replace(/^http:/, "https:").replace(/\/api\/\d+(\/.*)?$/, "");
+
+/** The problem that a cause makes. @param {Cause} cause */
+export const problemOf = (cause) => (cause === "scheme" ? "http_dsn" : "browser_blocked");
 
 export class Verdict {
   #words;
@@ -61,7 +68,7 @@ export class Verdict {
   nameOf = (row) => this.#say[row].name;
 
   /**
-   * `browser_blocked` as the server would tell it, with what was found.
+   * `browser_blocked` or `http_dsn` as the server would tell it, with what was found.
    *
    * @param {Omit<Problem, "count" | "first_at" | "last_at" | "resolved">} said by the server
    * @param {Cause} cause
@@ -74,8 +81,11 @@ export class Verdict {
     const time = new Date(at).toISOString();
     const { host, pathname } = new URL(address);
     const evidence = { stopped_by: name, address: host + pathname };
+    const seen = { count: 1, first_at: time, last_at: time, resolved: false };
+    // What this server would have to be called, for whoever runs it.
+    if (cause === "scheme") return { ...said, fix: `FIRSTLIGHT_PUBLIC_URL=${overTls(address)}`, ...seen };
     const checks = cause === "blocker" ? [] : [fix]; // the words say it already
-    return { ...said, checks, evidence, count: 1, first_at: time, last_at: time, resolved: false };
+    return { ...said, checks, evidence, ...seen };
   }
 
   /** @param {LinkName} state @param {string} words what the link says of itself */

@@ -1,6 +1,6 @@
 /** The one problem that only this browser can see: that it is kept from the address that SDKs send to. */
 
-import { causeOf, isBlocked, Verdict } from "../core/verdict.js";
+import { causeOf, isBlocked, problemOf, Verdict } from "../core/verdict.js";
 import { circumstances, endpoint, health } from "./probe.js";
 
 /** @import { Cause, Problem, Target } from "../core/types.js" */
@@ -37,16 +37,16 @@ export async function lookQuietly(target, root) {
  * @param {Problem[]} before
  * @param {Found} found
  * @param {Words} words
- * @param {URL} said where the server says `browser_blocked`
+ * @param {(code: string) => URL} said where the server says a problem without a project
  * @param {number} at the server's time, in ms
  */
 export async function problemsAfter(before, { cause, address }, words, said, at) {
   const [known] = before;
   if (isBlocked(cause)) {
-    const answer = await fetch(said).catch(() => null);
+    const answer = await fetch(said(problemOf(cause))).catch(() => null);
     if (!answer?.ok) return before;
     const problem = new Verdict(words).blockedProblem(await answer.json(), cause, address, at);
-    const isStill = known && !known.resolved;
+    const isStill = known && !known.resolved && known.code === problem.code;
     return [isStill ? { ...problem, first_at: known.first_at, count: known.count + 1 } : problem];
   }
   // A server that is away says nothing about this browser.

@@ -71,22 +71,24 @@ export function preflight({ ingest, key }) {
  * @returns {Promise<Circumstances>}
  */
 export async function circumstances(target, root, attempt) {
-  const origin = new URL(target.ingest).origin;
+  const { origin, host: named } = new URL(target.ingest);
   /** @type {string[]} */
   const violations = [];
   const note = (/** @type {SecurityPolicyViolationEvent} */ { blockedURI }) => violations.push(blockedURI);
   document.addEventListener("securitypolicyviolation", note);
   const again = await attempt();
   const own = await ask(new URL("healthz", root));
-  const away = origin !== location.origin;
+  const [away, isOverTls] = [origin !== location.origin, location.protocol === "https:"];
   const looks = away && again.failed ? [`${origin}/healthz`, keyed(target, "heartbeat")] : [];
   const [host = own, opaque = own] = await Promise.all(looks.map(quietly));
   document.removeEventListener("securitypolicyviolation", note);
   return {
     passed: !again.failed,
     offline: navigator.onLine === false,
+    // The same server twice: it does not know that a proxy in front of it speaks TLS.
+    behindTls: isOverTls && origin.startsWith("http:") && named === location.host,
     csp: violations.some((uri) => uri.startsWith(origin)),
-    mixed: location.protocol === "https:" && origin.startsWith("http:"),
+    mixed: isOverTls && origin.startsWith("http:"),
     away,
     ownAnswers: !own.failed,
     hostAnswers: !host.failed,

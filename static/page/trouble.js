@@ -72,7 +72,8 @@ export class Trouble {
   async #found(found) {
     const { own, skew } = this.#page.state();
     if (found.cause === null && !own.length) return;
-    const said = new URL(`problems/browser_blocked?platform=${this.#page.platform()}`, this.#root);
+    const platform = this.#page.platform();
+    const said = (/** @type {string} */ code) => new URL(`problems/${code}?platform=${platform}`, this.#root);
     const after = await problemsAfter(own, found, this.#words, said, Date.now() + skew);
     if (after !== own) this.#page.found(after);
   }

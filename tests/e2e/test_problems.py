@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import httpx2
 import pytest
 from playwright.async_api import Locator, expect
 
+from tests.support.nginx import Nginx
+from tests.support.private_way import PrivateCA
 from tests.support.server import ServerProcess
 
 from . import apps, signals
@@ -143,3 +146,23 @@ async def test_a_problem_stands_in_the_step_that_it_breaks(
     await tab.shows("first_error_received")
     await expect(tab.page.locator(".steps")).to_be_hidden()  # folded; the error has the room
     await expect(tab.page.locator(".rest .problem")).to_have_attribute("data-resolved", "true")
+
+
+async def test_a_proxy_that_speaks_tls_and_is_not_named(
+    stage: Stage, make_project: MakeProject, http: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    certificate = PrivateCA.made_in(tmp_path).certificate
+    with ServerProcess(tmp_path) as server, Nginx(tmp_path / "nginx", server.port, certificate=certificate) as nginx:
+        made = await make_project(server.url)
+        seen = replace(made, server=nginx.url)
+        context = await stage.context(nginx.url, ignore_https_errors=True)
+        stage.allow(
+            "^console error: CSP: connect-src", "^console error: .*Content Security Policy", "Refused to connect"
+        )
+        tab = await stage.open(seen, context)
+        problem = tab.problem("http_dsn")
+        await expect(problem.locator(".summary")).to_have_text("The DSN says http, although this page came over https.")
+        await expect(problem.locator(".hint")).to_contain_text("FORWARDED_ALLOW_IPS")
+        await expect(problem).to_contain_text(f"FIRSTLIGHT_PUBLIC_URL={nginx.url}")
+        await expect(tab.problem("browser_blocked")).to_have_count(0)
+        server.wait_for_output("127.0.0.1 says that it speaks TLS, and is not believed")

@@ -29,7 +29,7 @@ http {{
   map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
   upstream firstlight {{ server 127.0.0.1:{target}; keepalive {keepalive}; }}
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}{tls};
     location / {{
       proxy_pass http://firstlight;
       proxy_http_version 1.1;
@@ -53,19 +53,33 @@ class Nginx:
         target: the port of the server behind it.
         keepalive: connections to it that are kept, and shared by all clients.
         options: more lines of its location.
+        certificate: a file with a certificate and its key, to speak https, and to say so.
     """
 
-    def __init__(self, folder: Path, target: int, keepalive: int = 16, options: str = "") -> None:
+    def __init__(
+        self, folder: Path, target: int, keepalive: int = 16, options: str = "", certificate: Path | None = None
+    ) -> None:
         self.port = free_port()
         self._folder = folder
         folder.mkdir(exist_ok=True)
-        values = {"folder": folder, "target": target, "port": self.port, "keepalive": keepalive, "options": options}
+        self._scheme, tls = "http", ""
+        if certificate:
+            self._scheme, tls = "https", f" ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}"
+            options += "proxy_set_header X-Forwarded-Proto $scheme;"
+        values = {
+            "tls": tls,
+            "folder": folder,
+            "target": target,
+            "port": self.port,
+            "keepalive": keepalive,
+            "options": options,
+        }
         (folder / "nginx.conf").write_text(CONFIG.format(**values))
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         command = ["nginx", "-p", str(self._folder), "-c", "nginx.conf", "-e", str(self._folder / "error.log")]

@@ -118,7 +118,8 @@ RULES: tuple[Rule, ...] = (
         # An empty body is a heartbeat. It tells a network that lets nothing through from an SDK that sends nothing.
         fix="curl -i --data '' '{{ingest}}/heartbeat/?sentry_key={{key}}'",
     ),
-    # The page finds it with a request of its own, and only the words are needed here.
+    # The page finds these two with a request of its own, and only the words are needed here.
+    Rule(code="http_dsn", kind=Kind.ADDRESS, find=never, cure=Cure("reload"), severity=Severity.WARNING),
     Rule(code="browser_blocked", kind=Kind.BROWSER, find=never, cure=Cure("probe"), severity=Severity.WARNING),
     Rule(code="cors_preflight_only", kind=Kind.BROWSER, find=preflight_only, cure=Cure("following_request")),
     Rule(code=Code.DROPPED_BY_SDK, kind=Kind.DROPPED, find=dropped, cure=cures.LATER_ERROR),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { english, messages } from "./english.mjs";
-import { causeOf, isBlocked, ROWS, Verdict } from "./static/core/verdict.js";
+import { causeOf, isBlocked, problemOf, ROWS, Verdict } from "./static/core/verdict.js";
 
 const v = new Verdict(english);
 const { causes } = messages.check;
@@ -11,6 +11,7 @@ const { causes } = messages.check;
 const well = {
   passed: false,
   offline: false,
+  behindTls: false,
   csp: false,
   mixed: false,
   away: false,
@@ -29,11 +30,12 @@ test("why a browser gets no answer, the most certain cause first", () => {
   assert.equal(cause({ ownAnswers: false }), "down");
   assert.equal(cause({ mixed: true, away: true, hostAnswers: false }), "mixed");
   assert.equal(cause({ csp: true, mixed: true }), "csp");
+  assert.equal(cause({ behindTls: true, csp: true, mixed: true, away: true }), "scheme");
   assert.equal(cause({ offline: true, ownAnswers: false }), "offline");
 });
 
 test("every cause has words, and only some are this browser's doing", () => {
-  assert.deepEqual(Object.keys(causes).filter(isBlocked), ["csp", "mixed", "cors", "unreachable", "blocker"]);
+  assert.deepEqual(Object.keys(causes).filter(isBlocked), ["scheme", "csp", "mixed", "cors", "unreachable", "blocker"]);
   for (const { name, fix } of Object.values(causes)) assert.ok(name && /[.?]$/.test(fix));
   assert.equal(isBlocked(null), false);
 });
@@ -52,6 +54,22 @@ test("the problem of a blocked browser has all that the server's have", () => {
   assert.deepEqual(v.blockedProblem(words, "blocker", "http://h:1/", 0).checks, []);
   assert.equal(problem.evidence.address, "h:1/api/1/envelope/");
   assert.deepEqual([problem.count, problem.resolved, problem.first_at], [1, false, "1970-01-01T00:00:00.000Z"]);
+});
+
+test("a DSN with http behind TLS is no blocker, and the setting that mends it can be copied", () => {
+  assert.deepEqual(["scheme", "csp"].map(problemOf), ["http_dsn", "browser_blocked"]);
+  const said = {
+    code: "http_dsn",
+    severity: "warning",
+    summary: "S.",
+    hint: "H.",
+    fix: null,
+    checks: [],
+    evidence: {},
+  };
+  const problem = v.blockedProblem(said, "scheme", "http://h:1/prefix/api/1/heartbeat/", 0);
+  assert.equal(problem.fix, "FIRSTLIGHT_PUBLIC_URL=https://h:1/prefix");
+  assert.deepEqual(problem.checks, []);
 });
 
 test("the path", () => {
