@@ -44,6 +44,10 @@ def faults(folder: Path) -> Iterator[str]:
     for name, family in platforms.families.items():
         if name not in {file["family"] for file in files.values()}:
             yield f"{name}: no platform is of this family"
+        yield from (
+            f"{name}: the page cannot fill in {gap}"
+            for gap in values({str(lack): lines for lack, lines in family.readable.items()}) - VALUES
+        )
         yield from (f"{name}: {code} is no problem" for code in {fix.partition(".")[0] for fix in family.fixes} - CODES)
         yield from (
             f"{name}: {hint}: no sentence"
@@ -112,7 +116,7 @@ def texts(value: Any) -> Iterable[str]:
     """All strings in a JSON value."""
     if isinstance(value, str):
         return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
     return [text for each in inner for text in texts(each)]
 
 

@@ -13,6 +13,7 @@ import msgspec
 from .diagnosis.catalogue import Catalogue, Problem, Told
 from .diagnosis.detection import deadlines
 from .diagnosis.features import Feature, config_of, features_of
+from .diagnosis.readable import Lacking, lacking
 from .model.signals import Signal
 from .state import fields
 from .state.arrived import Arrival, Environment, arrivals_of, environments_of, lacks_production
@@ -55,7 +56,7 @@ class Presenter:
             "stage": view.stage.word,
             "connected_at": _time(view.time(fields.CONNECTED_AT)),
             "connected_by": view.connected_by,
-            "first_error": _first_error(view, self.event_url),
+            "first_error": self._first_error(view),
             # Liveness at `now`. Viewers get a new snapshot when it turns (`next_change`) and need no clock for it.
             "liveness": {
                 "state": view.liveness.value,
@@ -76,6 +77,17 @@ class Presenter:
             "lacks_production": lacks_production(view),
             "problems": [_problem(problem, self.catalogue.told(problem, view)) for problem in self._problems(view)],
         }
+
+    def _first_error(self, view: View) -> dict[str, Any] | None:
+        stamped = view.stamped(fields.FIRST_ERROR)
+        if stamped is None:
+            return None
+        at, text = stamped
+        told = msgspec.json.decode(text)
+        event_id, found = told.pop("event_id"), lacking(view, self.catalogue)
+        lacks = None if found is None else [_lacking(one) for one in found]
+        url = _event_url(self.event_url, view, event_id)
+        return {"event_id": event_id, "received_at": iso(at), **told, "lacks": lacks, "url": url}
 
     def _arrival(self, arrival: Arrival, view: View) -> dict[str, Any]:
         row = arrival.row
@@ -139,16 +151,6 @@ def _checked_by(view: View) -> dict[str, Any] | None:
     return None if stamped is None else {**msgspec.json.decode(stamped[1]), "at": iso(stamped[0])}
 
 
-def _first_error(view: View, event_url: str | None) -> dict[str, Any] | None:
-    stamped = view.stamped(fields.FIRST_ERROR)
-    if stamped is None:
-        return None
-    at, text = stamped
-    told = msgspec.json.decode(text)
-    event_id = told.pop("event_id")
-    return {"event_id": event_id, "received_at": iso(at), **told, "url": _event_url(event_url, view, event_id)}
-
-
 def _event_url(event_url: str | None, view: View, event_id: str) -> str | None:
     # Not str.format: an owner's address may hold other braces, and what fills it must not be looked into.
     return event_url and event_url.replace("{project}", str(view.project.id)).replace("{event_id}", event_id)
@@ -162,6 +164,10 @@ def _feature(feature: Feature) -> dict[str, Any]:
         "first_at": _time(feature.first_at),
         "inferred": feature.inferred,
     }
+
+
+def _lacking(one: Lacking) -> dict[str, Any]:
+    return {"code": one.lack.value, "fix": one.fix, "mended": one.is_mended}
 
 
 def _environment(environment: Environment) -> dict[str, Any]:

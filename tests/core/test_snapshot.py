@@ -44,6 +44,9 @@ SHAPE: dict[str, Any] = {  # the contract's keys; more may stand beside them
     "app": {"release": OPTIONAL_TEXT, "environment": OPTIONAL_TEXT, "runtime": OPTIONAL_TEXT},
     "config": dict,
     "signals": dict,
+    "arrived": (list, type(None)),
+    "environments": list,
+    "lacks_production": bool,
     "problems": list,
 }
 FIRST_ERROR = {
@@ -55,6 +58,7 @@ FIRST_ERROR = {
     "handled": (bool, type(None)),
     "culprit": OPTIONAL_TEXT,
     "url": OPTIONAL_TEXT,
+    "lacks": (list, type(None)),
     "frames": list,
 }
 FRAME = {
@@ -186,6 +190,7 @@ def test_everything_has_come() -> None:
         "handled": False,
         "culprit": "shop.cart in total",
         "url": f"https://e/42/{ID}",
+        "lacks": [],
         "frames": [
             {
                 "function": "total",

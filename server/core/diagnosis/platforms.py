@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ..state.view import View
+from ..wire.readable import Lack
 
 _Word = Annotated[str, Meta(min_length=1, max_length=100)]
 _Sentence = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -52,6 +53,7 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
         languages: of snippets, with what starts a comment in each.
         silence: what it may be when nothing arrives, by a name of its own.
         fixes: lines to copy, by the problem's code.
+        readable: lines to copy, by what an error's stack lacks.
     """
 
     name: _Word
@@ -59,6 +61,7 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
     versions: Versions | None = None
     silence: Mapping[_Word, _Sentence] = {}
     fixes: Mapping[_Word, tuple[str, ...]] = {}
+    readable: Mapping[Lack, tuple[str, ...]] = {}
 
 
 class Checked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -188,6 +191,11 @@ class Platforms:
     def fix_for(self, family: str, code: str) -> str | None:
         """What a family has to copy for a problem."""
         lines = self.families[family].fixes.get(code) if family in self.families else None
+        return "\n".join(lines) if lines else None
+
+    def readable_for(self, family: str, lack: Lack) -> str | None:
+        """What a family has to copy for a stack that cannot be read."""
+        lines = self.families[family].readable.get(lack) if family in self.families else None
         return "\n".join(lines) if lines else None
 
     def hints(self, family: str, platform: str | None) -> tuple[str, ...]:

@@ -153,6 +153,8 @@ INFERRED: dict[str, Text] = {
 }
 """What is concluded of the configuration from ordinary traffic, as JSON."""
 ERROR_EVENT_ID = Text("signal.error.event_id", Join.LAST)
+LACKS = Text("lacks", Join.LAST)
+"""What the stack of the latest error lacks to be read, and its platform, as JSON."""
 ARRIVED = Rows("arrived", Join.NEWEST, Effect.REFRESH)
 """The latest requests with a valid key: what was said of each, with its time and size."""
 ENVIRONMENTS = Rows("environments", Join.NAMED, Effect.REFRESH)

@@ -48,6 +48,8 @@ def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> State
     if event and Signal.ERROR in observation.signals:
         update[fields.FIRST_ERROR] = (at, _first_error(event, observation.event_id))
         update[fields.ERROR_EVENT_ID] = (at, observation.event_id or "")
+        if event.lacks is not None:
+            update[fields.LACKS] = (at, _lacks(event))
     for field, text in _told(
         observation.client_sdk, observation.payload_sdk, observation.app, observation.config, observation.interval
     ):
@@ -205,9 +207,13 @@ def _without_keys(text: str) -> str:
     return _KEY_LIKE.sub(lambda found: mask(found[0]), text)
 
 
+def _lacks(event: Event) -> str:
+    return msgspec.json.encode({"platform": event.platform, "lacks": event.lacks}).decode()
+
+
 # What viewers are sent of it, made once here and not for each snapshot. Tags, user and extras never enter it.
 def _first_error(event: Event, event_id: str | None) -> str:
-    kept = ("title", "level", "platform", "handled", "culprit")
+    kept = ("title", "level", "platform", "handled", "culprit", "lacks")
     told: dict[str, Any] = {"event_id": event_id, **{name: getattr(event, name) for name in kept}}
     told["frames"] = [asdict(frame) for frame in event.frames]
     return msgspec.json.encode(told).decode()

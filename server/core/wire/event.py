@@ -19,6 +19,7 @@ from msgspec import Raw, Struct
 from ..model.errors import InvalidJSON
 from ..model.signals import Signal
 from .budget import Budget
+from .readable import Lack, lacks_of
 
 T = TypeVar("T")
 
@@ -67,6 +68,7 @@ class _Event(Struct):
     tags: Raw = _NULL
     sdk: Raw = _NULL
     contexts: Raw = _NULL
+    debug_meta: Raw = _NULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class App:
 class Event:
     """One event as the onboarding page needs it. `frames` start with the one nearest to the failure.
 
-    `kind` is the type of its exception, which its title starts with.
+    `kind` is the type of its exception, which its title starts with; `lacks` is what its stack lacks to be read,
+    and None where that is not judged.
     """
 
     event_id: str | None
@@ -117,6 +120,7 @@ class Event:
     app: App
     integrations: tuple[str, ...] = ()
     kind: str | None = None
+    lacks: tuple[Lack, ...] | None = None
 
 
 def parse_object(payload: bytes | memoryview, what: str, budget: Budget) -> dict[str, Any]:
@@ -149,7 +153,7 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     # Sentry's order: from the cause to what was finally raised. Frames likewise have the failing call last.
     crash = exceptions[-1] if exceptions else {}
     frames, sdk = _frames(crash), read(raw.sdk)  # read once: a second time would be paid from the budget again
-    integrations = _integrations(sdk)
+    integrations, platform, release = _integrations(sdk), _text(read(raw.platform)), _text(read(raw.release))
     return Event(
         event_id=parse_event_id(read(raw.event_id)),
         # No level counts as an error, since Relay fills it in so. An exception counts whatever its level says, as where
@@ -160,13 +164,14 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
         title=_title(crash, read(raw.logentry), read(raw.message)),
         kind=_text(crash.get("type")),
         level=level,
-        platform=_text(read(raw.platform)),
+        platform=platform,
         handled=_handled(exceptions),
         culprit=_culprit(crash) or _text(read(raw.transaction)),
         frames=tuple(_frame(frame) for frame in frames[:MAX_FRAMES]),
         sdk=_named(sdk_of(sdk), integrations, exceptions),
         integrations=integrations,
-        app=App(_text(read(raw.release)), _text(read(raw.environment)), _runtime(read(raw.contexts))),
+        lacks=lacks_of(frames, platform, release, lambda: read(raw.debug_meta)),
+        app=App(release, _text(read(raw.environment)), _runtime(read(raw.contexts))),
     )
 
 
