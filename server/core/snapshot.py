@@ -54,6 +54,8 @@ class Presenter:
             "version": view.version,
             "now": iso(view.now),
             "stage": view.stage.word,
+            # Since when somebody has waited in this epoch: a page that is loaded again counts from there, too.
+            "watched_at": _time(view.time(fields.WATCHED_AT)),
             "connected_at": _time(view.time(fields.CONNECTED_AT)),
             "connected_by": view.connected_by,
             "first_error": self._first_error(view),
@@ -111,9 +113,10 @@ class Presenter:
 
     def etag(self, view: View) -> str:
         """Changes whenever the snapshot does, except for its `now` (RFC 9110, 8.8.3)."""
-        # The version covers what is stored, the other two what changes by time alone: a silence that lasts says more
-        # after a minute than after 20 s, and has a later time then.
+        # The version covers what is stored, but for since when somebody waits; the rest what changes by time alone: a
+        # silence that lasts says more after a minute than after 20 s, and has a later time then.
         told = ",".join(f"{p.rule.code}:{p.finding.last_at}:{p.resolved:d}" for p in self._problems(view))
+        told = f"{view.time(fields.WATCHED_AT)},{told}"
         return f'"{view.epoch}-{view.version}-{view.liveness}-{zlib.crc32(told.encode()):08x}"'
 
     def _problems(self, view: View) -> list[Problem]:

@@ -94,9 +94,22 @@ export class Format {
   /** @param {Template} template @param {number | string} count */
   #counted = (template, count) => this.say(template, { count });
 
-  /** The date and the second, for a hover. @param {number} then */
+  /** The date, the second and the zone, as this browser's user writes them. @param {number} then */
   exact(then) {
     return new Date(then).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  }
+
+  /**
+   * `12 s ago · 14:03:22 UTC`; with the date where it was another day.
+   *
+   * @param {number} then
+   * @param {number} now
+   */
+  moment(then, now) {
+    const [day, today] = [then, now].map((at) => new Date(at).toDateString());
+    const clock =
+      day === today ? new Date(then).toLocaleTimeString(undefined, { timeStyle: "long" }) : this.exact(then);
+    return joined(this.ago(then, now), clock);
   }
 }
 

@@ -46,6 +46,9 @@ function receive(state, { message, fresh, at }) {
   // the store was rolled back to an older version.
   if (!fresh && !isNewer(state.snapshot, told)) return next;
   if (state.snapshot && state.snapshot.epoch !== told.epoch) next.since = { at, what: "reset" };
+  // The server's, once it has one: a page that is loaded again waits no shorter, and says the same as its problems.
+  const watched = time(told.watched_at);
+  if (watched !== null) next.since = { ...next.since, at: watched - next.skew };
   next.snapshot = told;
   return next;
 }

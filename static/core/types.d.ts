@@ -84,6 +84,8 @@ export interface Snapshot {
   version: number;
   now?: string;
   stage: Stage;
+  /** Since when somebody waits, by the server's clock. */
+  watched_at?: string;
   connected_at?: string;
   connected_by?: string;
   checked_at?: string;

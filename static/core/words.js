@@ -26,7 +26,7 @@ export class Words extends Format {
     const reached = reachedAt(stage, state);
     if (reached === null) return "";
     const proof = stage === "connected" && this.proof(state);
-    return joined(this.ago(reached, clock), this.#took(stage, reached, state), proof);
+    return joined(this.moment(reached, clock), this.#took(stage, reached, state), proof);
   }
 
   /** What proved the connection. @param {Pick<State, "snapshot">} state */

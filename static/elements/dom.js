@@ -77,7 +77,7 @@ export const fact = (label, text, name) => [
 ];
 
 /**
- * A relative time, written by the page's clock, with the exact one on hover.
+ * A time, written by the page's clock: how long ago, and when; with the date on hover.
  *
  * @param {Words} words
  * @param {string | null | undefined} iso
@@ -95,7 +95,7 @@ export function timeNode(words, iso) {
  * @param {number} clock the server's time, in ms
  */
 export function drawTimes(root, words, clock) {
-  for (const node of root.querySelectorAll("time")) setText(node, words.ago(time(node.dateTime) ?? clock, clock));
+  for (const node of root.querySelectorAll("time")) setText(node, words.moment(time(node.dateTime) ?? clock, clock));
 }
 
 /**

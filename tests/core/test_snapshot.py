@@ -396,8 +396,14 @@ def test_times_have_milliseconds_and_a_z() -> None:
     assert iso(1_795_353_988_000) == "2026-11-22T13:26:28.000Z"
 
 
+def test_since_when_somebody_waits() -> None:
+    assert shown()["watched_at"] is None
+    assert shown({WATCHED_AT: AT - 5})["watched_at"] == iso(AT - 5)
+
+
 def test_the_tag_changes_when_time_alone_changes_what_is_said() -> None:
     waiting: Update = {WATCHED_AT: AT}
     tags = [PRESENTER.etag(view(waiting, now=AT + seconds * 1000)) for seconds in (1, 25, 26, 65)]
     assert tags[1] == tags[2]  # the clock alone changes nothing
     assert len(set(tags)) == 3  # nothing yet, after 20 s, after a minute
+    assert PRESENTER.etag(view({}, now=AT)) != PRESENTER.etag(view(waiting, now=AT))  # it has no version of its own

@@ -32,7 +32,7 @@ test("what is done folds, the next thing is open", () => {
 test("a finished step has its proof", () => {
   const [install, configure, error] = steps(connected);
   assert.equal(install.proof, "sentry.python 2.75.0");
-  assert.match(configure.proof, /2\.0 s after you opened this page.*by its first session/);
+  assert.match(configure.proof, /2\.0 s after this page was opened.*by its first session/);
   assert.equal(error.proof, "");
   assert.match(steps(failed)[2].proof, /7\.0 s after the SDK connected/);
 });

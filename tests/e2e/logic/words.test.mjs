@@ -54,8 +54,31 @@ test("a stage says since when, and how long it took", () => {
     connected_at: at(3.2),
     first_error: { title: "E", received_at: at(10.2) },
   });
-  assert.equal(w.when("connected", reached, OPENED + 15_200), "12 s ago · 3.2 s after you opened this page");
-  assert.equal(w.when("first_error_received", reached, OPENED + 15_200), "5 s ago · 7.0 s after the SDK connected");
+  const clock = (seconds) => w.moment(OPENED + seconds * 1_000, OPENED).replace("just now · ", "");
+  assert.equal(
+    w.when("connected", reached, OPENED + 15_200),
+    `12 s ago · ${clock(3.2)} · 3.2 s after this page was opened`,
+  );
+  assert.equal(
+    w.when("first_error_received", reached, OPENED + 15_200),
+    `5 s ago · ${clock(10.2)} · 7.0 s after the SDK connected`,
+  );
+});
+
+test("a page that is loaded again says what it said before", () => {
+  const told = { stage: "connected", watched_at: at(-60), connected_at: at(3.2), now: at(9) };
+  const waited = /1 min 3 s after this page was opened$/;
+  for (const openedAt of [OPENED - 60_000, OPENED + 5_000, OPENED + 3_600_000]) {
+    const message = { type: "snapshot", epoch: "a", version: 1, ...told };
+    const reloaded = reduce(initialState(openedAt), { message, fresh: true, at: openedAt });
+    assert.match(w.when("connected", reloaded, openedAt + 1_000), waited);
+  }
+});
+
+test("a time is told with its zone, and with its date where it was another day", () => {
+  const [today, before] = [w.moment(OPENED, OPENED + 12_000), w.moment(OPENED - 172_800_000, OPENED)];
+  assert.match(today, /^12 s ago · .*\d:00:00.*(UTC|GMT|[A-Z]{3,})/);
+  assert.match(before, /^2 days ago · .*2026.*\d:00:00/);
 });
 
 test("an error as the very first signal says so", () => {
