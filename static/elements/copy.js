@@ -17,13 +17,17 @@ export function copyButton(words, read, attributes) {
   const { copy, copied, by_hand: byHand } = words.messages.copy;
   const { class: own = "", ...others } = attributes;
   const button = el("button", { type: "button", class: `quiet copy ${own}`.trim(), ...others, text: copy });
+  // The button has a name of its own, so what it says now has to be spoken beside it.
+  const spoken = el("span", { class: "offscreen", role: "status" });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   button.addEventListener("click", async () => {
-    button.textContent = (await write(read())) ? copied : byHand;
+    if (!spoken.isConnected) button.after(spoken);
+    button.textContent = spoken.textContent = (await write(read())) ? copied : byHand;
     clearTimeout(timer);
     timer = setTimeout(() => {
       button.textContent = copy;
+      spoken.textContent = "";
     }, SAID);
   });
   return button;

@@ -5,14 +5,18 @@
  */
 
 import { search } from "../core/snippets.js";
-import { el, icon } from "./dom.js";
+import { el, icon, part, setText } from "./dom.js";
 
 /** @import { Platform } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
+/** The platform that says how any SDK is set up. */
+const ANY = "other";
+
 export class Picker {
   #input;
   #list;
+  #note;
   #words;
   #platforms;
   #onPick;
@@ -30,6 +34,7 @@ export class Picker {
   constructor(root, words, platforms, picked, onPick) {
     this.#input = /** @type {HTMLInputElement} */ (root.querySelector("[role=combobox]"));
     this.#list = /** @type {HTMLElement} */ (root.querySelector("[role=listbox]"));
+    this.#note = part(root, "picker-note");
     this.#words = words;
     this.#platforms = platforms;
     this.#onPick = onPick;
@@ -61,10 +66,11 @@ export class Picker {
   /** @param {string} query */
   #open(query) {
     if (!this.#isOpen() && !query) this.#input.select();
-    this.#matches = search(this.#platforms, query);
-    const rows = this.#matches.map((platform) => this.#option(platform));
-    if (!rows.length) rows.push(el("li", { role: "presentation", text: this.#words.messages.picker.none }));
-    this.#list.replaceChildren(...rows);
+    const found = search(this.#platforms, query);
+    // Nobody is left with an empty list: one of them fits all.
+    this.#matches = found.length ? found : this.#platforms.filter(({ id }) => id === ANY);
+    this.#list.replaceChildren(...this.#matches.map((platform) => this.#option(platform)));
+    setText(this.#note, found.length ? "" : this.#words.messages.picker.none);
     this.#list.hidden = false;
     this.#input.setAttribute("aria-expanded", "true");
     this.#activate(query ? 0 : this.picked ? this.#matches.indexOf(this.picked) : -1);
@@ -126,6 +132,7 @@ export class Picker {
     this.#input.setAttribute("aria-expanded", "false");
     this.#input.setAttribute("aria-activedescendant", "");
     this.#list.hidden = true;
+    if (this.#note.textContent === this.#words.messages.picker.none) setText(this.#note, "");
     this.#input.value = this.picked?.name ?? "";
   }
 }

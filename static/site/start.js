@@ -66,7 +66,6 @@ class StartPage {
       { href: new URL(`onboarding/${id}`, this.#root).href },
       el("span", { class: "name", dir: "auto", text: name, title: name }),
       el("span", { class: "meta", title: this.#words.exact(created), text: about }),
-      el("span", { class: "meta", "aria-hidden": "true", text: "→" }),
     );
     link.addEventListener("click", (event) => {
       if (!this.#adminToken || event.metaKey || event.ctrlKey) return;
