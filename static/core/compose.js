@@ -5,8 +5,8 @@
 /** A line of code where lines of features go; they are indented as it is. */
 const SLOT = /^(\s*)\{\{(imports|options|start)\}\}$/;
 
-/** What is on where nobody chose: the line that reports the start. */
-export const DEFAULT = ["heartbeat"];
+/** The line that reports the start: only for who wants it, as most SDKs send something soon enough. */
+export const HEARTBEAT = "heartbeat";
 
 /**
  * The files of features that a platform's parts are made with.

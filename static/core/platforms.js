@@ -1,7 +1,7 @@
 /** The platforms' files: one small index, and what one platform needs, fetched when it is chosen. */
 
-import { compose, DEFAULT, isPossible, tableNames, turnOn } from "./compose.js";
-import { STEPS } from "./snippets.js";
+import { compose, HEARTBEAT, isPossible, tableNames, turnOn } from "./compose.js";
+import { STEPS, textOf } from "./snippets.js";
 
 /** @import { Platform, PlatformFile, Step, Table, WrittenFile } from "./types.js" */
 
@@ -30,7 +30,7 @@ export class Platforms {
    * @param {string[]} [chosen] features
    * @returns {Promise<PlatformFile>}
    */
-  async file(id, chosen = DEFAULT) {
+  async file(id, chosen = []) {
     const { file, tables } = await this.#written(id, chosen);
     const { steps, features } = compose(file, tables, chosen);
     const [install, configure, error] = await Promise.all(STEPS.map((name) => this.#step(steps[name])));
@@ -45,10 +45,21 @@ export class Platforms {
    * @param {string[]} [on] features that are on, and stay so
    * @returns {Promise<Step | null>}
    */
-  async feature(id, name, on = DEFAULT) {
+  async feature(id, name, on = []) {
     const { file, tables } = await this.#written(id);
     const step = turnOn(file, tables, name, on);
     return step && this.#step(step);
+  }
+
+  /**
+   * The file that reports a start; null where that is no file of its own.
+   *
+   * @param {string} id
+   */
+  async client(id) {
+    const { steps } = await this.file(id, [HEARTBEAT]);
+    const path = /\{\{server\}\}\/(clients\/[\w./-]+)/.exec(textOf(steps.install.code))?.[1];
+    return path ? new URL(`../../${path}`, this.#folder) : null;
   }
 
   /**
@@ -72,7 +83,7 @@ export class Platforms {
    */
   async #written(id, chosen) {
     const file = await this.#json(id);
-    const isEnough = chosen?.every((name) => name in (file.own ?? {}) || DEFAULT.includes(name));
+    const isEnough = chosen?.every((name) => name in (file.own ?? {}) || name === HEARTBEAT);
     const names = isEnough ? [] : tableNames(file);
     const tables = await Promise.all(names.map((name) => this.#json(`features-${name}`)));
     return { file, tables: Object.fromEntries(names.map((name, i) => [name, tables[i]])) };

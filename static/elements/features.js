@@ -19,6 +19,8 @@ export class Features {
   #list;
   #words;
   #help;
+  /** @type {string[] | null} */
+  #possible = null;
   /** Which one's help is open. @type {string | null} */
   #shown = null;
   /** What the app has already: code to paste keeps it. @type {string[]} */
@@ -38,7 +40,9 @@ export class Features {
 
   /** While nothing came, all of them are off: that is no news. @param {State} state */
   draw(state) {
-    const features = sortedFeatures(state.snapshot);
+    // What a platform cannot have is no choice; what came all the same is the truth.
+    const isShown = (/** @type {Feature} */ { name, state: how }) => how !== "off" || this.#isPossible(name);
+    const features = sortedFeatures(state.snapshot).filter(isShown);
     this.#on = features.filter(({ state }) => state !== "off").map(({ name }) => name);
     this.#root.hidden = stageOf(state) === STAGES[0] || !features.length;
     if (this.#root.hidden) return;
@@ -48,6 +52,14 @@ export class Features {
     keepFocus(this.#list, () => once(this.#list, features, () => features.map((feature) => this.#row(feature))));
     if (features.some(({ name, state }) => name === this.#shown && state !== "off")) this.#hide();
   }
+
+  /** @param {string[] | null} possible what the platform can have; null: nobody knows */
+  limit(possible) {
+    this.#possible = possible;
+  }
+
+  /** @param {string} name */
+  #isPossible = (name) => this.#possible?.includes(name) ?? true;
 
   /** Opens the checklist with the help for one. @param {string} name */
   async open(name) {

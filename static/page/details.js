@@ -66,8 +66,9 @@ export class Details {
     this.#facts.tick(state, now);
   }
 
-  /** Other code or other values are shown beside. */
-  redraw() {
+  /** Other code or other values are shown beside. @param {string[] | null} possible the features that there can be */
+  redraw(possible) {
+    this.features.limit(possible);
     this.features.redraw();
   }
 }

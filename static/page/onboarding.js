@@ -176,7 +176,7 @@ class OnboardingPage {
 
   /** Other code or other values stand there now. */
   #redraw() {
-    this.#details.redraw();
+    this.#details.redraw(this.#todo?.possible ?? null);
     this.#drawDetails();
   }
 

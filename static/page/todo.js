@@ -1,7 +1,8 @@
 /** "What to do": the DSN, the platform, its steps, and two buttons to try the way. Comes after what is seen is live. */
 
-import { DEFAULT } from "../core/compose.js";
+import { HEARTBEAT } from "../core/compose.js";
 import { parseDsn } from "../core/snippets.js";
+import { Beat } from "../elements/beat.js";
 import { part, setText } from "../elements/dom.js";
 import { Dsn } from "../elements/dsn.js";
 import { Trial } from "../elements/trial.js";
@@ -23,7 +24,10 @@ import { error, heartbeat } from "./send.js";
 export class Todo {
   /** What the DSN stands for; null as long as it is not known, or not ours to see. @type {Target | null} */
   target = null;
+  /** The features that the platform can have; null as long as nobody knows. @type {string[] | null} */
+  possible = null;
   #root;
+  #beat;
   #steps;
   #words;
   #platforms;
@@ -42,6 +46,7 @@ export class Todo {
    */
   constructor(root, steps, words, platforms, index, memory, tell) {
     this.#root = root;
+    this.#beat = new Beat(part(root, "beat"), () => this.#drawSteps());
     this.#steps = steps;
     this.#words = words;
     this.#platforms = platforms;
@@ -75,7 +80,7 @@ export class Todo {
   /** What turns a feature on, for the platform that is shown. @param {string} name @param {string[]} on what is on */
   async help(name, on) {
     const { platform } = this.#choice;
-    const found = await this.#platforms.feature(platform.id, name, [...DEFAULT, ...on]).catch(() => undefined);
+    const found = await this.#platforms.feature(platform.id, name, [...this.#chosen, ...on]).catch(() => undefined);
     return { platform, values: this.target, snippet: found && { language: platform.language, ...found } };
   }
 
@@ -86,14 +91,29 @@ export class Todo {
 
   async #drawSteps() {
     const { platform } = this.#choice;
-    const file = await this.#platforms.file(platform.id).catch(() => null);
+    const file = await this.#platforms.file(platform.id, this.#chosen).catch(() => null);
     if (platform !== this.#choice.platform) return;
     const { unloaded } = this.#words.messages.picker;
     this.#isUnloaded = !file;
     setText(part(this.#root, "picker-note"), file ? "" : this.#words.say(unloaded, { platform: platform.name }));
     if (!file) return;
     this.#steps.draw(file, platform.language, this.target);
+    await this.#drawPossible(platform);
     this.#tell.drawn();
+  }
+
+  /** What else the platform can do. @param {Platform} platform */
+  async #drawPossible({ id }) {
+    const known = await Promise.all([this.#platforms.possible(id), this.#platforms.client(id)]).catch(() => null);
+    if (!known || id !== this.#choice.platform.id) return;
+    const [possible, client] = known;
+    this.possible = possible;
+    this.#beat.draw(possible.includes(HEARTBEAT), client);
+  }
+
+  /** What is on in the code that is shown. */
+  get #chosen() {
+    return this.#beat.isOn ? [HEARTBEAT] : [];
   }
 
   /** @param {Kind} kind */

@@ -80,7 +80,7 @@ class Onboarding:
 
     async def snippet(self, step: str) -> str:
         """The code that the page offers to copy for a step: install, configure or error."""
-        await self.unfold(f"[data-step={step}] details")
+        await self.unfold(f"[data-step={step}] .step-fold")
         code = self.page.locator(f"[data-step={step}] .step-body > .code:not(.also) pre")
         await expect(code).to_be_visible()
         return await code.inner_text() + "\n"
@@ -88,6 +88,12 @@ class Onboarding:
     async def panel(self) -> str:
         """All that the page says about what it sees."""
         return await self.page.locator("main").inner_text()
+
+    async def confirm_at_start(self) -> None:
+        """Choose that the app reports its start, as a line of the code."""
+        await self.unfold("[data-step=configure] .step-fold")
+        await self.page.get_by_label("Also confirm when my app starts").check()
+        await expect(self.page.locator("[data-step=configure] .code").first).to_contain_text("eartbeat")
 
     async def unfold(self, selector: str) -> None:
         """Open something that is folded, as a person does."""

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 DATA = """
     code, pre, bdi, .brand, .dsn-text, .received, .frames, .error-title, .title, .first-error .meta,
     .facts.sdk dd, [data-step=install] .proof, .file, .signals-count, .projects .name, [role=option],
-    [aria-hidden=true], script, style
+    .beat-source, [aria-hidden=true], script, style
 """
 """What is a name, a number or code, and the same in every language."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -166,3 +167,33 @@ async def test_the_start_page_makes_a_project(embedded_server: ServerProcess, st
     await page.goto(embedded_server.url)
     await page.get_by_role("link", name="Lamp <b>shop</b>").first.click()
     await expect(page).to_have_url(re.compile(r"/onboarding/\d+$"))
+
+
+async def test_confirming_the_start_is_a_choice(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    """A plain init is the default; whoever wants more sees what it is that they would import."""
+    tab = await stage.open(await make_project(embedded_server.url, platform="python"))
+    assert "heartbeat" not in await tab.snippet("install") + await tab.snippet("configure")
+    await tab.confirm_at_start()
+    assert "firstlight_heartbeat.py" in await tab.snippet("install")
+    assert "firstlight_heartbeat.start()" in await tab.snippet("configure")
+    await tab.page.get_by_text("What is this?").click()
+    source = tab.page.locator(".beat-source")
+    served = await http.get(str(await source.evaluate("it => it.href")))
+    await expect(tab.page.locator(".beat-hash")).to_have_text(f"SHA-256 {hashlib.sha256(served.content).hexdigest()}")
+    await tab.page.get_by_label("Also confirm when my app starts").uncheck()
+    await expect(tab.page.locator("[data-step=install] .code")).not_to_contain_text("heartbeat")
+
+
+async def test_what_a_platform_cannot_have_is_not_offered(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    project = await make_project(embedded_server.url, platform="go")
+    tab = await stage.open(project)
+    await tab.snippet("configure")
+    await signals.heartbeat(http, project, sdk={"name": "sentry.go", "version": "0.49.0"})
+    await tab.shows("connected")
+    await tab.unfold(".features")
+    await expect(tab.page.locator("[data-feature=crons] button")).to_be_visible()
+    await expect(tab.page.locator("[data-feature=replay]")).to_have_count(0)

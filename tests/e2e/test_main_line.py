@@ -52,6 +52,7 @@ async def test_page_follows_a_running_application(
     project = await make_project(server.url, platform=platform)
     tab = await stage.open(project)
     await tab.shows("awaiting")
+    await tab.confirm_at_start()
     code = STAMPS[platform] + await tab.snippet("configure") + PAUSES[platform] + await tab.snippet("error")
 
     async with apps.running(platform, code, tmp_path) as app:
@@ -104,6 +105,8 @@ async def test_snippets_as_they_stand(
 ) -> None:
     project = await make_project(shared_server.url, platform=platform)
     tab = await stage.open(project)
+    if platform in STAMPS:  # their SDKs send nothing at the start
+        await tab.confirm_at_start()
     install, configure, error = [await tab.snippet(step) for step in ("install", "configure", "error")]
     folder = tmp_path / "app"
     await apps.install(install, folder)
