@@ -30,6 +30,9 @@ FILES = {
     "node": ("app.mjs", ["node"]),
     "curl": ("main.sh", ["sh"]),
     "other": ("main.sh", ["sh"]),
+    "opentelemetry": ("main.sh", ["sh"]),
+    "opentelemetry-python": ("main.py", [sys.executable]),
+    "opentelemetry-node": ("app.mjs", ["node"]),
 }
 """What a platform's code is saved as, and what runs it."""
 

@@ -9,7 +9,7 @@ from ..model.errors import InvalidJSON
 from ..model.signals import Signal
 from .event import Sdk
 from .observation import Observation
-from .otlp import Export
+from .otlp import NOBODY, Export
 
 
 def observe_otlp(export: Export, signal: Signal, new_id: str, client: Sdk | None = None) -> Observation:
@@ -29,11 +29,18 @@ def observe_otlp(export: Export, signal: Signal, new_id: str, client: Sdk | None
         event=event,
         event_id=(event.event_id or new_id) if event else None,
         client_sdk=client if is_sentry else None,
-        payload_sdk=None if is_sentry else export.sdk,
+        payload_sdk=None if is_sentry else _sdk_of(export, client),
         app=export.app,
         problems={Code.BAD_REQUEST: {"detail": rejected(export.rejected)}} if export.rejected else {},
         has_no_client=True,
     )
+
+
+def _sdk_of(export: Export, client: Sdk | None) -> Sdk:
+    """The SDK that the export names; or else the Collector, which exports what no SDK made, such as lines of a file."""
+    if client and client.name.startswith("OpenTelemetry Collector") and export.sdk == NOBODY:
+        return Sdk("opentelemetry.collector", client.version)
+    return export.sdk
 
 
 def rejected(count: int) -> str:

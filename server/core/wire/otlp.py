@@ -28,6 +28,8 @@ MAX_OBJECTS = 150_000
 """Objects of an export as JSON that is looked into; a real one has one for every 30 bytes."""
 MAX_RECORDS = 10_000
 """Parts of an export, and spans or log records, that are looked at. A collector sends 8,192 at once."""
+NOBODY = Sdk("opentelemetry", None)
+"""Who sends, where no resource says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,11 @@ def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | 
     parts = _json_parts(body, signal, budget or Budget())
     # What cannot be looked into tells nothing, and the signal still counts.
     if body.count(b"{") > MAX_OBJECTS:
-        return Export(_sdk_of({}), App(), note=f"It has more than {MAX_OBJECTS} objects. Send smaller batches.")
+        return Export(NOBODY, App(), note=f"It has more than {MAX_OBJECTS} objects. Send smaller batches.")
     try:
         return _looked_at(msgspec.json.decode(parts, type=PARTS[signal]), signal)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Export(_sdk_of({}), App(), note=f"It is not as the protocol says: {error}.")
+        return Export(NOBODY, App(), note=f"It is not as the protocol says: {error}.")
 
 
 def _looked_at(parts: Iterable[Any], signal: Signal) -> Export:
@@ -108,7 +110,7 @@ def _level(parts: Iterable[Any], name: str) -> Iterable[Any]:
 
 def _sdk_of(told: Mapping[str, str]) -> Sdk:
     # The names are those of the semantic conventions for resources. Exporters written by hand leave even the SDK out.
-    name, language = told.get("telemetry.sdk.name", "opentelemetry"), told.get("telemetry.sdk.language")
+    name, language = told.get("telemetry.sdk.name", NOBODY.name), told.get("telemetry.sdk.language")
     return Sdk(f"{name}.{language}" if language else name, told.get("telemetry.sdk.version"))
 
 

@@ -11,10 +11,11 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 from server.core.model.signals import Signal
+from server.core.wire.event import Sdk
 from server.core.wire.integrations import observe_drain, observe_otlp
 from server.core.wire.otlp import Export, parse_otlp
 
-from .test_otlp import JSON, PROTOBUF, REQUESTS
+from .test_otlp import JSON, PROTOBUF, REQUESTS, protobuf
 
 TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
 STACK = (
@@ -193,3 +194,22 @@ def test_what_is_observed() -> None:
         Signal.TRANSACTION
     }
     assert observe_drain(b' [\n{ "id": 1}]').signals == observe_drain(b'{"id":1}\n{"id":2}').signals == {Signal.LOG}
+
+
+@pytest.mark.parametrize(
+    ("client", "told", "expected"),
+    [
+        (Sdk("OpenTelemetry Collector Contrib", "0.135.0"), {}, Sdk("opentelemetry.collector", "0.135.0")),
+        (
+            Sdk("OpenTelemetry Collector", None),
+            {"telemetry.sdk.name": "opentelemetry"},
+            Sdk("opentelemetry.collector", None),
+        ),
+        (Sdk("OpenTelemetry Collector", "1"), {"telemetry.sdk.language": "go"}, Sdk("opentelemetry.go", None)),
+        (Sdk("OTel-OTLP-Exporter-Python", "1.45.2"), {}, Sdk("opentelemetry", None)),
+        (None, {}, Sdk("opentelemetry", None)),
+    ],
+)
+def test_a_collector_is_named_where_no_sdk_is(client: Sdk | None, told: dict[str, str], expected: Sdk) -> None:
+    export = parse_otlp(protobuf(Signal.LOG, told), PROTOBUF, Signal.LOG)
+    assert observe_otlp(export, Signal.LOG, "a" * 32, client).payload_sdk == expected
