@@ -111,7 +111,8 @@ class Writer:
         Raises:
             Overloaded: too much is pending already.
         """
-        update = {**update, **self._projects.cured_by(project_id, update)}
+        if cured := self._projects.cured_by(project_id, update):
+            update = {**update, **cured}
         is_awaited = self._projects.effect_of(project_id, update) >= Effect.NEWS
         origin = Origin(self._projects.epoch_of(project_id))
         # While the store is away nobody waits for it: each request would hang until the deadline, and be answered 503,

@@ -138,6 +138,24 @@ async def test_a_repeated_heartbeat_makes_no_call(watched: WatchedStore, engine:
     assert watched.calls == []
 
 
+async def test_the_end_of_a_problem_is_told_once_by_whichever_process_sees_it(
+    watched: WatchedStore, engine: Engine, clock: Clock
+) -> None:
+    """And the other one, which saw the problem, does not take a later request for the first."""
+    project, at = await known(watched, engine), now() - 60_000
+    row = PROBLEMS[Code.DROPPED_BY_SDK]
+    await engine.write(project.id, update_of_problem(Code.DROPPED_BY_SDK, {}, at))
+    async with running(watched, clock) as other:
+        assert await other.get(project.id)
+        await other.write(project.id, error(at + 20_000))
+        cured = (await view_of(watched, project.id)).time(row.cured_at)
+        assert cured is not None
+        await until(lambda: engine.projects.current(project.id) is None)  # asks again before it judges
+        assert await engine.get(project.id)
+        await engine.write(project.id, {**error(at + 40_000), **named({"signal.log.first_at": at})})
+        assert (await view_of(watched, project.id)).time(row.cured_at) == cured
+
+
 async def test_news_is_committed_before_the_answer(watched: WatchedStore, engine: Engine) -> None:
     project = await known(watched, engine)
     await engine.write(project.id, error(now()))

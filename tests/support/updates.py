@@ -30,7 +30,7 @@ def firsts(change: Change | StoreRejected) -> set[Field]:
 
 def beat(at: int) -> Update:
     """A heartbeat."""
-    seen = dict.fromkeys(("connected_at", "last_seen_at", "payload_at"), at)
+    seen = dict.fromkeys(("connected_at", "last_seen_at"), at)
     return named({"stage": 1, **seen, "signal.heartbeat.first_at": at, "signal.heartbeat.last_at": at})
 
 

@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from ..model.codes import Code
 from ..model.signals import Signal
 from ..state import fields
-from ..state.fields import PROBLEMS, State, Update
+from ..state.fields import PROBLEMS, ProblemFields, State, Time, Update
 from . import cures
 from .cures import Cure
 from .detection import (
@@ -187,12 +187,16 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 """All problems, the most probable first as the reason why somebody waits."""
-_MARKS = [(PROBLEMS[rule.code], rule.cure.mark) for rule in RULES if rule.code in PROBLEMS and rule.cure.mark]
+# By what resolves them: of each request, only what it has is looked at.
+_CURED_BY: dict[Time, list[ProblemFields]] = {}
+for _rule in RULES:
+    if _rule.code in PROBLEMS and _rule.cure.mark is not None:
+        _CURED_BY.setdefault(_rule.cure.mark, []).append(PROBLEMS[_rule.code])
 
 
 def has_problems(state: Update) -> bool:
     """Whether any problem was seen that a later request resolves."""
-    return any(row.last_at in state for row, _ in _MARKS)
+    return any(row.last_at in state for rows in _CURED_BY.values() for row in rows)
 
 
 def cured(state: Update, update: Update) -> State:
@@ -202,12 +206,25 @@ def cured(state: Update, update: Update) -> State:
         state: as it was before, as far as the caller knows.
     """
     found: State = {}
-    for row, mark in _MARKS:
-        last_at, at = state.get(row.last_at), update.get(mark)
-        if not (isinstance(last_at, int) and isinstance(at, int)):
-            continue
-        before, known = state.get(mark, 0), state.get(row.cured_at, 0)
-        if isinstance(before, int) and isinstance(known, int) and known <= last_at < at:
-            # The one before this update, where another process took it and did not know of the problem.
-            found[row.cured_at] = before if before > last_at else at
+    for mark, rows in _CURED_BY.items():
+        if mark in update:
+            for row in rows:
+                if row.last_at in state and (at := _cured_at(row, mark, state, update)):
+                    found[row.cured_at] = at
     return found
+
+
+def _cured_at(row: ProblemFields, mark: Time, state: Update, update: Update) -> int | None:
+    last_at, known, before, at = (
+        _time(times, field)
+        for times, field in ((state, row.last_at), (state, row.cured_at), (state, mark), (update, mark))
+    )
+    if not known <= last_at < at:
+        return None
+    # The one before this update, where another process took it and did not know of the problem.
+    return before if before > last_at else at
+
+
+def _time(state: Update, field: Time) -> int:
+    value = state.get(field)
+    return value if isinstance(value, int) else 0

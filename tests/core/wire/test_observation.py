@@ -363,3 +363,11 @@ def test_a_minidump_is_an_error(before: bytes) -> None:
 def test_what_is_no_minidump() -> None:
     with pytest.raises(BadRequest, match="upload_file_minidump"):
         observe_minidump(b"MDM", NEW_ID)
+
+
+def test_what_may_be_a_duplicate_is_no_problem_by_itself() -> None:
+    lines = [{"reason": "event_processor", "category": category, "quantity": 2} for category in ("error", "default")]
+    update = updated(envelope({}, ("client_report", {"discarded_events": lines})))
+    assert update["filtered_at"] == AT
+    assert update["dropped.event_processor.error"] == update["dropped.event_processor.default"] == 2
+    assert not [name for name in update if name.startswith("problem.")]
