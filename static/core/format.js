@@ -34,6 +34,7 @@ export function visible(text) {
 
 export class Format {
   #time;
+  #sizes;
   #plural;
 
   /**
@@ -42,6 +43,7 @@ export class Format {
    */
   constructor(messages, language) {
     this.#time = messages.time;
+    this.#sizes = messages.sizes;
     this.#plural = new Intl.PluralRules(language);
     this.language = language;
   }
@@ -93,6 +95,14 @@ export class Format {
 
   /** @param {Template} template @param {number | string} count */
   #counted = (template, count) => this.say(template, { count });
+
+  /** `312 B`, `2.8 KB`, `14 MB`. @param {number} bytes */
+  size(bytes) {
+    const { bytes: small, kilobytes, megabytes } = this.#sizes;
+    if (bytes < 1_000) return this.#counted(small, bytes);
+    const [unit, count] = bytes < 999_500 ? [kilobytes, bytes / 1_000] : [megabytes, bytes / 1_000_000];
+    return this.#counted(unit, count < 9.95 ? count.toFixed(1) : Math.round(count));
+  }
 
   /** The date, the second and the zone, as this browser's user writes them. @param {number} then */
   exact(then) {

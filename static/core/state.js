@@ -70,6 +70,8 @@ const EMPTY = {
   config: {},
   liveness: { state: "never" },
   signals: {},
+  arrived: [],
+  environments: [],
   features: [],
   problems: [],
 };

@@ -35,6 +35,38 @@ export interface FirstError {
   received_at?: string | null;
   url?: string | null;
   frames?: Frame[] | null;
+  /** What its stack lacks to be read; null where that is not judged. */
+  lacks?: Lack[] | null;
+}
+
+export interface Lack {
+  code: string;
+  fix?: string | null;
+  /** Whether a later error lacks it no longer. */
+  mended: boolean;
+}
+
+/** A request, or several of which the same is said; much of it is null for what came without a valid key. */
+export interface Arrival {
+  at: string;
+  endpoint: string | null;
+  status: number | null;
+  source: "app" | "page" | "command" | "probe" | null;
+  sdk: { name: string; version?: string | null } | null;
+  size: number | null;
+  items: string[];
+  /** Why, as a problem's code. */
+  refused: string | null;
+  count: number | null;
+  event_id: string | null;
+  url: string | null;
+}
+
+export interface Environment {
+  name: string;
+  first_at: string;
+  last_at: string;
+  has_error: boolean;
 }
 
 export interface Signal {
@@ -97,6 +129,10 @@ export interface Snapshot {
   config: Record<string, unknown>;
   features: Feature[];
   signals: Record<string, Signal>;
+  /** Empty also where the server keeps no list. */
+  arrived: Arrival[];
+  environments: Environment[];
+  lacks_production?: boolean;
   problems: Problem[];
 }
 

@@ -31,7 +31,8 @@ export class Next {
     this.#root.hidden = stageOf(state) !== "first_error_received";
     const tracing = snapshot?.features.find(({ name }) => name === "tracing");
     part(this.#root, "next-tracing").hidden = tracing?.state !== "off";
-    part(this.#root, "next-release").hidden = Boolean(snapshot?.app.release);
+    // Where the stack was judged, the release is asked for there, with the code.
+    part(this.#root, "next-release").hidden = Boolean(snapshot?.app.release || snapshot?.first_error?.lacks);
   }
 
   /** @param {string} name */

@@ -2,11 +2,14 @@
 
 import { placeOf } from "../core/spine.js";
 import { stageOf } from "../core/state.js";
+import { Arrived } from "../elements/arrived.js";
 import { part } from "../elements/dom.js";
+import { Environments } from "../elements/environments.js";
 import { Facts } from "../elements/facts.js";
 import { Features } from "../elements/features.js";
 import { FirstError } from "../elements/first-error.js";
 import { Problems } from "../elements/problems.js";
+import { Readable } from "../elements/readable.js";
 import { Signals } from "../elements/signals.js";
 
 /** @import { Problem, State, Target } from "../core/types.js" */
@@ -22,8 +25,11 @@ const PLACES = /** @type {const} */ ([
 export class Details {
   #lists;
   #error;
+  #readable;
   #facts;
   #signals;
+  #arrived;
+  #environments;
 
   /**
    * @param {HTMLElement} root
@@ -37,9 +43,12 @@ export class Details {
       return { place, list: new Problems(list, words, docs) };
     });
     this.#error = new FirstError(part(root, "first-error"), words);
+    this.#readable = new Readable(part(root, "readable"), words);
     this.#facts = new Facts(part(root, "facts-box"), words);
     this.features = new Features(part(root, "features"), words, help);
     this.#signals = new Signals(part(root, "signals"), words);
+    this.#arrived = new Arrived(part(root, "arrived"), words);
+    this.#environments = new Environments(part(root, "environments"), words);
   }
 
   /**
@@ -56,9 +65,12 @@ export class Details {
       );
     }
     this.#error.draw(state.snapshot);
+    this.#readable.draw(state, values);
     this.#facts.draw(state.snapshot);
     this.features.draw(state);
     this.#signals.draw(state);
+    this.#arrived.draw(state);
+    this.#environments.draw(state);
   }
 
   /** What changes by time alone. @param {State} state @param {number} now */

@@ -18,6 +18,7 @@ from server.core.state.fields import ARRIVED
 from server.core.state.rows import MAX_ROWS
 from server.responses import STATUS
 from server.settings import Settings
+from server.site.pages import static_folder
 from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 
@@ -237,11 +238,13 @@ async def test_many_environments_do_not_push_production_out_and_hold_no_secret(s
     assert not found["lacks_production"]
 
 
-def test_a_reason_without_a_key_is_answered_as_the_table_says() -> None:
+def test_each_reason_has_its_words_and_its_status() -> None:
     refusals: dict[str, type[errors.Refusal]] = {}
     kinds: list[type[errors.Refusal]] = [errors.Refusal]
     for kind in kinds:
         kinds += kind.__subclasses__()
         refusals[str(kind.code)] = kind
+    reasons = json.loads((static_folder() / "messages" / "en.json").read_text())["arrived"]["reasons"]
+    assert set(reasons) == (refusals.keys() | {str(code) for code in KEYLESS}) - {"None"}
     for code, status in KEYLESS.items():
         assert status is None or next(STATUS[base] for base in refusals[code].__mro__ if base in STATUS) == status

@@ -165,3 +165,88 @@ async def test_what_strangers_sent_is_one_calm_line(bench: Bench) -> None:
     await bench.run("left", "it.draw(data, null)", [{**sent, "summary": "4 requests.", "count": 4}])
     await expect(row).to_have_text("4 requests.Anyone can.")
     await expect(row.locator(".hint")).to_be_visible()
+
+
+LINE: dict[str, Any] = {
+    "at": "2026-11-22T13:00:05Z",
+    "endpoint": "envelope",
+    "status": 200,
+    "source": "app",
+    "sdk": {"name": "sentry.python", "version": "2.75.0"},
+    "size": 2841,
+    "items": ["error", "session"],
+    "refused": None,
+    "count": None,
+    "url": "https://errors.example/2",
+}
+STRANGERS = {**dict.fromkeys(LINE), "at": LINE["at"], "items": [], "refused": "keyless_requests", "count": 3}
+
+
+async def test_two_lists_of_what_arrived(bench: Bench) -> None:
+    left, right = await bench.make("arrived", "Arrived")
+    damaged = {**LINE, "status": 400, "items": [], "refused": "malformed_envelope", "url": None}
+    test = {**LINE, "source": "probe", "sdk": None, "items": [], "size": 0, "url": None}
+    await bench.run("left", "it.draw(stateOf(data))", {**CONNECTED, "arrived": [LINE, damaged, test, STRANGERS]})
+    await bench.run("right", "it.draw(stateOf(data))", {**CONNECTED, "arrived": None})
+    await expect(right.locator(".arrived")).to_be_hidden()
+    await expect(left.locator(".arrived-count")).to_have_text("4")
+    await left.locator("summary").click()
+    lines = left.locator("li")
+    await expect(lines.locator("b")).to_have_text(
+        [
+            "Error · Session",
+            "Refused: a damaged envelope",
+            "Nothing that is known here",
+            "Refused: a request without a valid key",
+        ]
+    )
+    await expect(lines.locator(".meta")).to_have_text(
+        [
+            "envelope · 200 · sentry.python 2.75.0 · 2.8 KB · View",
+            "envelope · 400 · sentry.python 2.75.0 · 2.8 KB",
+            "envelope · 200 · made by hand · 0 B",
+            "3 times",
+        ]
+    )
+    await expect(lines.first.locator("a")).to_have_attribute("href", LINE["url"])
+    await expect(lines.first.locator("time")).to_have_attribute("datetime", LINE["at"])
+
+
+async def test_two_lists_of_environments(bench: Bench) -> None:
+    left, right = await bench.make("environments", "Environments")
+    seen = {"first_at": "2026-11-22T13:00:05Z", "last_at": "2026-11-22T13:00:09Z", "has_error": True}
+    places = [{**seen, "name": "development"}, {**seen, "name": "staging", "has_error": False}]
+    draw = "it.draw(stateOf(data))"
+    await bench.run("left", draw, {**CONNECTED, "environments": places, "lacks_production": True})
+    only = {**CONNECTED, "environments": [{**seen, "name": "production"}], "lacks_production": False}
+    await bench.run("right", draw, only)
+    await expect(left.locator(".environments-gist")).to_have_text(
+        "seen in development and staging, never in production"
+    )
+    for side in (left, right):
+        await side.locator("summary").click()
+    await expect(left.locator("[data-environment=development]")).to_contain_text("an error came from here")
+    await expect(left.locator("[data-environment=staging]")).to_contain_text("no error yet")
+    await expect(left.locator(".environments-note")).to_be_hidden()
+    await expect(right.locator(".environments-note")).to_be_visible()
+    await bench.run("right", draw, CONNECTED)
+    await expect(right.locator(".environments")).to_be_hidden()
+
+
+async def test_two_errors_that_are_readable_or_not(bench: Bench) -> None:
+    left, right = await bench.make("readable", "Readable")
+    lacks = [
+        {"code": "minified", "fix": 'upload("{{dsn}}")', "mended": False},
+        {"code": "no_release", "fix": "release=1", "mended": True},
+    ]
+    draw = "it.draw(stateOf(data), { dsn: 'http://k@h/1', key: 'k', project: '1', server: 's', ingest: 'i' })"
+    await bench.run("left", draw, {**FAILED, "first_error": {**ERROR, "lacks": lacks}})
+    await bench.run("right", draw, {**FAILED, "first_error": {**ERROR, "lacks": []}})
+    rows = left.locator("li")
+    await expect(rows.first).to_contain_text("Its names and lines are minified")
+    await expect(rows.first.locator("pre")).to_have_text('upload("http://k@h/1")')
+    await expect(rows.last).to_contain_text("Mended: your latest error shows it.")
+    await expect(rows.last.locator("pre")).to_have_count(0)
+    await expect(right.locator("li")).to_have_text("Readable: names, lines of code and a release are there.")
+    await bench.run("right", draw, FAILED)  # a stack that nobody judged
+    await expect(right.locator(".readable")).to_be_hidden()

@@ -8,6 +8,7 @@ from typing import Any
 from server.core.diagnosis.readable import Lacking, lacking
 from server.core.state import fields
 from server.core.wire.readable import Lack
+from server.site.pages import static_folder
 
 from ...support.views import AT, CATALOGUE, snapshot, view
 
@@ -48,6 +49,11 @@ def test_a_later_error_of_the_same_platform_shows_that_it_is_mended() -> None:
     assert is_mended(["no_release"])
     assert is_mended([])
     assert not is_mended([], "python")
+
+
+def test_each_has_its_words() -> None:
+    words = json.loads((static_folder() / "messages" / "en.json").read_text())["readable"]
+    assert words["names"].keys() == words["causes"].keys() == {str(lack) for lack in Lack}
 
 
 def test_what_is_not_judged_is_not_called_readable() -> None:

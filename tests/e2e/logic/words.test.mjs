@@ -34,6 +34,20 @@ test("relative times", () => {
   for (const [age, words] of cases) assert.equal(w.ago(OPENED, OPENED + age * 1_000), words, String(age));
 });
 
+test("sizes", () => {
+  const cases = [
+    [0, "0 B"],
+    [999, "999 B"],
+    [1_000, "1.0 KB"],
+    [9_949, "9.9 KB"],
+    [9_950, "10 KB"],
+    [999_499, "999 KB"],
+    [999_500, "1.0 MB"],
+    [20_971_520, "21 MB"],
+  ];
+  for (const [bytes, words] of cases) assert.equal(w.size(bytes), words);
+});
+
 test("durations", () => {
   const cases = [
     [-1, "0.0 s"],
