@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check bench attacks newest test-sets lock audit-python audit-javascript dist clean
+.PHONY: setup demo test test-fast check bench attacks newest snippets test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
 # their names: by the number of their tests, the slow ones with few would come last, and one process would idle.
@@ -18,7 +18,7 @@ setup: .venv/.runtime  ## everything that running needs
 demo: setup  ## a project, its page, and the stages in the terminal
 	$(BIN)/firstlight demo
 
-test-sets: .venv/.dev .venv/.system .venv/.clients tests/sdk/node_modules/.stamp
+test-sets: .venv/.dev .venv/.frameworks .venv/.system .venv/.clients tests/sdk/node_modules/.stamp
 
 test: test-sets  ## all tests: real uvicorn, Redis, SDKs, Chromium
 	$(BIN)/pytest $(SPREAD) --cov
@@ -46,6 +46,9 @@ newest: test-sets  ## what the newest SDKs make the page show: docs/sdks.md as i
 	$(INSTALL) --upgrade sentry-sdk
 	$(BIN)/python -m tests.matrix
 
+snippets: test-sets  ## the page's code with the newest SDKs and frameworks, which take long to build: 15 minutes, 4 GB
+	$(BIN)/pytest --no-cov tests/snippets/heavy.py
+
 attacks: .venv/.dev .venv/.system  ## each known flood against a real server, while another project's heartbeat is timed
 	$(BIN)/python -m bench.attacks $(ATTACKS)
 
@@ -58,6 +61,7 @@ lock: .venv/bin/uv  ## the exact packages, with hashes and without an index, fro
 	@$(COMPILE) requirements/build.txt --group build >/dev/null
 	@$(COMPILE) requirements/runtime.txt pyproject.toml >/dev/null
 	@$(COMPILE) requirements/dev.txt pyproject.toml --group dev --constraints requirements/runtime.txt >/dev/null
+	@$(COMPILE) requirements/frameworks.txt --group frameworks --constraints requirements/dev.txt >/dev/null
 	@$(COMPILE) requirements/release.txt --group release --constraints requirements/dev.txt >/dev/null
 
 # Everything is audited as it is locked, not as it happens to be installed. Tests drive old SDKs on purpose.
@@ -100,6 +104,12 @@ clean:
 .venv/.release: requirements/release.txt .venv/.runtime
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv/release
 	@$(UV) pip install --quiet --python $(TOOLS)/python --require-hashes -r $<
+	@touch $@
+
+# Apart as well: an SDK that finds Django says that it is Django's.
+.venv/.frameworks: requirements/frameworks.txt .venv/.runtime
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv/frameworks
+	@$(UV) pip install --quiet --python .venv/frameworks/bin/python --require-hashes -r $<
 	@touch $@
 
 .venv/.system: tests/system-packages .venv/bin/uv

@@ -20,6 +20,7 @@ ASKED = {
     "runtime": RUNTIME,
     "dev": [*RUNTIME, *GROUPS["dev"]],
     "release": GROUPS["release"],
+    "frameworks": GROUPS["frameworks"],
 }
 """What each file of the lock is made from."""
 

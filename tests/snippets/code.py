@@ -93,7 +93,7 @@ def app(platform: str, shown: Mapping[str, Any]) -> Files:
     """All files of an app that did what the page shows, beginning with a new app."""
     files = scaffold(platform)
     steps = shown["steps"]
-    boxes = [part for part in steps["install"].get("also", ()) if "file" in part]
+    boxes = [part for part in parts(steps["install"]) if "file" in part]
     boxes += [part for part in parts(steps["configure"]) if part.get("code")]
     for part in [*boxes, *parts(steps["error"])]:
         put(files, part)

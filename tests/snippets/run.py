@@ -24,7 +24,8 @@ from tests.support.server import wait_for
 from .code import Files
 
 KEPT = ("PATH", "HOME", "TMPDIR")
-PYTHON = str(Path(sys.executable).parent)
+PYTHON = str(Path(sys.prefix) / "frameworks" / "bin")
+"""Python with its frameworks, made by `make test-sets`: in the tests' own, a script's SDK would be Django's."""
 
 
 @dataclass(frozen=True)

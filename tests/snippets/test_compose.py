@@ -34,7 +34,7 @@ def calls_of(platform: str, chosen: tuple[str, ...]) -> Files:
 def scripts(name: str, text: str) -> Iterator[tuple[str, str]]:
     """A file, or the scripts in one of markup."""
     if name.endswith((".html", ".astro", ".vue", ".svelte")):
-        yield from (("script.js", found) for found in re.findall(r"<script[^>]*>(.+?)</script>", text, re.DOTALL))
+        yield from (("script.js", found) for found in re.findall(r"<script[^>]*>(.*?)</script>", text, re.DOTALL))
     else:
         yield name, text
 

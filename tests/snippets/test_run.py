@@ -6,7 +6,6 @@ Languages without a framework are in `tests/clients/test_first_error.py`; framew
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tests.support.redis_server import RedisServer
 from .code import HEARTBEAT, app, composed, filled, written
 from .run import Runner, fetched, running, sees_first_error, visit
 
-PYTHON = (sys.executable,)
+PYTHON = ("python",)
 NODE = Runner(("node", "--import", "./instrument.mjs", "app.mjs"), "/first-error", changes={"3000": "{port}"})
 RUNNERS = {
     "python-django": Runner(
