@@ -7,7 +7,7 @@ process exports. The first error is found by `otlp_errors`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import islice
 from typing import Any, Protocol, cast
@@ -21,6 +21,7 @@ from .budget import Budget
 from .event import MAX_TEXT, App, Event, Sdk, decode, runtime_of
 from .otlp_errors import MAX_OWN, error_of_logs, error_of_spans, valid_of
 from .otlp_json import PARTS, Outline
+from .readable import lacks_of
 
 MAX_OTLP_BYTES = 4 * 1024 * 1024
 """Bytes of one export: exporters send batches of 512 spans, and gRPC takes no more by default."""
@@ -89,12 +90,21 @@ def _looked_at(parts: Iterable[Any], signal: Signal) -> Export:
     if signal is Signal.METRIC:
         return export
     if signal is Signal.LOG:
-        logs = _within(parts, "scope_logs", "log_records")
-        return Export(export.sdk, export.app, error_of_logs(logs, language))
+        logged = error_of_logs(_within(parts, "scope_logs", "log_records"), language)
+        return replace(export, event=_judged(logged, export.app))
     spans = list(_within(parts, "scope_spans", "spans"))
     valid = valid_of(spans)
-    event = error_of_spans(valid, language)
-    return Export(export.sdk, export.app, event, len(valid), len(spans) - len(valid))
+    event = _judged(error_of_spans(valid, language), export.app)
+    return replace(export, event=event, taken=len(valid), rejected=len(spans) - len(valid))
+
+
+def _judged(event: Event | None, app: App) -> Event | None:
+    """An error with what its stack lacks to be read; a log of no exception has no stack by its nature."""
+    if event is None or not (event.kind or event.frames):
+        return event
+    # For no language: a stack that is a text has no lines of code, but Python's, and no debug ids.
+    lacks = lacks_of(map(asdict, event.frames), None, app.release, lambda: None)
+    return replace(event, lacks=lacks)
 
 
 def _within(parts: Iterable[Any], *names: str) -> Iterable[Any]:

@@ -114,6 +114,26 @@ def test_what_an_exception_says(read: Read, told: Mapping[str, object], title: s
     assert (event.title, event.handled, event.platform, event.culprit) == (title, handled, "node", "checkout")
 
 
+@pytest.mark.parametrize(
+    ("told", "service", "lacks"),
+    [
+        (THROWN, {"service.version": "1.0.0"}, ()),
+        (THROWN, {}, ("no_release",)),
+        ({"exception.type": "*errors.errorString"}, {"service.version": "1.0.0"}, ("no_stack",)),  # Go's, by default
+        ({**THROWN, "exception.stacktrace": "\tat java.lang.A.b(A.java:1)"}, {"service.version": "1"}, ("no_in_app",)),
+    ],
+)
+def test_what_a_stack_lacks(told: Mapping[str, object], service: dict[str, str], lacks: tuple[str, ...]) -> None:
+    export = parts(Signal.TRANSACTION, span(told))
+    export["resourceSpans"][0]["resource"] = {"attributes": attributes(service)}
+    event = by_json(Signal.TRANSACTION, export).event
+    assert event
+    assert event.lacks == lacks
+    logged = by_json(Signal.LOG, parts(Signal.LOG, log(17, {}, "it failed"))).event
+    assert logged
+    assert logged.lacks is None  # no exception, no stack
+
+
 @BOTH
 def test_a_failed_span_without_an_exception_is_none(read: Read) -> None:
     failed = span(status={"code": 2, "message": "500"})
