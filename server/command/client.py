@@ -42,7 +42,7 @@ FINAL: dict[int, str] = {
 }
 """What to say after a close code that coming back does not help against."""
 WANTS_ADMIN = "This server wants its admin token. Set FIRSTLIGHT_ADMIN_TOKEN to the one that it was started with."
-REFUSES_ADMIN = "FIRSTLIGHT_ADMIN_TOKEN is not this server's admin token. Set it to the one that it was started with."
+SENT_ADMIN = "The token that was sent is the one in FIRSTLIGHT_ADMIN_TOKEN."
 START_IT = "Start it with `firstlight serve`, or say where it runs with --server URL."
 CHECK_DSN = "Check the DSN, and whether the server runs."
 
@@ -164,7 +164,7 @@ class Client:
         """Ask for something, as an owner.
 
         Raises:
-            Refused: with the server's own words, except for a token: it speaks of the page's link.
+            Refused: with the server's own words, except for a missing token: they speak of the page's link.
             Unreachable: there is no answer.
         """
         body = msgspec.json.encode(fields) if method != "GET" else None
@@ -173,7 +173,7 @@ class Client:
         except Unreachable as error:
             raise Unreachable(self.url, error.reason, START_IT) from None
         if answer.status == 401:
-            raise Refused(REFUSES_ADMIN if self.token else WANTS_ADMIN)
+            raise Refused(f"{answer.detail} {SENT_ADMIN}" if self.token else WANTS_ADMIN)
         if answer.status >= 300:
             raise Refused(answer.detail)
         if answer.status == 204:
