@@ -71,7 +71,8 @@ def page_headers(settings: Settings) -> dict[str, str]:
     return {
         # Nothing inline, nothing from elsewhere: what strangers send is shown on this page, and should it ever get into
         # the markup, it could not run.
-        "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+        "img-src 'self' data:; "
         f"connect-src 'self'{ingest}; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
         "cache-control": "no-cache",
         "referrer-policy": "same-origin",

@@ -29,7 +29,8 @@ export function dsnDiff(words, { evidence, fix }, values, copy) {
     el(
       kind,
       { class: "diff-line" },
-      `${kind === "ins" ? "+" : "−"} ${before}${start}`,
+      kind === "ins" ? "+ " : "− ",
+      el("span", { class: "diff-same", text: `${before}${start}` }),
       el("mark", { text: tail }),
       after,
       el("span", { class: "diff-who", text: `  ${kind === "ins" ? yours : sent}` }),

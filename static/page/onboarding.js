@@ -16,6 +16,7 @@ import { Steps } from "../elements/steps.js";
 import { Theme } from "../elements/theme.js";
 import { Way } from "../elements/way.js";
 import { Details } from "./details.js";
+import { Notify } from "./notify.js";
 import { Server } from "./server.js";
 import { Strip } from "./strip.js";
 import { drawTab } from "./tab.js";
@@ -59,6 +60,7 @@ class OnboardingPage {
       turnOn: (feature) => this.#details.features.open(feature),
       invite: () => server.invite(INVITED),
     });
+    this.notify = new Notify(part(document, "notify"), part(document, "notify-result"), words);
     this.theme = new Theme(part(document, "theme"));
     this.#trouble = new Trouble(part(document, "check"), words, server.root, {
       state: () => this.#state,
@@ -164,6 +166,7 @@ class OnboardingPage {
     this.link.draw(state, now);
     this.status.draw(said, state.snapshot !== null);
     this.strip.draw(said);
+    this.notify.tell(said, state.snapshot !== null);
     this.#steps.show(spine(state, problemsOf(state), this.#words, now));
     this.#details.tick(state, now);
     drawTimes(document.body, this.#words, now + state.skew);

@@ -19,7 +19,7 @@ from .onboarding import Onboarding
 
 AXE = (MODULES / "axe-core" / "axe.min.js").read_text()
 NARROW: ViewportSize = {"width": 390, "height": 844}
-MAX_BYTES = 72 * 1024
+MAX_BYTES = 112 * 1024
 
 _FOCUS = """() => {
   const node = document.activeElement;

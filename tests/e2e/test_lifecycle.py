@@ -197,3 +197,33 @@ async def test_what_a_platform_cannot_have_is_not_offered(
     await tab.unfold(".features")
     await expect(tab.page.locator("[data-feature=crons] button")).to_be_visible()
     await expect(tab.page.locator("[data-feature=replay]")).to_have_count(0)
+
+
+async def test_a_tab_in_the_background_notifies_who_asked_for_it(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    context = await stage.context(embedded_server.url)
+    # A browser without a screen has no notifications, and no tab in the background.
+    await context.add_init_script("""
+        window.told = [];
+        window.Notification = class {
+          static permission = "default";
+          static async requestPermission() { this.permission = "granted"; }
+          constructor(title, { body }) { told.push(`${title}: ${body}`); }
+        };
+        Object.defineProperty(document, "hidden", { get: () => window.isAway ?? false });
+    """)
+    project = await make_project(embedded_server.url)
+    tab = await stage.open(project, context)
+    button = tab.page.get_by_role("button", name="Notify me")
+    await button.click()
+    await expect(button).to_have_attribute("aria-pressed", "true")
+    await expect(tab.page.locator(".notify-result")).to_contain_text("you’ll get a notification and a sound")
+    await signals.heartbeat(http, project)
+    await tab.shows("connected")
+    assert await tab.page.evaluate("told") == []  # somebody looks
+
+    await tab.page.evaluate("isAway = true")
+    await signals.error(http, project)
+    await tab.shows("first_error_received")
+    assert await tab.page.evaluate("told") == ["Your first error is here: ZeroDivisionError: division by zero"]
