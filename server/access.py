@@ -148,6 +148,20 @@ class Access:
         if not is_admin:
             raise refusal
 
+    def check_metrics(self, token: str | None, sender: Connection) -> None:
+        """Let who may read metrics pass.
+
+        Raises:
+            OriginBlocked, AccessDenied: as `check_origin`.
+            TokenRejected: it is neither the metrics token nor the admin's.
+            TooManyGuesses: as `grant`.
+        """
+        self.check_origin(sender)
+        metrics = self._settings.metrics_token
+        wait = self._guesses.wait(_address_of(sender)) if self._guesses else 0.0
+        if not (token and metrics and not wait and hmac.compare_digest(token.encode(), metrics.encode())):
+            self.check_admin(token, sender)
+
     def check_origin(self, connection: Connection, change: bool = False) -> None:
         """Keep pages of other sites out. A client that is no browser sends no Origin, and has no cookie to abuse.
 

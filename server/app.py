@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import health
+from . import health, metrics, request_id
 from .access import Access
 from .core.model.errors import FirstlightError
 from .core.snapshot import Presenter
@@ -26,17 +27,19 @@ from .engine.limits import Guesses, Limiter
 from .engine.projects import Projects
 from .engine.senders import Senders
 from .engine.spill import Left, Spill
+from .engine.tally import Tally
 from .engine.unverified import Unverified
 from .engine.writer import Writer
 from .health import Health
 from .limits import AccessLimits, Limits, ViewerLimits
+from .metrics import Metrics
 from .owners import projects as owners
 from .owners.request import State as OwnersState
 from .responses import SafeResponses, body_of, headers_of, status_of
 from .sdk.door import matches, sdk_door
 from .sdk.tools import State as SdkState
 from .sdk.tools import make_tools
-from .settings import Settings
+from .settings import Log, Settings
 from .site import content, pages, reference
 from .stores import Store
 from .stores.embedded import EmbeddedStore
@@ -46,7 +49,7 @@ from .viewers.lobby import Lobby
 log = logging.getLogger("firstlight.app")
 
 
-class State(admission.State, OwnersState, SdkState, health.State):
+class State(admission.State, OwnersState, SdkState, health.State, metrics.State):
     """What the lifespan holds; each edge names what it needs of it."""
 
 
@@ -66,6 +69,7 @@ class Firstlight:
         self.hub: Hub | None = None
         self.left = Left.LOST
         """What it left behind at its end; the worst until it has come to that."""
+        self._names_requests = settings.log is Log.JSON
         self._store = store
         self._clock = clock
         catalogue = content.load_catalogue(pages.static_folder())
@@ -81,6 +85,7 @@ class Firstlight:
                 *door.routes(),
                 *owners.routes(),
                 *health.routes(),
+                *metrics.routes(),
             ],
             middleware=_middleware(settings),
             exception_handlers={FirstlightError: _answer_error},
@@ -90,6 +95,8 @@ class Firstlight:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand over to a door; see the class."""
+        if self._names_requests:
+            request_id.begin(scope)
         await self._door_of(scope)(scope, receive, send)
 
     def _door_of(self, scope: Scope) -> ASGIApp:
@@ -102,12 +109,15 @@ class Firstlight:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:
         # The store first and last: everything below reads or writes it until its own end.
-        async with self._store as store:
+        async with self._store as unmeasured:
+            tally = Tally()
+            meter = Metrics(tally)
+            store = meter.measured(unmeasured)
             # Made here and not in `__init__`: what follows needs a running loop, and an open store.
             projects = Projects(store, time.monotonic, self.limits.projects)
             senders = Senders(self.limits.sdk.senders)
-            writer, unverified = self._writers(store, projects)
-            hub = self.hub = Hub(store, writer, self._presenter, self.limits.viewers, clock=self._clock)
+            writer, unverified = self._writers(store, projects, meter)
+            hub = self.hub = Hub(store, writer, self._presenter, self.limits.viewers, clock=self._clock, tally=tally)
             store.listen(projects)
             store.listen(hub)
             tasks = [
@@ -115,6 +125,7 @@ class Firstlight:
                 _owned(writer.run(), "writer"),
                 _owned(unverified.run(), "judge of unverified requests"),
                 _owned(hub.tick(), "hub"),
+                _owned(meter.run(hub, writer, unverified), "metrics"),
             ]
             try:
                 yield State(
@@ -122,6 +133,8 @@ class Firstlight:
                     access=Access(self.settings, self._clock, _guesses(self.limits.access)),
                     store=store,
                     health=Health(),
+                    metrics=meter,
+                    publish=partial(meter.publish, hub, writer, unverified),
                     hub=hub,
                     senders=senders,
                     lobby=Lobby(self.limits.viewers),
@@ -136,6 +149,7 @@ class Firstlight:
                         self.settings.max_body,
                         self.settings.keep,
                         self.settings.lists_requests,
+                        tally,
                     ),
                 )
             finally:
@@ -146,14 +160,14 @@ class Firstlight:
                 # After the tasks, before the store: what is pending is written, or put on disk.
                 self.left = max(await writer.close(), unverified.close())
 
-    def _writers(self, store: Store, projects: Projects) -> tuple[Writer, Unverified]:
+    def _writers(self, store: Store, projects: Projects, meter: Metrics) -> tuple[Writer, Unverified]:
         """The write door and what stands before it while the store is away, with what dead processes left to them."""
         # New at each start: numbers begin at 1 again, and under an old name the store would take them for known.
         name = secrets.token_hex(8)
         folder = self.settings.spill or self.settings.data.with_name(f"{self.settings.data.name}.spill")
         limit = self.limits.writer.spill_bytes
         spills = Spill(folder, name, "updates", limit), Spill(folder, name, "unverified", limit)
-        writer = Writer(store, projects, spills[0], self._clock, self.limits.writer, name)
+        writer = Writer(store, projects, spills[0], self._clock, self.limits.writer, name, meter.observe_delay)
         unverified = Unverified(projects, writer, spills[1], self._clock, self.limits.unverified)
         writer.adopt(spills[0].adopt())
         unverified.adopt(spills[1].adopt())

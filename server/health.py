@@ -48,6 +48,10 @@ async def _healthz(_: Request[State]) -> Response:
 async def _readyz(request: Request[State]) -> Response:
     if request.state["health"].is_ending:
         return _not_ready("This server is about to end.")
+    # Asked by proxies: servers that share a store would all be left out at once when it is away, and nobody would take
+    # what can wait on disk.
+    if request.query_params.get("store") == "optional":
+        return JSONResponse({"status": "ok"})
     try:
         await request.state["store"].ping()
     except (StoreUnavailable, StoreRejected) as error:

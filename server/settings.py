@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -23,6 +24,13 @@ MAX_DAYS = 3650
 MAX_DRAIN_SECONDS = 300
 
 
+class Log(StrEnum):
+    """The form of the log."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of one server. What is secret stays out of the repr.
@@ -38,6 +46,7 @@ class Settings:
         secret: signs viewer tokens: one, or the new and the old one with a comma between; None leaves the server
             open, on loopback only.
         admin_token: for owners.
+        metrics_token: opens `/metrics`, and nothing else; the admin token does, too.
         origins: other origins whose pages may watch.
         owner_origins: other origins whose pages may also change something.
         public_url: what browsers and SDKs call this server, where that is not the Host that they send.
@@ -48,6 +57,7 @@ class Settings:
         lists_requests: whether the latest requests are kept and listed, without what was in them.
         retention_days: after how many days of silence what was received of a project is deleted; 0 never does.
         drain_seconds: how long after a request to end everything but viewers is still taken, while `/readyz` says 503.
+        log: a line of text for each event, or a JSON object with the request's id.
         forwarded_allow_ips: proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, or `*`; none by default.
     """
 
@@ -59,6 +69,7 @@ class Settings:
     spill: Path | None = None
     secret: str | None = field(default=None, repr=False)
     admin_token: str | None = field(default=None, repr=False)
+    metrics_token: str | None = field(default=None, repr=False)
     origins: frozenset[str] = frozenset()
     owner_origins: frozenset[str] = frozenset()
     public_url: str | None = None
@@ -69,6 +80,7 @@ class Settings:
     lists_requests: bool = True
     retention_days: int = 0
     drain_seconds: int = 1
+    log: Log = Log.TEXT
     forwarded_allow_ips: str | None = None
 
     @property
@@ -98,6 +110,9 @@ class Settings:
             spill=Path(given["FIRSTLIGHT_SPILL"]).expanduser() if "FIRSTLIGHT_SPILL" in given else None,
             secret=_secret(given),
             admin_token=_long_enough("FIRSTLIGHT_ADMIN_TOKEN", given.get("FIRSTLIGHT_ADMIN_TOKEN"), MIN_ADMIN_TOKEN),
+            metrics_token=_long_enough(
+                "FIRSTLIGHT_METRICS_TOKEN", given.get("FIRSTLIGHT_METRICS_TOKEN"), MIN_ADMIN_TOKEN
+            ),
             origins=_origins(given, "FIRSTLIGHT_ORIGINS"),
             owner_origins=_origins(given, "FIRSTLIGHT_OWNER_ORIGINS"),
             public_url=_public_url(given),
@@ -108,6 +123,7 @@ class Settings:
             lists_requests=_is_on(given, "FIRSTLIGHT_LIST_REQUESTS", "on"),
             retention_days=_number(given, "FIRSTLIGHT_RETENTION_DAYS", 0, 0, MAX_DAYS),
             drain_seconds=_number(given, "FIRSTLIGHT_DRAIN_SECONDS", 1, 0, MAX_DRAIN_SECONDS),
+            log=_log(given),
             forwarded_allow_ips=given.get("FORWARDED_ALLOW_IPS"),
         )
         _check_together(settings)
@@ -191,6 +207,13 @@ def _is_on(env: Mapping[str, str], name: str, default: str) -> bool:
     if text not in ("on", "off"):
         raise SettingsError(f"{name} must be on or off.")
     return text == "on"
+
+
+def _log(env: Mapping[str, str]) -> Log:
+    try:
+        return Log(env.get("FIRSTLIGHT_LOG", Log.TEXT).lower())
+    except ValueError:
+        raise SettingsError(f"FIRSTLIGHT_LOG must be one of {', '.join(Log)}.") from None
 
 
 def _data(env: Mapping[str, str]) -> Path:

@@ -9,7 +9,7 @@ import pytest
 
 from server.core.model.errors import SettingsError
 from server.core.wire.kept import Keep
-from server.settings import Settings, is_loopback
+from server.settings import Log, Settings, is_loopback
 
 SECRET = "s" * 32
 ADMIN = "a" * 16
@@ -23,6 +23,7 @@ DEFAULTS = {
     "spill": None,
     "secret": None,
     "admin_token": None,
+    "metrics_token": None,
     "origins": frozenset(),
     "owner_origins": frozenset(),
     "public_url": None,
@@ -33,6 +34,7 @@ DEFAULTS = {
     "lists_requests": True,
     "retention_days": 0,
     "drain_seconds": 1,
+    "log": Log.TEXT,
     "forwarded_allow_ips": None,
 }
 
@@ -69,6 +71,7 @@ def test_an_empty_environment_gives_the_demo_on_loopback() -> None:
         ({"FIRSTLIGHT_SPILL": "~/spill"}, "spill", Path.home() / "spill"),
         ({"FIRSTLIGHT_SECRET": SECRET}, "secret", SECRET),
         ({"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}, "admin_token", ADMIN),
+        ({"FIRSTLIGHT_SECRET": SECRET, "FIRSTLIGHT_METRICS_TOKEN": ADMIN}, "metrics_token", ADMIN),
         (
             {"FIRSTLIGHT_ORIGINS": "https://App.example.com, http://localhost:3000"},
             "origins",
@@ -96,6 +99,7 @@ def test_an_empty_environment_gives_the_demo_on_loopback() -> None:
         ({"FIRSTLIGHT_LIST_REQUESTS": "Off"}, "lists_requests", False),
         ({"FIRSTLIGHT_LIST_REQUESTS": "on"}, "lists_requests", True),
         ({"FIRSTLIGHT_RETENTION_DAYS": "30"}, "retention_days", 30),
+        ({"FIRSTLIGHT_LOG": "JSON"}, "log", Log.JSON),
         ({"FIRSTLIGHT_DRAIN_SECONDS": "15"}, "drain_seconds", 15),
         ({"FORWARDED_ALLOW_IPS": "*"}, "forwarded_allow_ips", "*"),
     ],
@@ -148,6 +152,7 @@ def test_a_setting_is_read(env: dict[str, str], name: str, value: object) -> Non
         ({"FIRSTLIGHT_KEEP": "nothing"}, "FIRSTLIGHT_KEEP"),
         ({"FIRSTLIGHT_LIST_REQUESTS": "maybe"}, "FIRSTLIGHT_LIST_REQUESTS"),
         ({"FIRSTLIGHT_RETENTION_DAYS": "-1"}, "FIRSTLIGHT_RETENTION_DAYS"),
+        ({"FIRSTLIGHT_LOG": "xml"}, "FIRSTLIGHT_LOG"),
         ({"FIRSTLIGHT_DRAIN_SECONDS": "301"}, "FIRSTLIGHT_DRAIN_SECONDS"),
         ({"FIRSTLIGHT_RETENTION_DAYS": "3651"}, "FIRSTLIGHT_RETENTION_DAYS"),
         ({"FIRSTLIGHT_DATA": "postgres://localhost/x"}, "FIRSTLIGHT_DATA"),

@@ -7,10 +7,12 @@ import logging.config
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
+from prometheus_client.multiprocess import mark_process_dead
 
 from ..app import Firstlight, create_app, open_store
 from ..run import serving
@@ -52,6 +54,7 @@ def _settings_with(flags: Mapping[str, str | None], env: Mapping[str, str]) -> d
 @_setting("--keep", "FIRSTLIGHT_KEEP", "How much of an error is written down: all, title or type.")
 @_setting("--list-requests", "FIRSTLIGHT_LIST_REQUESTS", "Whether the page lists the latest requests: on or off.")
 @_setting("--drain-seconds", "FIRSTLIGHT_DRAIN_SECONDS", "Serve on for so long after SIGTERM; 1 unless set.")
+@_setting("--log", "FIRSTLIGHT_LOG", "The form of the log: text or json.")
 @_setting("--retention-days", "FIRSTLIGHT_RETENTION_DAYS", "Delete what was received after so many silent days.")
 def serve(**flags: str | None) -> None:
     """Run the server.
@@ -74,12 +77,15 @@ def serve(**flags: str | None) -> None:
 
 
 def _serve_by_workers(settings: Settings, listener: socket.socket) -> None:
-    supervisor = Supervisor(WORKERS_APP, settings, listener)
-    logging.config.dictConfig(log_config("INFO"))
+    supervisor = Supervisor(WORKERS_APP, settings, listener, ended=mark_process_dead)
+    logging.config.dictConfig(log_config("INFO", settings.log))
     asyncio.run(_try_store(settings))  # so that a bad REDIS_URL is said once, and not by every worker
     if settings.is_open:
         log.info(serving.OPEN)
-    supervisor.run()
+    with tempfile.TemporaryDirectory(prefix="firstlight-metrics-") as folder:
+        # Where the library lets processes share their values: workers find it as they import it.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        supervisor.run()
     sys.exit(supervisor.status)
 
 

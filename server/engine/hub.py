@@ -32,6 +32,7 @@ from ..stores import Store
 from .frames import Frame, Kind, Sink
 from .limits import Limiter
 from .seats import Guest, Seats
+from .tally import Tally
 from .viewer import Viewer
 from .watch import Watch
 from .wheel import Wheel
@@ -68,6 +69,7 @@ class Hub:
         limits: how many may watch, and how often what happens.
         rng: spreads ticks, pings and reconnects.
         clock: seconds since the Unix epoch.
+        tally: counts pushes.
     """
 
     def __init__(
@@ -78,9 +80,11 @@ class Hub:
         limits: ViewerLimits | None = None,
         rng: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
+        tally: Tally | None = None,
     ) -> None:
         self._store = store
         self._writes = writes
+        self._tally = tally or Tally()
         self.presenter = presenter
         self._limits = limits or ViewerLimits()
         self._rng = rng
@@ -330,6 +334,7 @@ class Hub:
 
     async def _deliver(self, watch: Watch, view: View) -> None:
         watch.view, watch.pushed_at = view, self._wheel.now()
+        self._tally.pushes += len(watch.viewers)
         self._await_change(watch, view)
         frame = Frame(Kind.SNAPSHOT, self.encode(view), (view.epoch, view.version))
         await watch.show(view.project, frame, self._wheel.now)

@@ -86,7 +86,8 @@ class Spill:
         self._folder = folder
         self._kind = kind
         self._limit = limit
-        self._size = 0
+        self.size = 0
+        """Bytes in the file, and on the way into it."""
         self._waiting: list[bytes] = []
         self._written: asyncio.Future[None] | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -106,9 +107,9 @@ class Spill:
         """
         lines = [_line(entry) for entry in entries]
         size = sum(map(len, lines))
-        if self._size + size > self._limit:
+        if self.size + size > self._limit:
             raise Overloaded("Too much is waiting to be written.")
-        self._size += size
+        self.size += size
         self._waiting += lines
         if self._written is None:
             self._written = asyncio.get_running_loop().create_future()
@@ -120,9 +121,9 @@ class Spill:
     def clear(self) -> None:
         """Forget everything: it is stored."""
         # Not while something is being written: it is not stored yet, and would be cut off.
-        if self._size and self._writing is None:
+        if self.size and self._writing is None:
             os.ftruncate(self._file, 0)
-            self._size = 0
+            self.size = 0
 
     def replace(self, entries: Iterable[Entry]) -> None:
         """Put these entries on disk in the place of all that is there. For the end of a process: it blocks.
@@ -139,11 +140,11 @@ class Spill:
         fcntl.flock(file, fcntl.LOCK_EX)
         fresh.replace(self._path)
         os.close(self._file)
-        self._file, self._size = file, len(data)
+        self._file, self.size = file, len(data)
 
     def close(self) -> None:
         """Let the file go. An empty file is removed, and so is an empty folder."""
-        if self._size == 0:
+        if self.size == 0:
             self._path.unlink(missing_ok=True)
         os.close(self._file)
         with contextlib.suppress(OSError):
@@ -172,7 +173,7 @@ class Spill:
                 # In our own file, and synced, before theirs is removed: killed in between, it is there twice, and is
                 # joined twice, which changes nothing: joins are idempotent, and each number is taken once.
                 _write_all(self._file, data)
-                self._size += len(data)
+                self.size += len(data)
                 path.unlink()
         except OSError as error:
             log.debug("%s is left alone: %s", path, error)

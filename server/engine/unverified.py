@@ -57,6 +57,11 @@ class Unverified:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def spilled(self) -> int:
+        """Bytes that wait on disk."""
+        return self._spill.size
+
     async def take(self, address: str, project_id: int, key: str, update: Update) -> None:
         """Keep a request; return once it is on disk.
 

@@ -59,6 +59,7 @@ class Writer:
         clock: seconds since the Unix epoch, for the times in updates.
         limits: how much may wait, and how long.
         name: of this process, unlike any other's.
+        observe: is told how many seconds the updates of a lane waited, at most, when they are stored.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Writer:
         clock: Callable[[], float],
         limits: WriterLimits,
         name: str,
+        observe: Callable[[str, float], None] = lambda _lane, _seconds: None,
     ) -> None:
         self._store = store
         self._projects = projects
@@ -76,8 +78,11 @@ class Writer:
         self._clock = clock
         self._limits = limits
         self._name = name
+        self._observe = observe
         self._at_once: Batch = {}
         self._later: Batch = {}
+        self._since = 0.0
+        """Since when something waits on the lane of those who wait, by the loop's clock."""
         self._in_doubt: dict[Origin, tuple[int, State]] = {}
         self._rejected: Batch = {}
         self._numbers = count(1)
@@ -97,6 +102,11 @@ class Writer:
     def unwritten(self) -> int:
         """How many projects have something that is not stored."""
         return len({*self._at_once, *self._later, *self._rejected, *(p for p, _ in self._in_doubt.values())})
+
+    @property
+    def spilled(self) -> int:
+        """Bytes that wait on disk."""
+        return self._spill.size
 
     def now(self) -> int:
         """The time of receipt of a request that is handled now, in milliseconds."""
@@ -122,6 +132,8 @@ class Writer:
             if is_awaited:
                 await self._spill.keep([entry_of(project_id, update, origin)])
             return
+        if not self._at_once:
+            self._since = asyncio.get_running_loop().time()
         self._add(self._at_once, project_id, update, origin)
         self._news.set()
         # Shielded: a client that hangs up must not cancel the write that others wait for.
@@ -218,7 +230,8 @@ class Writer:
             self.try_rejected_again()
 
     async def _write_at_once(self) -> None:
-        batch, self._at_once = self._at_once, {}
+        batch, self._at_once, since = self._at_once, {}, self._since
+        batch_size = len(batch)
         # Swapped before the write: who comes meanwhile waits for the next one, since this one does not have its update.
         commit, self._commit = self._commit, asyncio.get_running_loop().create_future()
         commit.add_done_callback(asyncio.Future.exception)  # else asyncio complains where nobody waits for it
@@ -227,6 +240,8 @@ class Writer:
             left = await self._write_all(batch, self._limits.batch, is_awaited=True)
             if left:
                 await self._spill.keep(left)
+            elif batch_size:
+                self._observe("at_once", asyncio.get_running_loop().time() - since)
         except Overloaded as error:
             commit.set_exception(error)
         finally:
@@ -237,8 +252,10 @@ class Writer:
         await self._settle()
         if self._in_doubt:  # the store is away, and one more try would only put more in doubt, without an end
             return
-        batch, self._later = self._later, {}
-        await self._write_all(batch, self._limits.lazy_batch, is_awaited=False)
+        batch, self._later, began = self._later, {}, asyncio.get_running_loop().time()
+        batch_size = len(batch)
+        if not await self._write_all(batch, self._limits.lazy_batch, is_awaited=False) and batch_size:
+            self._observe("later", asyncio.get_running_loop().time() - began + self._limits.lazy_seconds)
         if not self.unwritten:
             self._spill.clear()
 

@@ -54,7 +54,7 @@ class Config(uvicorn.Config):
             # More than doubles the memory of a viewer (60 to 123 KiB in place of 28), for snapshots of 1 KiB.
             ws_per_message_deflate=False,
             lifespan="on",
-            log_config=level and log_config(level),
+            log_config=level and log_config(level, settings.log),
             # It nearly halves what a process can do (0.54 of the requests), and writes every viewer's address down.
             access_log=False,
             server_header=False,

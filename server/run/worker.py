@@ -140,7 +140,7 @@ def work(application: str, settings: Settings, listener: socket.socket, pipe: Co
     threading.Thread(target=_end_with_parent, daemon=True).start()
     faulthandler.register(WHERE, file=pipe.fileno(), all_threads=False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal reaches it, too; its parent decides
-    logging.config.dictConfig(log_config("INFO"))
+    logging.config.dictConfig(log_config("INFO", settings.log))
     try:
         app = import_from_string(application)()
         server = WorkerServer(Config(app, settings), pipe)

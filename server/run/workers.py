@@ -43,6 +43,7 @@ class Supervisor:
         listener: is shared by all.
         limits: of the workers' lives.
         clock: seconds that only go forward.
+        ended: is told the id of each worker that has ended.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class Supervisor:
         listener: socket.socket,
         limits: WorkerLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
+        ended: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._application = application
         self._settings = settings
         self._listener = listener
         self._limits = limits or WorkerLimits()
         self._clock = clock
+        self._ended = ended
         self._workers: list[Worker] = []
         self._to_replace: list[Worker] = []
         self._fresh: Worker | None = None
@@ -147,6 +150,7 @@ class Supervisor:
 
     def _bury(self, worker: Worker, now: float) -> None:
         worker.close()
+        self._ended(worker.process.pid or 0)
         self._workers.remove(worker)
         self._to_replace = [other for other in self._to_replace if other is not worker]
         if self._is_ending or worker.is_leaving:

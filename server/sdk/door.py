@@ -43,6 +43,7 @@ async def sdk_door(scope: Scope, receive: Receive, send: Send) -> None:
     assert address is not None  # the caller asked `matches`
     assert isinstance(tools, Tools)
     request = SdkRequest(scope, receive, address, tools)
+    tools.tally.requests += 1
     try:
         # First of all: what comes after it costs more than a refusal.
         tools.gate.admit(request.sender)
@@ -58,6 +59,7 @@ async def sdk_door(scope: Scope, receive: Receive, send: Send) -> None:
         log.debug("The client left before its body was whole: %s", scope["path"])
     except Exception:  # a bug here; without CORS headers a browser's SDK could not even see the status
         log.exception("A request to %s failed", scope["path"])
+        tools.tally.refusals["failed"] += 1
         await _answer(send, 500, encode({"detail": "The server failed; its log says why.", "causes": []}))
     finally:
         request.close()
@@ -129,8 +131,14 @@ def _counted(request: SdkRequest, refusal: Refusal) -> Refusal:
 
 
 async def _answer_error(request: SdkRequest, error: FirstlightError, send: Send) -> None:
+    request.tools.tally.refusals[_code_of(error)] += 1
     body = refused(request, error) if _is_otlp(request) else encode(body_of(error))
     await _answer(send, status_of(error), body, {**headers_of(error), **(_form(request) or {})})
+
+
+def _code_of(error: FirstlightError) -> str:
+    """What a refusal is counted as; there are as many as kinds of errors."""
+    return (error.code if isinstance(error, Refusal) else None) or type(error).__name__.lower()
 
 
 def _is_otlp(request: SdkRequest) -> bool:

@@ -10,6 +10,7 @@ from ..core.wire.kept import Keep
 from ..engine.limits import ConcurrencyLimit, Room
 from ..engine.projects import Projects
 from ..engine.senders import Senders
+from ..engine.tally import Tally
 from ..engine.unverified import Unverified
 from ..engine.writer import Writer
 from ..limits import SdkLimits
@@ -33,6 +34,7 @@ class Tools:
         max_body: bytes of one request, as sent and decompressed.
         keep: how much of an error is written down.
         lists: whether the latest requests are listed.
+        tally: counts requests and refusals.
     """
 
     projects: Projects
@@ -47,6 +49,7 @@ class Tools:
     max_body: int
     keep: Keep
     lists: bool
+    tally: Tally
 
 
 class State(TypedDict):
@@ -65,6 +68,7 @@ def make_tools(
     max_body: int,
     keep: Keep,
     lists: bool = True,
+    tally: Tally | None = None,
 ) -> Tools:
     """The tools of one process, for these bounds."""
     return Tools(
@@ -80,4 +84,5 @@ def make_tools(
         max_body,
         keep,
         lists,
+        tally or Tally(),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -21,10 +21,11 @@ from ..core.model.keys import MAX_PROJECT_ID
 from ..core.model.project import Key, Project
 from ..core.state.change import Change
 from ..core.state.clocks import next_version
-from ..core.state.fields import Effect, State, Update, Value, join, known, stage_of
+from ..core.state.fields import Effect, Update, join, stage_of
 from ..core.state.view import View
 from . import Listener, Origin
-from .sqlite_file import SqliteFile
+from .embedded_rows import Row, project_of, row_of, saved
+from .sqlite_file import Rows, SqliteFile
 
 log = logging.getLogger("firstlight.stores.embedded")
 
@@ -32,14 +33,6 @@ SWEEP_SECONDS = 3600.0
 """Between two looks for states that are older than they are kept; they are kept for days."""
 
 _COLUMNS = "project, epoch, version, state"
-
-
-@dataclass(slots=True)
-class _Row:
-    project: Project
-    epoch: str
-    version: int
-    state: State
 
 
 class EmbeddedStore:
@@ -86,16 +79,16 @@ class EmbeddedStore:
     async def create(self, name: str, platform: str | None, key: str) -> Project:
         with self._file.transaction():
             project = Project(self._free_id(), name, platform, (Key(key),), self._now())
-            self._save(_Row(project, self._new_epoch(), next_version(0, self._now()), {}))
+            self._save(Row(project, self._new_epoch(), next_version(0, self._now()), {}))
             self._index_keys(project)
         self._edited(project.id)
         return project
 
     async def put(self, project: Project) -> Project:
         with self._file.transaction():
-            now, row = self._now(), self._load(project.id)
+            now, row = self._now(), self._load_or_save(project.id)
             if row is None:
-                row = _Row(Project(project.id, "", None, (), now), self._new_epoch(), 0, {})
+                row = Row(Project(project.id, "", None, (), now), self._new_epoch(), 0, {})
             self._write(row, project)
         self._edited(project.id)
         return row.project
@@ -112,6 +105,7 @@ class EmbeddedStore:
     async def delete(self, project_id: int) -> bool:
         with self._file.transaction():
             found = self._file.change("DELETE FROM projects WHERE id = ?", (project_id,)) > 0
+            self._file.forget(project_id)
             self._file.query("DELETE FROM keys WHERE id = ?", (project_id,))
         self._file.empty_log()
         self._edited(project_id)
@@ -130,7 +124,7 @@ class EmbeddedStore:
 
     async def list(self, after: int, limit: int) -> list[Project]:
         rows = self._file.query("SELECT project FROM projects WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
-        return [msgspec.json.decode(text, type=Project) for (text,) in rows]
+        return [project for (text,) in rows if (project := project_of(text))]
 
     async def owner_of(self, key: str) -> int | None:
         number: int | None
@@ -190,10 +184,9 @@ class EmbeddedStore:
         self._changed(project_id, Effect.NEWS)
 
     async def ping(self) -> None:
-        with self._file.transaction():  # takes the lock for writing, as another program may hold it
-            pass
+        self._file.try_write()
 
-    def _apply(self, row: _Row, update: Update, now: int) -> Change:
+    def _apply(self, row: Row, update: Update, now: int) -> Change:
         before, fields = stage_of(row.state), join(row.state, update)
         change = Change(fields, before, stage_of(row.state), row.version)
         # The version stays for what is silent: every viewer would be sent a snapshot that shows nothing new.
@@ -204,7 +197,7 @@ class EmbeddedStore:
             self._save(row)
         return change
 
-    def _write(self, row: _Row, new: Project) -> None:
+    def _write(self, row: Row, new: Project) -> None:
         """What an owner wrote; what stands beside it stays."""
         raised = row.project.revision + 1
         row.project = replace(row.project, name=new.name, platform=new.platform, keys=new.keys, revision=raised)
@@ -214,10 +207,11 @@ class EmbeddedStore:
 
     def _start_over(self, project_id: int, epoch: str) -> bool:
         with self._file.transaction():
-            row = self._load(project_id)
+            row = self._load_or_save(project_id)
+            self._file.forget(project_id)  # who starts over wants what was received gone
             if row is None:
                 return False
-            self._save(_Row(row.project, epoch, next_version(row.version, self._now()), {}))
+            self._save(Row(row.project, epoch, next_version(row.version, self._now()), {}))
         self._edited(project_id)
         return True
 
@@ -240,7 +234,7 @@ class EmbeddedStore:
         numbers = [number for (number,) in self._file.query(query, (oldest,))]
         for number in numbers:
             self._start_over(number, self._new_epoch())
-        if numbers:
+        if self._file.change("DELETE FROM damaged WHERE version < ?", (oldest,)) or numbers:
             self._file.empty_log()
 
     def _now(self) -> int:
@@ -258,24 +252,34 @@ class EmbeddedStore:
         gap = f"SELECT min(id) + 1 FROM {ids} AS p WHERE NOT EXISTS (SELECT 1 FROM projects WHERE id = p.id + 1)"
         return int(self._file.query(gap, ())[0][0])
 
-    def _load(self, project_id: int) -> _Row | None:
-        rows = self._file.query(f"SELECT {_COLUMNS} FROM projects WHERE id = ?", (project_id,))
+    def _load(self, project_id: int) -> Row | None:
+        rows = self._rows(project_id)
         if not rows:
             return None
-        project, epoch, version, state = rows[0]
         try:
-            held = known(msgspec.json.decode(state, type=dict[str, Value]))
-            return _Row(msgspec.json.decode(project, type=Project), epoch, version, held)
+            return row_of(rows[0])
         # Not StoreUnavailable: a single damaged row would look like an outage, and all projects would wait for its end.
         except msgspec.MsgspecError as error:
             raise StoreRejected(f"{self._file.path}: the row of project {project_id} is damaged: {error}") from error
+
+    def _rows(self, project_id: int) -> Rows:
+        return self._file.query(f"SELECT {_COLUMNS} FROM projects WHERE id = ?", (project_id,))
+
+    def _load_or_save(self, project_id: int) -> Row | None:
+        """As `_load`, but for who writes it anew: of a damaged row, which is set aside, what can be saved."""
+        try:
+            return self._load(project_id)
+        except StoreRejected as error:
+            log.error("%s. It is set aside, and written anew.", error)
+            self._file.set_aside(project_id)
+            return saved(self._rows(project_id)[0], self._new_epoch())
 
     def _index_keys(self, project: Project) -> None:
         self._file.query("DELETE FROM keys WHERE id = ?", (project.id,))
         for key in project.keys:
             self._file.query("INSERT OR IGNORE INTO keys VALUES (?, ?)", (key.key, project.id))
 
-    def _save(self, row: _Row) -> None:
+    def _save(self, row: Row) -> None:
         self._file.query(
             f"INSERT OR REPLACE INTO projects (id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
             (

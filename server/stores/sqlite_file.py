@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..core.model.errors import SettingsError, StoreUnavailable
 
@@ -28,6 +28,12 @@ CREATE TABLE IF NOT EXISTS projects (
 # The id is part of the primary key: a host application may give the same key to two projects.
 _KEYS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (key TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID
+"""
+# What a row was before it was written anew, as it could not be read.
+_DAMAGED_SCHEMA = """
+CREATE TABLE IF NOT EXISTS damaged (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, epoch TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL
+)
 """
 
 Rows = list[tuple[Any, ...]]
@@ -80,6 +86,7 @@ class SqliteFile:
         """All that is done in the block, or nothing of it. Raises as `query`."""
         # IMMEDIATE takes the write lock before the first read. A deferred transaction asks for it at its first write,
         # and fails if somebody wrote in between, such as a person with the sqlite3 shell.
+        self._check_place()
         self.query("BEGIN IMMEDIATE", ())
         try:
             yield
@@ -89,24 +96,52 @@ class SqliteFile:
                 self._db.execute("ROLLBACK")
             raise
 
+    def try_write(self) -> None:
+        """Write something, and nothing that matters: a disk that is full or read-only refuses only that. As `query`."""
+        with self.transaction():
+            self.query(f"PRAGMA user_version = {_FORMAT}", ())
+
+    def set_aside(self, project_id: int) -> None:
+        """Keep a damaged row for whoever may want to look at it; the newest of a project."""
+        self.query("INSERT OR REPLACE INTO damaged SELECT * FROM projects WHERE id = ?", (project_id,))
+
+    def forget(self, project_id: int) -> None:
+        """Delete what was set aside of a project."""
+        self.query("DELETE FROM damaged WHERE id = ?", (project_id,))
+
+    def _check_place(self) -> None:
+        """SQLite does not notice that its file is removed or replaced, and writes into what ends with the process."""
+        try:
+            there = self.path.stat()
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path} is gone: {error.strerror}. Put it back, and start again.") from error
+        if (there.st_dev, there.st_ino) != self._place:
+            raise StoreUnavailable(f"{self.path} was replaced while it was served. Start again, with the one you mean.")
+
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.fdopen(_private(f"{self.path}.lock", os.O_RDWR | os.O_CREAT), "w")
-        except OSError as error:
-            raise SettingsError(f"FIRSTLIGHT_DATA: cannot write to {self.path}: {error.strerror}.") from error
-        # A lock of our own: SQLite would let a second process write between our transactions, and neither would
-        # hear the other's wake-ups. flock(2) ends with the process, however it dies; a file with a process id in it
-        # would not.
-        with lock:
+        with ExitStack() as files:
+            try:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # On the file itself, too: by a symbolic or a hard link it has another name, and so another lock.
+                # SQLite's own locks are of another kind, and lost when any descriptor of the file is closed: this one
+                # outlives the database.
+                lock, file = (files.enter_context(_opened(path)) for path in (f"{self.path}.lock", str(self.path)))
+            except OSError as error:
+                raise SettingsError(f"FIRSTLIGHT_DATA: cannot write to {self.path}: {error.strerror}.") from error
+            # A lock of our own: SQLite would let a second process write between our transactions, and neither would
+            # hear the other's wake-ups. flock(2) ends with the process, however it dies; a file with a process id in it
+            # would not.
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise SettingsError(
                     f"FIRSTLIGHT_DATA: another process already serves {self.path}. "
                     "Stop it, name another file, or set REDIS_URL to serve with more than one."
                 ) from None
+            held = os.fstat(file.fileno())
+            self._place = held.st_dev, held.st_ino
             yield
 
     def _open(self) -> sqlite3.Connection:
@@ -117,11 +152,12 @@ class SqliteFile:
                 # isolation_level=None: the module's own handling begins a deferred transaction at the first write,
                 # after our reads. timeout=0: SQLite waits for a lock by sleeping, and the event loop with it.
                 db = opened.enter_context(closing(sqlite3.connect(self.path, isolation_level=None, timeout=0)))
-                for statement in (*_PRAGMAS, _SCHEMA, _KEYS_SCHEMA):
+                _check_format(db)
+                for statement in (*_PRAGMAS, _SCHEMA, _KEYS_SCHEMA, _DAMAGED_SCHEMA):
                     db.execute(statement)
                 _migrate(db)
                 opened.pop_all()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             raise SettingsError(f"FIRSTLIGHT_DATA: {self.path} is not a usable database: {error}.") from error
         return db
 
@@ -139,6 +175,13 @@ class SqliteFile:
         self.query("PRAGMA wal_checkpoint(TRUNCATE)", ())
 
 
+def _check_format(db: sqlite3.Connection) -> None:
+    """Raise `ValueError` for a file of a later version: what this one does not know, it would not keep."""
+    ((found,),) = db.execute("PRAGMA user_version").fetchall()
+    if found > _FORMAT:
+        raise ValueError(f"it was written by a later version of Firstlight (format {found}; this one knows {_FORMAT})")
+
+
 def _migrate(db: sqlite3.Connection) -> None:
     """Bring a file of an earlier version up to this one. `user_version` counts the formats.
 
@@ -153,3 +196,7 @@ def _migrate(db: sqlite3.Connection) -> None:
 def _private(path: str, flags: int) -> int:
     """Open a file that only its owner may read, where it is made anew."""
     return os.open(path, flags, 0o600)
+
+
+def _opened(path: str) -> IO[bytes]:
+    return os.fdopen(_private(path, os.O_RDWR | os.O_CREAT), "rb")

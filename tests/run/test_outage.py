@@ -49,6 +49,8 @@ def test_first_errors_survive_an_outage_with_a_deployment(
             == 200
         )
     own_redis.kill()
+    assert request("GET", f"{server.url}/readyz").status == 503
+    assert request("GET", f"{server.url}/readyz?store=optional").status == 200  # it takes what can wait on disk
     assert [send(server, project) for project in projects] == [200] * PROJECTS
     if end == "stopped":
         assert server.stop() == Left.ON_DISK

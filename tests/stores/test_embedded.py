@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from server.core.model.errors import SettingsError, StoreRejected, StoreUnavailable
+from server.core.model.signals import Stage
 from server.core.state.fields import FIRST_ERROR
 from server.stores.embedded import EmbeddedStore
 
@@ -110,7 +112,7 @@ async def test_a_place_that_cannot_be_written_stops_the_start(place: str) -> Non
 
 async def test_a_folder_in_the_place_of_the_file_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SettingsError, match=r"FIRSTLIGHT_DATA: .*folder is not a usable database"):
+    with pytest.raises(SettingsError, match=r"FIRSTLIGHT_DATA: .*folder: Is a directory"):
         await embedded(tmp_path / "folder").__aenter__()
 
 
@@ -219,6 +221,105 @@ async def turns_while(call: Awaitable[object]) -> None:
         await call
     finally:
         assert time.monotonic() - began < 4, "SQLite waits for 5 s by default"
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+async def test_a_second_process_is_refused_by_whatever_name_it_has_the_file(
+    path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    other = path.with_name("other.db")
+    async with embedded(path) as store:
+        link(path, other)
+        with pytest.raises(SettingsError, match="another process"):
+            await embedded(other).__aenter__()
+        await store.create("Shop", None, KEY)
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as third:
+            third.execute("BEGIN IMMEDIATE")  # SQLite's own locks hold as well
+            with pytest.raises(StoreUnavailable, match="locked"):
+                await store.ping()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_folder_that_is_removed_is_seen_and_said(path: Path, is_replaced: bool) -> None:
+    async with embedded(path) as store:
+        project = await store.create("Shop", None, KEY)
+        shutil.rmtree(path.parent)
+        if is_replaced:
+            path.parent.mkdir()
+            path.touch()
+        words = "replaced while it was served" if is_replaced else "is gone"
+        for call in (store.ping(), store.apply({project.id: beat(now())}, now()), store.create("Blog", None, KEY)):
+            with pytest.raises(StoreUnavailable, match=words):
+                await call
+
+
+async def test_a_file_of_a_later_version_is_left_alone(path: Path) -> None:
+    async with embedded(path) as store:
+        await store.create("Shop", None, KEY)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA user_version = 99")
+    with pytest.raises(SettingsError, match=r"later version of Firstlight \(format 99"):
+        await embedded(path).__aenter__()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        assert other.execute("PRAGMA user_version").fetchall() == [(99,)]
+
+
+FORMAT_0 = """
+CREATE TABLE projects (id INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL,
+    epoch TEXT NOT NULL, epoch_at INTEGER NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL);
+CREATE TABLE keys (key TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID;
+INSERT INTO keys VALUES ('0123456789abcdef0123456789abcdef', 7);
+INSERT INTO projects VALUES (7, '{"id":7,"name":"Shop","platform":"python",
+    "keys":[{"key":"0123456789abcdef0123456789abcdef","enabled":true}],"created_at":1700000000000,"revision":3}',
+    'epoch', 1700000000000, 1700000000000000, '{"first_error":[1700000000001,"kept"]}');
+"""
+"""A file as the first version wrote it."""
+
+
+async def test_a_file_of_an_earlier_version_is_brought_up_to_this_one(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(FORMAT_0)
+    for _ in range(2):  # and once more, with nothing left to do
+        async with embedded(path) as store:
+            view = await store.read(7)
+            assert view
+            assert (view.project.name, view.epoch, view.text(FIRST_ERROR)) == ("Shop", "epoch", "kept")
+            assert await store.owner_of(KEY) == 7
+    with closing(sqlite3.connect(path)) as new:
+        assert new.execute("PRAGMA user_version").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("column", ["state", "project"])
+async def test_a_damaged_row_is_set_aside_and_healed_by_its_owner(path: Path, column: str) -> None:
+    async with embedded(path) as store:
+        spoilt, good = [await store.create("Shop", None, KEY) for _ in range(2)]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute(f"UPDATE projects SET {column} = 'no JSON {SECRET}' WHERE id = ?", (spoilt.id,))
+        assert [project.id for project in await store.list(0, 10)] == ([good.id] if column == "project" else [1, 2])
+        await store.put(spoilt)
+        view = await store.read(spoilt.id)
+        assert view
+        assert (view.project.keys, view.stage, view.state) == (spoilt.keys, Stage.AWAITING, {})
+        assert firsts((await store.apply({spoilt.id: error(now())}, now()))[spoilt.id]) == {"first_error"}
+        with closing(sqlite3.connect(path)) as other:
+            ((aside,),) = other.execute(f"SELECT {column} FROM damaged WHERE id = ?", (spoilt.id,)).fetchall()
+            assert SECRET in aside
+        assert await store.reset(spoilt.id, "anew")  # what is deleted is deleted
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("SELECT * FROM damaged").fetchall() == []
+    assert SECRET not in path.read_bytes().decode("latin-1")
+
+
+async def test_a_reset_heals_too(path: Path) -> None:
+    async with embedded(path) as store:
+        project = await store.create("Shop", None, KEY)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("UPDATE projects SET state = 'no JSON'")
+        assert await store.reset(project.id, "anew")
+        view = await store.read(project.id)
+        assert view
+        assert (view.project, view.epoch, view.state) == (project, "anew", {})
 
 
 async def test_a_damaged_row_costs_the_others_nothing(path: Path) -> None:
