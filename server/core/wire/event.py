@@ -153,7 +153,8 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     # Sentry's order: from the cause to what was finally raised. Frames likewise have the failing call last.
     crash = exceptions[-1] if exceptions else {}
     frames, sdk = _frames(crash), read(raw.sdk)  # read once: a second time would be paid from the budget again
-    integrations, platform, release = _integrations(sdk), _text(read(raw.platform)), _text(read(raw.release))
+    integrations = integrations_of(sdk.get("integrations") if isinstance(sdk, dict) else None)
+    platform, release = _text(read(raw.platform)), _text(read(raw.release))
     return Event(
         event_id=parse_event_id(read(raw.event_id)),
         # No level counts as an error, since Relay fills it in so. An exception counts whatever its level says, as where
@@ -203,13 +204,10 @@ def _named(sdk: Sdk | None, integrations: Collection[str], exceptions: Iterable[
     return Sdk(f"sentry.python.{_CELERY}", sdk.version) if caught or is_plain else sdk
 
 
-def _integrations(sdk: Any) -> tuple[str, ...]:
-    names = sdk.get("integrations") if isinstance(sdk, dict) else None
-    return (
-        tuple(name[:40] for name in names[:MAX_INTEGRATIONS] if isinstance(name, str))
-        if isinstance(names, list)
-        else ()
-    )
+def integrations_of(names: Any) -> tuple[str, ...]:
+    """The names of an SDK's integrations, as events and spans list them; whatever else stands there is left out."""
+    listed = names[:MAX_INTEGRATIONS] if isinstance(names, list) else ()
+    return tuple(name[:40] for name in listed if isinstance(name, str))
 
 
 def parse_client(text: str | None) -> Sdk | None:

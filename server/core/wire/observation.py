@@ -18,7 +18,7 @@ from ..model.errors import BadRequest, InvalidJSON, TooLarge
 from ..model.signals import Signal, Source
 from .budget import Budget
 from .client import source_of
-from .container import TYPES, app_of_container
+from .container import TYPES, Told, parse_container
 from .envelope import Envelope, Item, check_size
 from .event import MAX_TEXT, App, Event, Sdk, decode, parse_event, parse_event_id, parse_object, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
@@ -185,12 +185,15 @@ def observe_envelope(
     beats = sum(item.type == "heartbeat" for item in envelope.items)
     if beats > MAX_HEARTBEATS:
         raise TooLarge(f"An envelope may hold at most {MAX_HEARTBEATS} heartbeats.")
+    # One container is enough, since all are of one process.
+    containers = islice((item for item in envelope.items if item.type in TYPES), 1)
+    told = next((parse_container(item.payload, budget) for item in containers), Told(App()))
     observation = Observation(
         signals=frozenset(ITEM_SIGNALS[item.type] for item in envelope.items if item.type in ITEM_SIGNALS),
         event_id=parse_event_id(headers.get("event_id")),
         client_sdk=client or sdk_of(headers.get("sdk")),  # JavaScript's SDKs name themselves there as well
-        app=_app_of_envelope(envelope, budget),
-        inferred=tuple(_inferred_from_trace(headers.get("trace"))),
+        app=_app_of_envelope(envelope, told.app, budget),
+        inferred=(*_inferred_from_trace(headers.get("trace")), *_inferred_from_names(told.integrations)),
         sent_at=_time_of(headers.get("sent_at")),
         dropped=tuple(islice(_dropped(envelope, budget), MAX_DROPPED)),
         is_envelope=True,
@@ -256,9 +259,9 @@ def _inferred_from_trace(trace: Any) -> Iterable[tuple[str, str]]:
         yield "traces_sample_rate", f"{number:g}"
 
 
-def _inferred_from_event(event: Event) -> Iterable[tuple[str, str]]:
-    if event.integrations:
-        yield "integrations", msgspec.json.encode(event.integrations).decode()
+def _inferred_from_names(integrations: tuple[str, ...]) -> Iterable[tuple[str, str]]:
+    if integrations:
+        yield "integrations", msgspec.json.encode(integrations).decode()
 
 
 def _dropped(envelope: Envelope, budget: Budget) -> Iterable[Dropped]:
@@ -325,7 +328,7 @@ def _with_event(observation: Observation, event: Event, new_id: str) -> Observat
         event_id=observation.event_id or event.event_id or new_id,  # the envelope's is what SDKs return and log
         payload_sdk=event.sdk or observation.payload_sdk,
         app=_first_known(event.app, observation.app),
-        inferred=(*observation.inferred, *_inferred_from_event(event)),
+        inferred=(*observation.inferred, *_inferred_from_names(event.integrations)),
     )
     if Signal.MESSAGE not in observation.signals:
         return observation
@@ -342,14 +345,12 @@ def _first_known(*apps: App) -> App:
     return App(release or None, environment or None, runtime or None)
 
 
-def _app_of_envelope(envelope: Envelope, budget: Budget) -> App:
-    # Sessions come before the trace: their attributes always name the release, a trace only what its head knew.
+def _app_of_envelope(envelope: Envelope, told: App, budget: Budget) -> App:
+    # Sessions come before the trace: their attributes always name the release, a trace only what its head knew. What
+    # sends only logs or metrics has nothing but its containers.
     trace = envelope.headers.get("trace")
     sessions = (item for item in envelope.items if item.type in _SESSION_TYPES)
-    # One container is enough, since all are of one process; what sends only logs or metrics has nothing else.
-    containers = islice((item for item in envelope.items if item.type in TYPES), 1)
-    told = (app_of_container(item.payload, budget) for item in containers)
-    return _first_known(*(_app_of_session(item, budget) for item in sessions), _app(trace), *told)
+    return _first_known(*(_app_of_session(item, budget) for item in sessions), _app(trace), told)
 
 
 def _app_of_session(item: Item, budget: Budget) -> App:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from server.core.wire.budget import Budget
-from server.core.wire.container import MAX_CONTAINER_BYTES, TYPES, app_of_container
+from server.core.wire.container import MAX_CONTAINER_BYTES, TYPES, parse_container
 from server.core.wire.envelope import parse_envelope
 from server.core.wire.event import App
 from server.core.wire.observation import ITEM_SIGNALS, observe_envelope
@@ -24,7 +24,7 @@ def container(*items: Any, **more: Any) -> bytes:
 
 
 def read(payload: bytes) -> App:
-    return app_of_container(payload, Budget())
+    return parse_container(payload, Budget()).app
 
 
 FIRST = item(release="app@1.0.0", environment="production", runtime="CPython")
@@ -66,3 +66,26 @@ def test_it_is_read_where_nothing_else_tells(kind: str) -> None:
 
     assert observed(b"{}") == App("app@1.0.0", "production", "CPython")
     assert observed(b'{"trace":{"release":"app@2.0.0"}}') == App("app@2.0.0", "production", "CPython")
+
+
+def names(listed: Any) -> dict[str, Any]:
+    return {"attributes": {"sentry.sdk.integrations": {"value": listed, "type": "array"}}}
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ((FIRST, names(["Replay", 5, "x" * 50])), ("Replay", "x" * 40)),
+        ((names(["Replay"]), names(["Feedback"])), ("Replay",)),
+        ((names("Replay"),), ()),
+        ((names([]),), ()),
+        ((FIRST,), ()),
+        ((), ()),
+    ],
+)
+def test_the_integrations_stand_in_the_span_of_a_page_load(items: Any, expected: tuple[str, ...]) -> None:
+    """JavaScript 11 sends no transactions, of which they were concluded before."""
+    assert parse_container(container(*items), Budget()).integrations == expected
+    body = b'{}\n{"type":"span","item_count":1}\n' + container(*items)
+    inferred = dict(observe_envelope(parse_envelope(body), "a" * 32).inferred)
+    assert json.loads(inferred.get("integrations", "[]")) == list(expected)
