@@ -64,24 +64,3 @@ function bySdk(platforms, sdk) {
   const fitting = pairs.filter(({ prefix }) => sdk?.startsWith(prefix));
   return fitting.sort((a, b) => b.prefix.length - a.prefix.length)[0]?.platform;
 }
-
-/**
- * Those where every word typed begins a word of the name or a keyword.
- *
- * @param {Platform[]} platforms
- * @param {string} query
- */
-export function search(platforms, query) {
-  const typed = wordsOf(query);
-  return platforms.filter(({ name, keywords = [] }) => {
-    const known = wordsOf([name, ...keywords].join(" "));
-    return typed.every((word) => known.some((other) => other.startsWith(word)));
-  });
-}
-
-/** @param {string} text */
-const wordsOf = (text) =>
-  text
-    .toLowerCase()
-    .split(/[^\p{L}\p{N}#+]+/u)
-    .filter(Boolean);

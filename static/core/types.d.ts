@@ -220,6 +220,8 @@ export interface Platform {
   id: string;
   name: string;
   language: string;
+  /** Of the list that it stands in. */
+  group?: string;
   keywords?: string[];
   match: string[];
 }

@@ -4,9 +4,10 @@
  * `aria-activedescendant` names the option.
  */
 
-import { search } from "../core/snippets.js";
+import { listed } from "../core/picking.js";
 import { el, icon, part, setText } from "./dom.js";
 
+/** @import { Group } from "../core/picking.js" */
 /** @import { Platform } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
@@ -23,6 +24,8 @@ export class Picker {
   /** @type {Platform[]} */
   #matches = [];
   #active = -1;
+  /** Ids of those chosen last. @type {string[]} */
+  recent = [];
 
   /**
    * @param {Element} root see `picker.html`
@@ -66,14 +69,27 @@ export class Picker {
   /** @param {string} query */
   #open(query) {
     if (!this.#isOpen() && !query) this.#input.select();
-    const found = search(this.#platforms, query);
+    const found = listed(this.#platforms, query, this.recent);
     // Nobody is left with an empty list: one of them fits all.
-    this.#matches = found.length ? found : this.#platforms.filter(({ id }) => id === ANY);
-    this.#list.replaceChildren(...this.#matches.map((platform) => this.#option(platform)));
+    const any = { name: "any", platforms: this.#platforms.filter(({ id }) => id === ANY) };
+    const groups = found.length ? found : [any];
+    this.#matches = groups.flatMap(({ platforms }) => platforms);
+    this.#list.replaceChildren(...groups.map((group) => this.#group(group)));
     setText(this.#note, found.length ? "" : this.#words.messages.picker.none);
     this.#list.hidden = false;
     this.#input.setAttribute("aria-expanded", "true");
     this.#activate(query ? 0 : this.picked ? this.#matches.indexOf(this.picked) : -1);
+  }
+
+  /** With a heading, where the whole list stands there. @param {Group} group */
+  #group({ name, platforms }) {
+    const label = this.#words.nameOf(name, "picker");
+    return el(
+      "li",
+      { role: "presentation" },
+      el("span", { class: "meta", "aria-hidden": "true", text: label }),
+      el("ul", { role: "group", "aria-label": label }, ...platforms.map((platform) => this.#option(platform))),
+    );
   }
 
   /** @param {Platform} platform */
@@ -125,6 +141,7 @@ export class Picker {
     const changed = platform !== this.picked;
     this.picked = platform;
     this.#close();
+    this.#input.select(); // the next letters are a new search
     if (changed) this.#onPick(platform);
   }
 

@@ -1,10 +1,14 @@
 /** Which platform is shown: the user's choice, kept in this browser, or the best guess. */
 
+import { remembered } from "../core/picking.js";
 import { choosePlatform } from "../core/snippets.js";
 import { Picker } from "../elements/picker.js";
 
 /** @import { Platform } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
+
+/** Where this browser keeps what was chosen last, in any project. */
+const RECENT = "firstlight-platforms";
 
 export class Choice {
   #platforms;
@@ -25,10 +29,13 @@ export class Choice {
     this.platform = choosePlatform(platforms, this.#wishes);
     this.#picker = new Picker(root, words, platforms, this.platform, (platform) => {
       storage((store) => store.setItem(memory, platform.id));
+      this.#picker.recent = remembered(this.#picker.recent, platform.id);
+      storage((store) => store.setItem(RECENT, this.#picker.recent.join(" ")));
       this.#wishes.chosen = platform.id;
       this.platform = platform;
       tell(platform);
     });
+    this.#picker.recent = storage((store) => store.getItem(RECENT))?.split(" ") ?? [];
   }
 
   /**

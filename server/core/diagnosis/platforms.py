@@ -50,6 +50,7 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
     """What platforms have in common.
 
     Args:
+        group: of the picker's list that they stand in.
         languages: of snippets, with what starts a comment in each.
         silence: what it may be when nothing arrives, by a name of its own.
         fixes: lines to copy, by the problem's code.
@@ -57,6 +58,7 @@ class Family(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: _Word
+    group: Literal["python", "web", "node", "mobile", "java", "php", "ruby", "more", "any"] = "more"
     languages: Mapping[_Word, Literal["#", "//"]] = {}
     versions: Versions | None = None
     silence: Mapping[_Word, _Sentence] = {}
@@ -170,7 +172,8 @@ class Platforms:
         shown = ("name", "family", "language", "keywords", "match")
         return {
             "platforms": [
-                {"id": name, **{field: getattr(platform, field) for field in shown}}
+                {"id": name, "group": self.families[platform.family].group}
+                | {field: getattr(platform, field) for field in shown}
                 for name, platform in self._platforms.items()
             ],
             "languages": {name: start for family in self.families.values() for name, start in family.languages.items()},

@@ -132,10 +132,18 @@ def test_the_index_is_what_the_page_needs() -> None:
     index = PLATFORMS.index()
     ids = [row["id"] for row in index["platforms"]]
     assert ids[0] == "python"
+    groups = {row["id"]: row["group"] for row in index["platforms"]}
+    assert [groups[name] for name in ("python-flask", "swift", "kotlin-android", "rust", "curl")] == [
+        "python",
+        "mobile",
+        "mobile",
+        "more",
+        "any",
+    ]
     assert ids[-1] == "other"
     assert len(ids) == len(set(ids))
     for row in index["platforms"]:
-        assert set(row) == {"id", "name", "family", "language", "keywords", "match"}
+        assert set(row) == {"id", "name", "group", "family", "language", "keywords", "match"}
     assert index["languages"]["python"] == "#"
     assert index["languages"]["javascript"] == "//"
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { highlight } from "./static/core/highlight.js";
-import { choosePlatform, fill, parseDsn, search } from "./static/core/snippets.js";
+import { choosePlatform, fill, parseDsn } from "./static/core/snippets.js";
 
 const KEY = "0123456789abcdef0123456789abcdef";
 const TARGET = parseDsn(`http://${KEY}@h:1/7`);
@@ -20,14 +20,6 @@ test("the user's choice comes first, then the project's, then the SDK's, by its 
   assert.equal(chosen({ sdk: "sentry.python.flask" }), "python-flask");
   assert.equal(chosen({ sdk: "sentry.python.django" }), "python");
   assert.equal(chosen({ sdk: "else" }), "python");
-});
-
-test("a search is of the beginnings of words", () => {
-  const found = (query) => search(PLATFORMS, query).map(({ id }) => id);
-  assert.deepEqual(found("py"), ["python"]);
-  assert.deepEqual(found("C#"), ["dotnet"]);
-  assert.deepEqual(found("lask"), []);
-  assert.deepEqual(found(""), ["python", "python-flask", "dotnet"]);
 });
 
 test("gaps are filled with the project's values, or say what belongs there", () => {
