@@ -63,12 +63,16 @@ export function evidenceOf({ evidence, summary, hint, checks, fix }, words) {
   /** @type {Record<string, string>} */
   const labels = words.messages.evidence;
   const said = [summary, hint, ...(checks ?? []), fix ?? ""];
+  const detail = visible(plain(evidence?.detail ?? "")); // what the sender was answered, which quotes the rest
+  const isSaid = (/** @type {string} */ text, /** @type {string} */ name) =>
+    (name !== "detail" && detail.includes(text)) ||
+    (OURS.includes(name) && said.some((sentence) => sentence.includes(text)));
   return Object.entries(evidence ?? {})
     .map(
       ([name, value]) =>
         /** @type {[string, string, string]} */ ([labels[name] ?? plainName(name), visible(plain(value)), name]),
     )
-    .filter(([, text, name]) => !(OURS.includes(name) && said.some((sentence) => sentence.includes(text))))
+    .filter(([, text, name]) => !isSaid(text, name))
     .sort(([, a], [, b]) => Number(isLong(a)) - Number(isLong(b)));
 }
 

@@ -95,6 +95,15 @@ test("what a sentence says already is not said again as evidence", () => {
   assert.equal(evidenceOf(asked, english).length, 1);
 });
 
+test("what was answered is not repeated in parts", () => {
+  const detail = "The envelope is damaged at byte 3: an item's length is 999.";
+  const evidence = { detail, offset: "3", reason: "an item's length is 999", line: '{"length":999}' };
+  assert.deepEqual(
+    evidenceOf(sent({ evidence }), english).map(([, , name]) => name),
+    ["detail", "line"],
+  );
+});
+
 test("evidence is labelled, and long texts come last", () => {
   const rows = evidenceOf(sent({ evidence: { detail: "x".repeat(61), key: "…d2c3", last_seen: 3 } }), english);
   assert.deepEqual(
