@@ -171,7 +171,7 @@ class ProjectLimits:
     """Of what is remembered of projects (`server.engine.projects`)."""
 
     remembered: int = 10_000
-    """Projects that are remembered, about 4 KiB each; as many that do not exist."""
+    """Projects that are remembered, 4 KiB each, or 11 with a full list of what arrived; as many that do not exist."""
     recheck_seconds: float = 15.0
     """How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
     unknown_seconds: float = 1.0
