@@ -72,7 +72,7 @@ class Firstlight:
         self._names_requests = settings.log is Log.JSON
         self._store = store
         self._clock = clock
-        catalogue = content.load_catalogue(pages.static_folder())
+        catalogue = content.load_catalogue(pages.static_folder(), settings.product)
         self._presenter = Presenter(catalogue, settings.event_url, settings.lists_requests)
         # WebSockets stand outside of Starlette and its middleware: each layer is a coroutine for as long as a
         # connection lasts, and all of them together were 4 KiB for every viewer.

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from .core.diagnosis.products import parse_product
 from .core.model.errors import SettingsError
 from .core.wire.kept import Keep
 
@@ -51,6 +52,7 @@ class Settings:
         owner_origins: other origins whose pages may also change something.
         public_url: what browsers and SDKs call this server, where that is not the Host that they send.
         event_url: where "View my error" leads, with `{project}` and `{event_id}`.
+        product: the product behind this server, and its version; its file says what it drops.
         workers: processes.
         max_body: bytes of one request, as sent and decompressed.
         keep: how much of an error is written down.
@@ -74,6 +76,7 @@ class Settings:
     owner_origins: frozenset[str] = frozenset()
     public_url: str | None = None
     event_url: str | None = None
+    product: tuple[str, str | None] | None = None
     workers: int = 1
     max_body: int = 20 * 1024 * 1024
     keep: Keep = Keep.ALL
@@ -117,6 +120,7 @@ class Settings:
             owner_origins=_origins(given, "FIRSTLIGHT_OWNER_ORIGINS"),
             public_url=_public_url(given),
             event_url=_event_url(given),
+            product=_product(given),
             workers=_number(given, "WEB_CONCURRENCY", 1, 1, MAX_WORKERS),
             max_body=_number(given, "FIRSTLIGHT_MAX_BODY", 20 * 1024 * 1024, 1024, 200 * 1024 * 1024),
             keep=_keep(given),
@@ -272,6 +276,14 @@ def _public_url(env: Mapping[str, str]) -> str | None:
     if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username is not None:
         raise SettingsError("FIRSTLIGHT_PUBLIC_URL must be a URL like https://firstlight.example.com.")
     return text.rstrip("/")
+
+
+def _product(env: Mapping[str, str]) -> tuple[str, str | None] | None:
+    text = env.get("FIRSTLIGHT_PRODUCT")
+    found = parse_product(text) if text else None
+    if text and found is None:
+        raise SettingsError("FIRSTLIGHT_PRODUCT must be a name with a version if you like, such as glitchtip@6.0.")
+    return found
 
 
 def _event_url(env: Mapping[str, str]) -> str | None:

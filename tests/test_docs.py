@@ -29,6 +29,7 @@ SETTING_OF_FIELD = {
     "owner_origins": "FIRSTLIGHT_OWNER_ORIGINS",
     "public_url": "FIRSTLIGHT_PUBLIC_URL",
     "event_url": "FIRSTLIGHT_EVENT_URL",
+    "product": "FIRSTLIGHT_PRODUCT",
     "max_body": "FIRSTLIGHT_MAX_BODY",
     "keep": "FIRSTLIGHT_KEEP",
     "lists_requests": "FIRSTLIGHT_LIST_REQUESTS",

@@ -50,6 +50,9 @@ def _settings_with(flags: Mapping[str, str | None], env: Mapping[str, str]) -> d
 @_setting("--owner-origins", "FIRSTLIGHT_OWNER_ORIGINS", "Other origins whose pages may also change something.")
 @_setting("--public-url", "FIRSTLIGHT_PUBLIC_URL", "What browsers and SDKs call this server.")
 @_setting("--event-url", "FIRSTLIGHT_EVENT_URL", "Where 'View my error' leads, with {project} and {event_id}.")
+@_setting(
+    "--product", "FIRSTLIGHT_PRODUCT", "The product behind this server: glitchtip, bugsink or sentry, with @version."
+)
 @_setting("--max-body", "FIRSTLIGHT_MAX_BODY", "Bytes of one request; 20 MiB unless set.")
 @_setting("--keep", "FIRSTLIGHT_KEEP", "How much of an error is written down: all, title or type.")
 @_setting("--list-requests", "FIRSTLIGHT_LIST_REQUESTS", "Whether the page lists the latest requests: on or off.")

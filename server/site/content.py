@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,8 @@ from starlette.routing import BaseRoute, Route
 
 from ..core.diagnosis.catalogue import Catalogue
 from ..core.diagnosis.platforms import Platforms, decode_family, decode_platform
+from ..core.diagnosis.products import decode_product, dropped_by
+from ..core.diagnosis.rules import NOT_KEPT, RULES, Rule
 from ..core.diagnosis.words import decode_words
 from ..core.model.errors import SettingsError
 
@@ -27,11 +30,12 @@ LANGUAGE = "en"
 _T = TypeVar("_T")
 
 
-def load_catalogue(folder: Path) -> Catalogue:
+def load_catalogue(folder: Path, product: tuple[str, str | None] | None = None) -> Catalogue:
     """Read the words and the platforms.
 
     Args:
         folder: `static/`.
+        product: the one behind this server, and its version, as far as somebody said.
 
     Raises:
         SettingsError: a file is missing or damaged; the message names it.
@@ -39,9 +43,26 @@ def load_catalogue(folder: Path) -> Catalogue:
     # Read at the start, so that a damaged file is one sentence then, and not a broken page later.
     words = _read(folder / "messages" / f"{LANGUAGE}.json", decode_words)
     try:
-        return Catalogue(words, load_platforms(folder / "platforms"))
+        return Catalogue(words, load_platforms(folder / "platforms"), _rules(folder / "products", product))
     except ValueError as error:
         raise SettingsError(f"The files in {folder} do not fit together: {error}.") from None
+
+
+def _rules(folder: Path, product: tuple[str, str | None] | None) -> tuple[Rule, ...]:
+    """All rules, and what is found of the product that is named.
+
+    Raises:
+        SettingsError: there is no such product.
+    """
+    if product is None:
+        return RULES
+    name, version = product
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(other.stem for other in folder.glob("*.json")))
+        raise SettingsError(f"FIRSTLIGHT_PRODUCT must be one of {known}, with @ and a version if you like.")
+    find = dropped_by(_read(path, decode_product), version)
+    return tuple(replace(rule, find=find) if rule.code == NOT_KEPT else rule for rule in RULES)
 
 
 def load_platforms(folder: Path) -> Platforms:

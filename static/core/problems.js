@@ -12,7 +12,19 @@ import { plain } from "./words.js";
 /** @import { Words } from "./words.js" */
 
 /** Evidence that the server measured or chose itself; a sentence may hold it. Everything else may be anybody's text. */
-const OURS = ["expected", "interval", "last signal", "reason", "sdk", "skew", "upgrade", "waited", "what"];
+const OURS = [
+  "expected",
+  "interval",
+  "last signal",
+  "lost",
+  "product",
+  "reason",
+  "sdk",
+  "skew",
+  "upgrade",
+  "waited",
+  "what",
+];
 
 /**
  * The problem with the words of the page's language.

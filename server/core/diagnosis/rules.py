@@ -86,6 +86,9 @@ class Rule:
     fix: str | None = None
 
 
+NOT_KEPT = "not_kept"
+"""What the product behind this server would drop."""
+
 # Only the page knows the address at which people reach this server, so it fills in the DSN.
 _DSN = "{{dsn}}"
 # Signals that come along with traces. Like these, they do not show that errors are on.
@@ -156,6 +159,8 @@ RULES: tuple[Rule, ...] = (
         cure=Cure("other_heartbeat"),
         severity=Severity.WARNING,
     ),
+    # Found only where an operator says which product stands behind this server (`products`).
+    Rule(code=NOT_KEPT, kind=Kind.ADVICE, find=never, cure=Cure("turned_off"), severity=Severity.WARNING),
     _recorded(Code.CLOCK_SKEW, Kind.ADVICE, cures.IN_TIME, severity=Severity.WARNING, fix="timedatectl set-ntp true"),
     # These two are what anybody can cause: a note, so that a stranger cannot push a real problem down the page.
     _recorded(Code.KEYLESS_REQUESTS, Kind.KEY, cures.NOTHING, severity=Severity.NOTE),

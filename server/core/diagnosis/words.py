@@ -18,7 +18,9 @@ SAYABLE = frozenset(
         "count",  # of sightings
         "expected",  # an address made of an endpoint of ours and a number
         "interval",  # a number that was read as one, and a unit
+        "lost",  # names of `Signal`
         "last signal",  # one of `Signal`
+        "product",  # from the file of a product, and numbers
         "reason",  # one of `DROP_REASONS`
         "sdk",  # a start of its name that we know, and numbers
         "skew",  # a number, a unit, and behind or ahead

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -113,5 +112,5 @@ def test_a_gap_is_filled_once() -> None:
 
 def test_the_page_fills_the_same_gaps() -> None:
     script = (static_folder() / "core" / "problems.js").read_text()
-    (ours,) = re.findall(r"^const OURS = (\[.*\]);$", script, re.MULTILINE)
-    assert {*json.loads(ours), "count"} == SAYABLE
+    (ours,) = re.findall(r"^const OURS = \[([^\]]*)\];$", script, re.MULTILINE)
+    assert {*re.findall(r'"([^"]+)"', ours), "count"} == SAYABLE
