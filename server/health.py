@@ -53,11 +53,14 @@ async def _readyz(request: Request[State]) -> Response:
     if request.query_params.get("store") == "optional":
         return JSONResponse({"status": "ok"})
     try:
-        await request.state["store"].ping()
-    except (StoreUnavailable, StoreRejected) as error:
+        warnings = await request.state["store"].ping()
+    except StoreUnavailable as error:
+        log.warning("Not ready: %s (%s)", error.reason, error)
+        return _not_ready(error.reason)
+    except StoreRejected as error:
         log.warning("Not ready: %s", error)
-        return _not_ready("The store is out of reach, or takes no writes. The log says which.")
-    return JSONResponse({"status": "ok"})
+        return _not_ready("The store refuses what every process needs. The log says what.")
+    return JSONResponse({"status": "ok", "warnings": warnings} if warnings else {"status": "ok"})
 
 
 def _not_ready(reason: str) -> Response:

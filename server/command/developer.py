@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Iterator
 
 import click
 
 from ..core.model.errors import BadRequest
 from ..core.wire.dsn import parse_dsn
+from ..settings import Settings
 from . import client
-from .doctor import Result, examine
+from .doctor import Result, Step, examine
 from .exits import Exit, Failed, end_line, exit_of, exit_of_status, reason_for
 from .output import or_json, tell, wants_json
 from .owner import PROJECT_ID, client_of, on_server
+from .store_doctor import examine_store
 from .terminal import STAGES, Progress, Snapshot, plain, step_line
 
 TIMEOUT_HELP = "End after so long, with the status of what is wrong. Until then, wait also for the server to come up."
@@ -88,21 +91,33 @@ def send(signal: str, dsn: str) -> None:
     tell("answer", told, f"{answer.status}  {json.dumps(answer.body)}")
 
 
-@click.command()
-@click.argument("dsn")
-@or_json
-def doctor(dsn: str) -> None:
-    """Check the way from here to a DSN, step by step, and say what to fix.
-
-    Run it where your app runs. Where a step fails, the exit status says which.
-    """
+def _examine_dsn(dsn: str) -> Iterator[Step]:
     try:
         parsed = parse_dsn(dsn)
     except BadRequest as error:
         raise click.BadParameter(str(error), param_hint="DSN") from None
-    token = os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN")
+    return examine(parsed, os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN"))
+
+
+async def _examine_store() -> list[Step]:
+    # Not all settings: somebody looks at the store from a shell that has no secret.
+    given = {name: os.environ[name] for name in ("REDIS_URL", "FIRSTLIGHT_DATA") if name in os.environ}
+    return await examine_store(Settings.from_env(given))
+
+
+@click.command()
+@click.argument("dsn", required=False)
+@click.option("--store", is_flag=True, help="Check the Redis in REDIS_URL instead, as the server would use it.")
+@or_json
+def doctor(dsn: str | None, store: bool) -> None:
+    """Check the way from here to a DSN, step by step, and say what to fix.
+
+    Run it where your app runs, and with --store where the server runs. Where a step fails, the exit status says which.
+    """
+    if store == (dsn is not None):
+        raise click.UsageError("Give a DSN, or --store.")
     cause = Exit.REACHED
-    for step in examine(parsed, token):
+    for step in asyncio.run(_examine_store()) if dsn is None else _examine_dsn(dsn):
         if step.result is Result.FAILED:
             cause = step.cause
         told = {"name": step.name, "result": step.result, "said": step.said, "fix": step.fix}

@@ -31,6 +31,7 @@ class Exit(IntEnum):
     BROWSER = 19, "a browser, or something in it, held requests back"
     NO_DSN = 20, "the SDK runs without a DSN (`run` only)"
     NOT_STARTED = 21, "no SDK was started, or it had nothing to send (`run` only)"
+    STORE = 22, "the store cannot be used (`doctor --store` only)"
 
     meaning: str
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -134,5 +134,9 @@ class Store(Protocol):
         For what changes without an update: liveness with time, and a store that lost its last writes.
         """
 
-    async def ping(self) -> None:
-        """Return if the store can serve, writes included; raise `StoreUnavailable` or `StoreRejected` otherwise."""
+    async def ping(self) -> Sequence[str]:
+        """Return if the store can serve, writes included; raise `StoreUnavailable` or `StoreRejected` otherwise.
+
+        Returns:
+            What may lose something though it serves, a line each.
+        """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -183,8 +183,9 @@ class EmbeddedStore:
             self._save(row)
         self._changed(project_id, Effect.NEWS)
 
-    async def ping(self) -> None:
+    async def ping(self) -> Sequence[str]:
         self._file.try_write()
+        return ()
 
     def _apply(self, row: Row, update: Update, now: int) -> Change:
         before, fields = stage_of(row.state), join(row.state, update)

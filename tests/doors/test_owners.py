@@ -229,7 +229,7 @@ async def test_delete(both: Site) -> None:
 
 
 async def test_paging(both: Site) -> None:
-    base = 3_000_000_000
+    base = 2**62 + 3_000_000_000  # above the ids that are given out
     numbers = [base + number for number in range(7)]
     for number in reversed(numbers):
         await both.project(number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -130,6 +130,6 @@ class WatchedStore:
         await self._called("touch")
         await self._store.touch(project_id, epoch, version)
 
-    async def ping(self) -> None:
+    async def ping(self) -> Sequence[str]:
         await self._called("ping")
-        await self._store.ping()
+        return await self._store.ping()

@@ -62,13 +62,14 @@ class Connection:
         """
         try:
             async with asyncio.timeout(self.seconds):
-                await self.inspect()
+                await self._inspect_all()
         except (AuthenticationError, AuthorizationError, ResponseError) as error:
             said = self.explain(error)
             refusal = refusal_of(said)
             if refusal is None or refusal.is_final:
                 await self.close()
-                raise SettingsError(f"REDIS_URL: the server (Redis 6 or newer?) refuses: {said}.") from None
+                told = refusal.said if refusal else f"the server (Redis 6 or newer?) refuses: {said}"
+                raise SettingsError(f"REDIS_URL: {told}") from None
             # A failed save, a replica without its master: it may be well in a moment.
             log.warning("Redis takes no commands now and is waited for: %s (%s)", refusal.said, said)
         except SettingsError:
@@ -81,16 +82,18 @@ class Connection:
         """Look at each master, and log what is wrong with one that answers: it would look well, and lose or refuse.
 
         Raises:
-            SettingsError: it is of a kind that cannot serve here.
-            RedisError, OSError: there is none to be looked at.
+            StoreUnavailable: there is none to be looked at, or it is of a kind that cannot serve here.
         """
+        await self._within(self._inspect_all())
+
+    async def _inspect_all(self) -> None:
         found = await self._nodes.find()
         findings = [finding for place in found.places for finding in await self._inspect(place)]
-        self.findings = tuple(dict.fromkeys(findings))  # masters of a cluster are mostly alike
+        known, self.findings = self.findings, tuple(dict.fromkeys(findings))  # masters of a cluster are mostly alike
         for finding in self.findings:
             if finding.severity is Severity.FATAL:
                 raise SettingsError(f"REDIS_URL: {finding.line}")
-            if finding.severity is Severity.WARNING:
+            if finding.severity is Severity.WARNING and finding not in known:
                 log.warning("%s", finding.line)
 
     async def _inspect(self, place: Place) -> list[Finding]:
@@ -174,7 +177,7 @@ class Connection:
         for channel in self.layout.channels:
             place = found.place_of(channel)
             if place is None:
-                raise self._refused(ResponseError("CLUSTERDOWN Hash slot not served"))
+                raise self.refused(ResponseError("CLUSTERDOWN Hash slot not served"))
             shares[place] = (*shares.get(place, ()), channel)
         return shares
 
@@ -202,10 +205,10 @@ class Connection:
             async with asyncio.timeout(self.seconds):
                 return await call
         except (RedisError, OSError, TimeoutError, SettingsError) as error:
-            raise self._refused(error) from None
+            raise self.refused(error) from None
         except Exception as error:  # uvloop's closed transport is a RuntimeError; nothing may leak out of here
             log.warning("Redis: an unexpected error of its client library", exc_info=True)
-            raise self._refused(error) from None
+            raise self.refused(error) from None
 
     def _judged(self, answer: Any) -> Any:
         """Tell a server that takes no such command now from a command that it never will take."""
@@ -217,9 +220,10 @@ class Connection:
         is_moving = isinstance(answer, TryAgainError)
         if isinstance(answer, ResponseError) and not is_moving and not refusal_of(said):
             return StoreRejected(f"Redis: {said}")
-        raise self._refused(answer)
+        raise self.refused(answer)
 
-    def _refused(self, error: Exception) -> StoreUnavailable:
+    def refused(self, error: Exception) -> StoreUnavailable:
+        """What an error of a server, or of the way there, means to callers."""
         said = self.explain(error)
         refusal = refusal_of(said)
         if refusal:

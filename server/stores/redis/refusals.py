@@ -64,6 +64,11 @@ REFUSALS = (
     _refusal(
         r"\bNOAUTH\b|authentication required", "Redis asks for a password. REDIS_URL has to hold it.", is_final=True
     ),
+    _refusal(
+        r"\bWRONGPASS\b|invalid username-password|invalid password|called without any password",
+        "Redis refuses the user or the password in REDIS_URL.",
+        is_final=True,
+    ),
     _refusal(r"\b(BUSY|UNKILLABLE)\b", "Redis is busy with a script."),
     _refusal(r"\bTRYAGAIN\b|rehashing of slot", "A slot of the Redis Cluster is on its way to another node."),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ from ...core.state.fields import FIELDS, Effect, Update, Value, known
 from ...core.state.view import View
 from .. import Listener, Origin
 from .connection import Connection
+from .inspection import Finding, Severity
 from .layout import IDS, KEYS, PENDING
 from .scripts import Command, Script
 from .wakeups import Wakeups
@@ -104,6 +105,11 @@ class RedisStore:
     async def __aexit__(self, *exc: object) -> None:
         await self._wakeups.close()
         await self._server.close()
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What was found when the servers were last looked at; empty if they never were."""
+        return self._server.findings
 
     def listen(self, listener: Listener) -> None:
         self._wakeups.listeners.append(listener)
@@ -192,8 +198,10 @@ class RedisStore:
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         await self._do(_TOUCH, project_id, epoch, version)
 
-    async def ping(self) -> None:
+    async def ping(self) -> Sequence[str]:
         await self._server.prove_all()
+        self._wakeups.check()  # nobody would be woken
+        return [finding.line for finding in self.findings if finding.severity is Severity.WARNING]
 
     async def _acknowledge(self, changes: Mapping[int, Change | StoreRejected]) -> None:
         """Wait a moment for a replica to have the transitions: a failover would lose what only the master has."""

@@ -63,7 +63,7 @@ class Wakeups:
         self._probe = uuid.uuid4().hex
         self._unproved: set[Place] = set()
         self._detours = 0
-        self._is_down = False
+        self._trouble: StoreUnavailable | None = None
         self._settled = asyncio.Event()
         self._doubt = asyncio.Event()
         server.on_doubt = self._doubt.set
@@ -73,6 +73,11 @@ class Wakeups:
         self._task = asyncio.create_task(self._own())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._settled.wait(), self._server.seconds)
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` if the link is down."""
+        if self._trouble:
+            raise self._trouble
 
     async def close(self) -> None:
         """End the task."""
@@ -88,16 +93,16 @@ class Wakeups:
             except MovedError as error:  # right after a slot has moved, not all nodes know it
                 self._detours += 1
                 if self._detours > MAX_DETOURS:
-                    self._down(self._server.explain(error))
+                    self._down(self._server.refused(error))
             except StoreUnavailable as error:
-                self._down(f"{error.reason} ({error})")
+                self._down(error)
             except (RedisError, OSError, TimeoutError, StoreRejected) as error:
-                self._down(self._server.explain(error))
+                self._down(self._server.refused(error))
             # A dead reader would leave every page of this process at what the tick brings, every 15 s; nothing would
             # say so.
             except Exception:
                 log.exception("Listening to Redis failed and starts again")
-                self._down("a mistake in this program")
+                self._down(StoreUnavailable("a mistake in this program"))
             # Random, so that not all processes of a server come back in the same instant; never 0, which would be a
             # busy loop.
             await asyncio.sleep((0.05 + 0.95 * self._rng()) * self._backoff_seconds)
@@ -105,6 +110,7 @@ class Wakeups:
     async def _follow(self) -> None:
         """Listen to all nodes until one is lost, which raises, or channels are elsewhere by now."""
         shares = await self._shares()
+        await self._server.inspect()  # these may be others than before
         self._unproved = set(shares)
         tasks = [asyncio.create_task(self._watch(shares))]
         for place, channels in shares.items():
@@ -159,20 +165,20 @@ class Wakeups:
             self._up()
 
     def _up(self) -> None:
-        if self._is_down:
+        if self._trouble:
             log.info("Redis is back")
-        self._is_down = False
+        self._trouble = None
         self._detours = 0
         self._settled.set()
         for listener in self.listeners:
             listener.resync()
 
-    def _down(self, reason: str) -> None:
+    def _down(self, trouble: StoreUnavailable) -> None:
         # A start does not wait for Redis: it settles for knowing that the link is down.
         self._settled.set()
-        if not self._is_down:
-            log.warning("The link to Redis is lost: %s", reason)
-            self._is_down = True
+        was_up, self._trouble = self._trouble is None, trouble
+        if was_up:
+            log.warning("The link to Redis is lost: %s (%s)", trouble.reason, trouble)
             for listener in self.listeners:
                 listener.away()
 
