@@ -92,6 +92,7 @@ class Hub:
         # A bound method is a new object each time it is looked up; held by 10,000 viewers, that would be 10,000 of
         # them.
         self._left = self._leave
+        self._is_away = False
         self._wheel = Wheel(asyncio.get_running_loop())
         self._watches: dict[int, Watch] = {}
         self._seats = Seats(self._limits)
@@ -131,12 +132,14 @@ class Hub:
 
     def resync(self) -> None:
         """Read everything that is watched."""
+        self._is_away = False
         # All of them, since nobody can say which wake-ups were lost while the link was down.
         for project_id in list(self._watches):
             self.changed(project_id)
 
     def away(self) -> None:
         """Tell every viewer that what it sees may be old."""
+        self._is_away = True
         for watch in self._watches.values():
             watch.delay(self._wheel.now())
 
@@ -338,6 +341,8 @@ class Hub:
         self._await_change(watch, view)
         frame = Frame(Kind.SNAPSHOT, self.encode(view), (view.epoch, view.version))
         await watch.show(view.project, frame, self._wheel.now)
+        if self._is_away:  # it can be read, and takes no writes: what was received since is not in it
+            watch.delay(self._wheel.now())
 
     async def _start_clock(self, watch: Watch, view: View) -> None:
         """Note since when somebody waits: what is said of a long silence counts from there."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..core.diagnosis.rules import cured, has_problems
 from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
-from ..core.state.fields import Effect, State, Update, effect_of, join
+from ..core.state.fields import FIRST_ERROR, Effect, State, Update, effect_of, join
 from ..core.state.view import View
 from ..limits import ProjectLimits
 from ..stores import Store
@@ -186,12 +186,19 @@ class Projects:
         memory = self._memories.get(project_id)
         return memory.epoch if memory else None
 
-    def learn(self, project_id: int, update: Update, epoch: str | None, version: int) -> None:
+    def without_known(self, project_id: int, update: Update) -> Update:
+        """An update without a first error, where there is one: clocks step, and it could look like the earlier one."""
+        memory = self._memories.get(project_id)
+        if FIRST_ERROR not in update or not memory or FIRST_ERROR not in memory.state:
+            return update
+        return {field: value for field, value in update.items() if field is not FIRST_ERROR}
+
+    def learn(self, project_id: int, update: Update, epoch: str | None, version: int, is_late: bool = False) -> None:
         """Remember that an update of an epoch is stored, and the version that it led to."""
         memory = self._memories.get(project_id)
         # What was stored in another epoch says nothing of this one; remembered, it would hide the next first error.
         if memory and epoch == memory.epoch:
-            join(memory.state, update)
+            join(memory.state, update, is_late)
             memory.version = max(memory.version, version)
 
     async def heal(self) -> None:

@@ -132,4 +132,4 @@ class Unverified:
                 at = int(self._clock() * 1000)
                 await self._writer.write(project.id, update_of_refusal(refusal, key_is_valid=False, at=at))
         else:
-            await self._writer.write(entry.project, entry.update)
+            await self._writer.write(entry.project, entry.update, is_late=True)

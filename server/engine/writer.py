@@ -18,12 +18,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from ..core.model.errors import Overloaded, StoreRejected, StoreUnavailable
 from ..core.state.change import Change
-from ..core.state.fields import Effect, Join, State, Update, join
+from ..core.state.fields import Effect, Field, Join, State, Update, join
 from ..core.state.view import View
 from ..limits import WriterLimits
 from ..stores import Origin, Store
@@ -112,19 +112,21 @@ class Writer:
         """The time of receipt of a request that is handled now, in milliseconds."""
         return int(self._clock() * 1000)
 
-    async def write(self, project_id: int, update: Update, at_once: bool = False) -> None:
+    async def write(self, project_id: int, update: Update, at_once: bool = False, is_late: bool = False) -> None:
         """Take an update; return at once if it can wait, and otherwise once it is stored or on disk.
 
         Args:
             at_once: commit it now, whatever it means.
+            is_late: it was answered a while ago, see `stores.Origin`.
 
         Raises:
             Overloaded: too much is pending already.
         """
+        update = self._projects.without_known(project_id, update)
         if cured := self._projects.cured_by(project_id, update):
             update = {**update, **cured}
         is_awaited = self._projects.effect_of(project_id, update) >= Effect.NEWS
-        origin = Origin(self._projects.epoch_of(project_id))
+        origin = Origin(self._projects.epoch_of(project_id), is_late=is_late)
         # While the store is away nobody waits for it: each request would hang until the deadline, and be answered 503,
         # which SDKs do not send again.
         if self._is_away or not (at_once or is_awaited):
@@ -145,6 +147,7 @@ class Writer:
         Raises:
             Overloaded: as `write`.
         """
+        update = self._projects.without_known(project_id, update)
         self._add(self._later, project_id, update, Origin(self._projects.epoch_of(project_id)))
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
@@ -265,7 +268,8 @@ class Writer:
             try:
                 # Alone, and under its old number: joined with anything newer it would be another update, and not be
                 # recognized.
-                results = await self._store.apply({number: update}, self.now(), {number: origin})
+                late = replace(origin, is_late=True)
+                results = await self._store.apply({number: update}, self.now(), {number: late})
             except StoreUnavailable:
                 return
             del self._in_doubt[origin]
@@ -274,6 +278,12 @@ class Writer:
             result = results.get(number)
             if isinstance(result, StoreRejected):
                 self._reject(number, _Pending(update, origin), result)
+            elif result is not None and number in self._later:
+                # What came after it here came after it, whatever the two are timed at when they reach the store.
+                pending = self._later[number]
+                pending.update = {
+                    field: value for field, value in pending.update.items() if not _is_settled(field, update)
+                }
 
     async def _write_all(self, batch: Batch, size: int, is_awaited: bool) -> list[Entry]:
         """Write a batch in parts. What is left when the store goes away, or this is cancelled, stays pending.
@@ -290,17 +300,20 @@ class Writer:
             for part in _parts(batch, size):
                 # One part at a time, so that the other lane gets its turn in between: a flush of 2,000 lazy updates in
                 # one go held a first error back by 160 ms to 3.8 s.
-                over = await self._apply(part)
+                over = await self._apply(part, is_awaited)
                 # What is sent again stays in the batch meanwhile, under no number, since the store took nothing of it.
                 again = {
-                    number: _Pending(pending.update, Origin(None if is_awaited else pending.origin.epoch))
+                    number: _Pending(
+                        pending.update,
+                        Origin(None if is_awaited else pending.origin.epoch, is_late=pending.origin.is_late),
+                    )
                     for number, pending in over.items()
                 }
                 batch.update(again)
                 for number in part.keys() - again.keys():
                     del batch[number]
                 if again:
-                    await self._apply_again(again)
+                    await self._apply_again(again, is_awaited)
                 for number in again:
                     del batch[number]
         except StoreUnavailable as error:
@@ -311,13 +324,18 @@ class Writer:
             left = self._keep(batch)
         return left
 
-    async def _apply(self, part: Batch) -> Batch:
+    async def _apply(self, part: Batch, is_awaited: bool) -> Batch:
         """Write a part.
+
+        Args:
+            is_awaited: nobody was answered yet. What was answered and not stored may have been overtaken: a first error
+                that waited for the store, by another one that came to another process in the moment it was back.
 
         Returns:
             What the store did not take, as it is of another epoch or of a project that is gone.
         """
         for pending in part.values():
+            pending.origin = replace(pending.origin, is_late=pending.origin.is_late or not is_awaited)
             # Numbers only where something is counted: all other joins may be done twice, and a number costs the store
             # an entry.
             if not pending.origin.number and _counts(pending.update):
@@ -332,10 +350,11 @@ class Writer:
             if isinstance(result, StoreRejected):
                 self._reject(number, pending, result)
             elif result is not None:
-                self._projects.learn(number, pending.update, pending.origin.epoch, result.version)
+                told = pending.origin
+                self._projects.learn(number, pending.update, told.epoch, result.version, told.is_late)
         return {number: pending for number, pending in part.items() if number not in results}
 
-    async def _apply_again(self, over: Batch) -> None:
+    async def _apply_again(self, over: Batch, is_awaited: bool) -> None:
         """Write what the store did not take. It may have lost the project, which is given back to it first."""
         part: Batch = {}
         for number, pending in over.items():
@@ -346,7 +365,7 @@ class Writer:
             else:
                 part[number] = pending
         if part:
-            await self._apply(part)
+            await self._apply(part, is_awaited)
 
     async def _stored(self, part: Batch) -> Mapping[int, Change | StoreRejected]:
         """What the store makes of a part. A mistake of ours in one update is found by trying each alone."""
@@ -368,7 +387,7 @@ class Writer:
     def _numbered(self, origin: Origin) -> Origin:
         number = next(self._numbers)
         self._open.add(number)
-        return Origin(origin.epoch, self._name, number, min(self._open))
+        return replace(origin, writer=self._name, number=number, settled=min(self._open))
 
     def _reject(self, number: int, pending: _Pending, error: StoreRejected) -> None:
         """Set aside what the store cannot keep, so that it stops nobody else."""
@@ -406,9 +425,14 @@ def _gather(batch: Batch, project_id: int, update: Update, origin: Origin) -> No
     pending = batch.get(project_id)
     # Joined and not queued: however long an outage lasts, a project costs one pending update.
     if pending and pending.origin.epoch in (None, origin.epoch):
-        join(pending.update, update)
+        join(pending.update, update, origin.is_late)
+        pending.origin = replace(pending.origin, is_late=pending.origin.is_late or origin.is_late)
     else:  # the first, or what was received before a reset is over
         batch[project_id] = _Pending(dict(update), origin)
+
+
+def _is_settled(field: Field, update: Update) -> bool:
+    return field.joined_by is Join.ONCE and field in update
 
 
 def _counts(update: Update) -> bool:

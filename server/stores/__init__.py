@@ -41,12 +41,15 @@ class Origin:
         writer: the process, by a name of its own.
         number: of the update in that process; the store takes each number once. 0 for what may be joined twice.
         settled: all numbers of the process below this one are known to be stored or given up.
+        is_late: it was answered before it could be stored, and another may have been committed in its place. Of what is
+            committed once, the earlier of the two stays then.
     """
 
     epoch: str | None = None
     writer: str = ""
     number: int = 0
     settled: int = 0
+    is_late: bool = False
 
 
 class Store(Protocol):

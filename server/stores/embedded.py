@@ -166,7 +166,7 @@ class EmbeddedStore:
                 origin = (origins or {}).get(number)
                 # Epochs are compared by name, not by when they began: clocks step, and fresh errors would be dropped.
                 if row is not None and (origin is None or origin.epoch in (None, row.epoch)):
-                    changes[number] = self._apply(row, update, now)
+                    changes[number] = self._apply(row, update, now, origin is not None and origin.is_late)
         # After the commit: whoever is woken reads at once, and would find the old state before it.
         for number, change in changes.items():
             if isinstance(change, Change) and change.effect > Effect.SILENT:
@@ -187,8 +187,8 @@ class EmbeddedStore:
         self._file.try_write()
         return ()
 
-    def _apply(self, row: Row, update: Update, now: int) -> Change:
-        before, fields = stage_of(row.state), join(row.state, update)
+    def _apply(self, row: Row, update: Update, now: int, is_late: bool) -> Change:
+        before, fields = stage_of(row.state), join(row.state, update, is_late)
         change = Change(fields, before, stage_of(row.state), row.version)
         # The version stays for what is silent: every viewer would be sent a snapshot that shows nothing new.
         if change.effect > Effect.SILENT:

@@ -384,6 +384,19 @@ async def test_the_owner_of_a_key(store: Store) -> None:
     assert await store.owner_of("a" * 32) == other.id
 
 
+async def test_what_was_answered_before_it_could_be_stored_is_not_overtaken(store: Store) -> None:
+    project, at, late = await made(store), now(), Origin(is_late=True)
+    await store.apply({project.id: error(at, "e2")}, at)
+    change = changed((await store.apply({project.id: error(at - MINUTE, "e1")}, at, {project.id: late}))[project.id])
+    assert FIRST_ERROR in change.fields
+    assert (await read(store, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+    for origin in (late, Origin()):  # the later one never does, and the earlier one only if it was answered
+        at = now()
+        update = error(at if origin.is_late else at - 2 * MINUTE, "e0")
+        await store.apply({project.id: update}, at, {project.id: origin})
+    assert (await read(store, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+
+
 async def test_a_change_is_told_with_what_it_means(store: Store) -> None:
     project = await made(store)
     at = now()

@@ -34,7 +34,8 @@ class Join(StrEnum):
     SUM = "sum"
     """A count. The one join that is not idempotent, which is why an update with one is numbered when it is sent."""
     ONCE = "once"
-    """A pair of time and text; the one committed first stays for good, whatever its time."""
+    """A pair of time and text; the one committed first stays, whatever its time; only one that was answered before it
+    could be stored takes the place of a later one."""
     LAST = "last"
     """A pair of time and text; the later one wins. Of the same time it is the larger text, so that all agree."""
     NEWEST = "newest"
@@ -261,8 +262,11 @@ def stage_of(state: Update) -> Stage:
     return Stage(value if isinstance(value, int) else 0)
 
 
-def join(state: State, update: Update) -> dict[Field, Effect]:
+def join(state: State, update: Update, is_late: bool = False) -> dict[Field, Effect]:
     """Join an update into a state, in place.
+
+    Args:
+        is_late: it was answered before it could be stored, see `stores.Origin`.
 
     Returns:
         What changed, and what each change means; empty where the update said nothing new.
@@ -274,7 +278,7 @@ def join(state: State, update: Update) -> dict[Field, Effect]:
             state[field] = new
             changed[field] = field.first
         elif old != new or field.joined_by is Join.SUM:  # nearly all are equal: the cheap test comes first
-            value = _JOINED[field.joined_by](old, new)
+            value = (_EARLIER if is_late else _JOINED)[field.joined_by](old, new)
             if value != old:
                 state[field] = value
                 changed[field] = field.later
@@ -292,6 +296,9 @@ _JOINED: dict[Join, Callable[[Any, Any], Value]] = {
     Join.NAMED: named,
 }
 """How each join is computed, from what is held and what is new."""
+
+_EARLIER: dict[Join, Callable[[Any, Any], Value]] = {**_JOINED, Join.ONCE: min}
+"""The same for what was answered before it could be stored."""
 
 
 def effect_of(state: Update, update: Update) -> Effect:

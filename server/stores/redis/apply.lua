@@ -4,13 +4,14 @@
 -- ARGV[5]    the epoch that the update was received in; empty if it may join into whichever is now.
 -- ARGV[6]    the number of the update; 0 if it may be joined more than once.
 -- ARGV[7]    the writer's numbers below this one are settled, and need not be remembered.
--- ARGV[8 …]  (field, row, number, text) for each field of the update, where the row is "join first later": how values
+-- ARGV[8]    1 if the update was answered before it could be stored: it may take the place of what came later.
+-- ARGV[9 …]  (field, row, number, text) for each field of the update, where the row is "join first later": how values
 --            join, what it means that the field is known at all, and what a changed value means.
 --            A time is given as its age in milliseconds: only this server's clock counts.
 -- Returns    the version, the stage before and after, then each changed field with its effect; nil if there is no such
 --            project, or it is in another epoch.
 --
-local is_time = { earliest = true, latest = true, once = true, last = true, newest = true, named = true }
+local is_time = { earliest = true, latest = true, once = true, earlier = true, last = true, newest = true, named = true }
 
 local held_meta = meta()
 if not held_meta or (ARGV[5] ~= '' and ARGV[5] ~= held_meta[1]) then return false end
@@ -29,8 +30,9 @@ if ARGV[6] ~= '0' then
 end
 
 local fields, rows = { 'stage' }, {}
-for i = 8, #ARGV, 4 do
+for i = 9, #ARGV, 4 do
   local join, first, later = string.match(ARGV[i + 1], '(%a+) (%d) (%d)')
+  if join == 'once' and ARGV[8] == '1' then join = 'earlier' end
   local number = tonumber(ARGV[i + 2])
   -- The sender's clock never gets in: it may be wrong by minutes, and several servers would disagree on what was first.
   if is_time[join] then number = now - number end

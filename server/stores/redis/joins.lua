@@ -76,6 +76,14 @@ local joins = {
   max = function(held, number) return digits(held and math.max(tonumber(held), number) or number) end,
   sum = function(held, number) return digits((tonumber(held or 0)) + number) end,
   once = function(held, number, text) return held or digits(number) .. ' ' .. text end,
+  -- `once`, for what was answered before it could be stored.
+  earlier = function(held, number, text)
+    if held then
+      local at, old = split(held)
+      if at < number or (at == number and not is_above(old, text)) then return held end
+    end
+    return digits(number) .. ' ' .. text
+  end,
   last = function(held, number, text)
     if held then
       local at, old = split(held)

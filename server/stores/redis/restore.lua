@@ -42,8 +42,10 @@ if held[1] ~= ARGV[10] then
   redis.call('HSET', KEYS[2], '@epoch', ARGV[10])
 end
 for i = 12, #ARGV, 4 do
-  -- A count that is joined back would be added to itself.
-  local join = ARGV[i + 1] == 'sum' and 'max' or ARGV[i + 1] -- both have counted the same
+  local join = ARGV[i + 1]
+  -- A count that is joined back would be added to itself; both have counted the same. And processes that hold two first
+  -- errors, since one of them came late, all give back the earlier one, in whichever order they come.
+  if join == 'sum' then join = 'max' elseif join == 'once' then join = 'earlier' end
   local old = redis.call('HGET', KEYS[2], ARGV[i]) or nil
   redis.call('HSET', KEYS[2], ARGV[i], joins[join](old, tonumber(ARGV[i + 2]), ARGV[i + 3]))
 end

@@ -216,7 +216,7 @@ class RedisStore:
         # Ages, not times: this host's clock and the server's may be minutes apart, and only one of them may order
         # things.
         values = (part for field, number, text in aged(update, now) for part in (field, field.kind, number, text))
-        told = (origin.epoch or "", origin.number, origin.settled)
+        told = (origin.epoch or "", origin.number, origin.settled, int(origin.is_late))
         # A key that is not there holds a script up while a slot moves, see `_do`.
         taken = (self._server.layout.taken_of(project_id, origin.writer),) if origin.number else ()
         return _APPLY.call(
