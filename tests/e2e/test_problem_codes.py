@@ -166,7 +166,8 @@ async def too_many(scene: Scene) -> None:
 
 
 async def sends_a_first_log(scene: Scene) -> None:
-    """Something new, which always passes; a heartbeat does as well, and so proves nothing."""
+    """Something new, which always passes, after a pause; a heartbeat passes as well, and so proves nothing."""
+    scene.warped.jump(6)
     header = {"sdk": {"name": "sentry.python", "version": "2.75.0"}}
     await signals.envelope(scene.http, scene.project, header, {"type": "log"}, {"items": []})
 

@@ -12,7 +12,8 @@ from ..state.view import View
 from .detection import losses
 
 SETTLED = 5_000
-"""Milliseconds before a report of a network error within which the reported event may have arrived anyway."""
+"""Milliseconds before a report of a network error, in which the reported event may have arrived anyway; and after a
+refusal for too much, in which another one may follow."""
 
 
 def _vanishes(_view: View, _at: int) -> None:
@@ -36,11 +37,11 @@ class Cure:
     mark: Time | None = None
 
 
-def _later(says: str, mark: Time) -> Cure:
+def _later(says: str, mark: Time, settled: int = 0) -> Cure:
     # Strictly later: in the same millisecond it may well be the request that shows the problem.
     def at(view: View, last_at: int) -> int | None:
         seen = view.time(mark)
-        return seen if seen is not None and seen > last_at else None
+        return seen if seen is not None and seen > last_at + settled else None
 
     return Cure(says, at, mark)
 
@@ -69,6 +70,8 @@ VALID_KEY = _later("valid_key", fields.LAST_SEEN_AT)
 CONNECTED = Cure("valid_key", _connected)
 # A heartbeat resolves none of these: it is small, is not packed, goes its own way, and is never too much.
 PAYLOAD = _later("payload", fields.PAYLOAD_AT)
+# While too much comes, some of it passes: without a pause, the problem would come and go with each second of it.
+SLOWER = _later("slower", fields.PAYLOAD_AT, SETTLED)
 HEARTBEAT = _later("heartbeat", fields.SIGNALS[Signal.HEARTBEAT].last_at)
 FIRST_ERROR = Cure("first_error", _first_error)
 LATER_ERROR = Cure("later_error", _delivered, fields.SIGNALS[Signal.ERROR].last_at)

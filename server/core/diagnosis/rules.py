@@ -151,7 +151,7 @@ RULES: tuple[Rule, ...] = (
     ),
     # "quiet" and a contradiction vanish with the next signal or heartbeat, so their cures have words and no check.
     Rule(code="quiet", kind=Kind.SILENT, find=quiet, cure=Cure("next_signal"), severity=Severity.WARNING),
-    _recorded(Code.RATE_LIMITED, Kind.LIMITED, cures.PAYLOAD, severity=Severity.WARNING),
+    _recorded(Code.RATE_LIMITED, Kind.LIMITED, cures.SLOWER, severity=Severity.WARNING),
     Rule(
         code="config_contradiction",
         kind=Kind.DROPPED,

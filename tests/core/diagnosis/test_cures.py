@@ -21,7 +21,7 @@ PYTHON = Sdk("sentry.python", "2.75.0")
 SMALL = ("heartbeat", "session", "client_report")
 ONLY_BY_PAYLOAD = [
     *("too_large", "malformed_envelope", "invalid_json", "unsupported_encoding", "bad_request"),
-    *("project_mismatch", "wrong_path", "rate_limited"),
+    *("project_mismatch", "wrong_path"),
 ]
 
 
@@ -52,6 +52,23 @@ def test_what_gets_through_anyway_is_no_cure(code: str) -> None:
         found = problem(code, view(stored(seen, *small, sent(item, AT + 9))))
         assert found
         assert found.resolved_at == AT + 9
+
+
+def test_too_much_is_over_when_it_has_been_over_for_a_while() -> None:
+    """While too much comes, some of it passes: it would be open and resolved in turns."""
+    told = [
+        update_of_problem("rate_limited", {}, AT),
+        *(sent("event", AT + after) for after in (1, 4_999, 5_000, 5_001)),
+    ]
+    found = [problem("rate_limited", view(stored(*told[:number]))) for number in range(1, 6)]
+    assert [it and it.resolved_at for it in found] == [None, None, None, None, AT + 1]
+    assert not has_resolved("rate_limited", told[0], sent("heartbeat", AT + 60_000))
+
+
+def has_resolved(code: str, *updates: Update) -> bool:
+    found = problem(code, view(stored(*updates)))
+    assert found
+    return found.resolved
 
 
 def test_a_wrong_heartbeat_is_over_with_a_right_one() -> None:
