@@ -91,7 +91,9 @@ async def connected(tab: Onboarding, project: Project, http: httpx2.AsyncClient)
 
 async def first_error(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -> None:
     await connected(tab, project, http)
-    await signals.error(http, project)
+    minified = {"stacktrace": {"frames": [{"function": "t", "filename": "app.min.js", "lineno": 1, "in_app": True}]}}
+    crash = {"values": [{"type": "TypeError", "value": "x is undefined", **minified}]}
+    await signals.error(http, project, platform="javascript", exception=crash, release=None, environment="staging")
     await tab.shows("first_error_received")
 
 
