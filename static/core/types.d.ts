@@ -161,6 +161,8 @@ export interface Project {
   platform?: string | null;
   dsn?: string | null;
   created_at?: string | null;
+  /** Only for who may see them. */
+  keys?: { key: string; enabled: boolean }[];
 }
 
 export interface State {
