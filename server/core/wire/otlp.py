@@ -1,26 +1,25 @@
 """What OpenTelemetry exporters send: traces, logs and metrics by OTLP over HTTP, as protobuf or JSON.
 
-Protobuf is read with OpenTelemetry's own definitions, JSON without them. Who sends is said by the first resource: one
-process exports. The first error is found by `otlp_errors`.
+Who sends is said by the first resource: one process exports. The first error is found by `otlp_errors`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from itertools import islice
-from typing import Any, Protocol, cast
+from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from ..model.errors import BadRequest, InvalidJSON, TooLarge
+from ..model.errors import InvalidJSON, TooLarge
 from ..model.signals import Signal
 from .budget import Budget
 from .event import MAX_TEXT, App, Event, Sdk, decode, runtime_of
 from .otlp_errors import MAX_OWN, error_of_logs, error_of_spans, valid_of
-from .otlp_json import PARTS, Outline
+from .otlp_json import Outline, read_json
+from .otlp_protobuf import read_protobuf
 from .readable import lacks_of
 
 MAX_OTLP_BYTES = 4 * 1024 * 1024
@@ -72,27 +71,25 @@ def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | 
     if len(body) > MAX_OTLP_BYTES:
         raise TooLarge(f"An OTLP export may have {MAX_OTLP_BYTES} bytes; this one has {len(body)}.")
     if not is_json(content_type):
-        return _looked_at(_protobuf_parts(body, signal), signal)
+        return _looked_at(*read_protobuf(body, signal, MAX_RECORDS), signal)
     parts = _json_parts(body, signal, budget or Budget())
     # What cannot be looked into tells nothing, and the signal still counts.
     if body.count(b"{") > MAX_OBJECTS:
         return Export(NOBODY, App(), note=f"It has more than {MAX_OBJECTS} objects. Send smaller batches.")
     try:
-        return _looked_at(msgspec.json.decode(parts, type=PARTS[signal]), signal)
+        return _looked_at(*read_json(parts, signal, MAX_RECORDS), signal)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return Export(NOBODY, App(), note=f"It is not as the protocol says: {error}.")
 
 
-def _looked_at(parts: Iterable[Any], signal: Signal) -> Export:
-    parts = list(islice(parts, MAX_RECORDS))
-    told = _texts(parts[0].resource.attributes) if parts else {}
+def _looked_at(pairs: Iterable[Any], records: Iterable[Any], signal: Signal) -> Export:
+    told = _texts(pairs)
     export, language = Export(_sdk_of(told), _app_of(told)), told.get("telemetry.sdk.language")
     if signal is Signal.METRIC:
         return export
     if signal is Signal.LOG:
-        logged = error_of_logs(_within(parts, "scope_logs", "log_records"), language)
-        return replace(export, event=_judged(logged, export.app))
-    spans = list(_within(parts, "scope_spans", "spans"))
+        return replace(export, event=_judged(error_of_logs(records, language), export.app))
+    spans = list(records)
     valid = valid_of(spans)
     event = _judged(error_of_spans(valid, language), export.app)
     return replace(export, event=event, taken=len(valid), rejected=len(spans) - len(valid))
@@ -105,17 +102,6 @@ def _judged(event: Event | None, app: App) -> Event | None:
     # For no language: a stack that is a text has no lines of code, but Python's, and no debug ids.
     lacks = lacks_of(map(asdict, event.frames), None, app.release, lambda: None)
     return replace(event, lacks=lacks)
-
-
-def _within(parts: Iterable[Any], *names: str) -> Iterable[Any]:
-    """What parts hold, level by level, each of them bounded: a part of two bytes may be empty."""
-    for name in names:
-        parts = _level(parts, name)
-    return parts
-
-
-def _level(parts: Iterable[Any], name: str) -> Iterable[Any]:
-    return islice((inner for part in parts for inner in getattr(part, name)), MAX_RECORDS)
 
 
 def _sdk_of(told: Mapping[str, str]) -> Sdk:
@@ -140,39 +126,6 @@ def _texts(pairs: Iterable[Any]) -> Mapping[str, str]:
     # A value of another type has "" as its text.
     texts = ((pair.key, pair.value.string_value[:MAX_TEXT]) for pair in islice(pairs, MAX_OWN))
     return {key: text for key, text in texts if text}
-
-
-class _Message(Protocol):
-    """What is used of a protobuf message class."""
-
-    def FromString(self, data: bytes) -> Any: ...  # noqa: N802 - protobuf's name
-
-
-@cache
-def _definitions() -> Mapping[Signal, tuple[_Message, str]]:
-    """OpenTelemetry's message definitions. To import them takes 0.1 to 0.3 s: only servers that receive OTLP pay."""
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    return {
-        Signal.TRANSACTION: (cast(_Message, ExportTraceServiceRequest), "resource_spans"),
-        Signal.LOG: (cast(_Message, ExportLogsServiceRequest), "resource_logs"),
-        Signal.METRIC: (cast(_Message, ExportMetricsServiceRequest), "resource_metrics"),
-    }
-
-
-def _protobuf_parts(body: bytes, signal: Signal) -> Iterable[Any]:
-    from google.protobuf.message import DecodeError
-
-    message, field = _definitions()[signal]
-    try:
-        parts: Iterable[Any] = getattr(message.FromString(body), field)
-    except DecodeError:
-        raise BadRequest(
-            "The body is not an OTLP export in protobuf. Send JSON with Content-Type: application/json."
-        ) from None
-    return parts
 
 
 def _json_parts(body: bytes, signal: Signal, budget: Budget) -> Raw:

@@ -2,7 +2,7 @@
 
 1. An event of a span with the name `exception` (semantic conventions, "Exceptions on spans").
 2. A log record with `exception.type` or `exception.message` (semantic conventions, "Exceptions in logs"), unless its
-   severity is below WARN: so are exceptions recorded that were expected.
+   severity is below WARN: so are recorded those "that don't indicate actual issues" (OTEP 4333).
 3. A log record with the severity ERROR or above (logs data model, "Meaning of severity": "an erroneous situation").
 
 What is handed in is a message of protobuf, or what `otlp_json` makes of JSON; both have the same names.

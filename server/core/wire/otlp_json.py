@@ -6,6 +6,11 @@ are in hexadecimal, and enums are numbers (OTLP 1.x, "JSON Protobuf Encoding").
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import msgspec
 from msgspec import Raw, Struct, field
 
 from ..model.signals import Signal
@@ -80,9 +85,28 @@ class Outline(Struct, rename="camel"):
     resource_metrics: Raw = _NULL
 
 
-PARTS: dict[Signal, object] = {
+_PARTS: dict[Signal, Any] = {
     Signal.TRANSACTION: tuple[_ResourceSpans, ...],
     Signal.LOG: tuple[_ResourceLogs, ...],
     Signal.METRIC: tuple[_ResourceMetrics, ...],
 }
 """What its list holds."""
+_LEVELS = {Signal.TRANSACTION: ("scope_spans", "spans"), Signal.LOG: ("scope_logs", "log_records")}
+"""The way from the parts to the records, where somebody looks at these."""
+
+
+def read_json(parts: Raw, signal: Signal, most: int) -> tuple[Iterable[Any], Iterable[Any]]:
+    """The attributes of the first resource, and the records.
+
+    Args:
+        parts: the list of an export.
+        most: of records.
+
+    Raises:
+        MsgspecError, UnicodeDecodeError, RecursionError: it is not as the protocol says.
+    """
+    found: Iterable[Any] = msgspec.json.decode(parts, type=_PARTS[signal])
+    pairs = next((part.resource.attributes for part in found), ())
+    for level in _LEVELS.get(signal, ()):
+        found = [inner for part in found for inner in getattr(part, level)]
+    return pairs, islice(found, most)

@@ -17,6 +17,7 @@ from server.core.model.signals import Signal
 from server.core.wire import otlp
 from server.core.wire.event import App, Sdk
 from server.core.wire.otlp import MAX_OBJECTS, MAX_OTLP_BYTES, Export, parse_otlp
+from server.core.wire.otlp_protobuf import MAX_RECORD_BYTES
 
 from ...support.inputs import any_bytes
 
@@ -176,3 +177,38 @@ def _varint(number: int) -> bytes:
         out += bytes([number & 0x7F | 0x80])
         number >>= 7
     return out + bytes([number])
+
+
+def test_protobuf_is_walked_as_its_encoding_says() -> None:
+    """Unknown fields of every type between the known ones, in any order, and records as large as may be."""
+    request = ExportTraceServiceRequest()
+    spans = request.resource_spans.add().scope_spans.add().spans
+    spans.add(trace_id=b"1" * 16, span_id=b"1" * 8)
+    spans.add(trace_id=b"2" * 16, span_id=b"2" * 8, name="x" * MAX_RECORD_BYTES)
+    strange = b"\x78\x96\x01" + b"\x79" + bytes(8) + b"\x7d" + bytes(4) + b"\x92\x3f\x02ab"
+    body = strange + request.SerializeToString() + strange + protobuf(Signal.TRANSACTION, TOLD)
+    found = parse_otlp(body, PROTOBUF, Signal.TRANSACTION)
+    assert (found.taken, found.rejected) == (1, 0)  # the second counts, but is not looked into
+    assert parse_otlp(protobuf(Signal.TRANSACTION, TOLD) + body, PROTOBUF, Signal.TRANSACTION).sdk == SAID.sdk
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(b"\x0a", b"\x0a\x05", b"\x0a\x80", b"\x79\0", b"\x7d\0", b"\x78", b"\x7b", b"\x7c", b"\x7f"),
+        *(b"\xff" * 11, b"\x78" + b"\xff" * 10, b"\x0a\x02\x12\x05", b"\x0a\x04\x12\x02\x12\x01"),
+        b"\x0a\x06\x12\x04\x12\x02\x0a\x05",  # in a record
+    ],
+)
+def test_damaged_protobuf(damage: bytes) -> None:
+    with pytest.raises(BadRequest):
+        parse_otlp(damage, PROTOBUF, Signal.TRANSACTION)
+    with pytest.raises(BadRequest):
+        parse_otlp(protobuf(Signal.LOG, TOLD) + damage, PROTOBUF, Signal.LOG)
+
+
+def test_a_damaged_resource() -> None:
+    damage = b"\x0a\x04\x0a\x02\x0a\x05"
+    with pytest.raises(BadRequest):
+        parse_otlp(damage, PROTOBUF, Signal.METRIC)
+    assert parse_otlp(protobuf(Signal.METRIC, TOLD) + damage, PROTOBUF, Signal.METRIC) == SAID  # the first speaks
