@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check bench attacks newest snippets test-sets lock audit-python audit-javascript dist clean
+.PHONY: setup demo test test-fast check api bench attacks newest snippets test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
 # their names: by the number of their tests, the slow ones with few would come last, and one process would idle.
@@ -52,6 +52,9 @@ snippets: test-sets  ## the page's code with the newest SDKs and frameworks, whi
 attacks: .venv/.dev .venv/.system  ## each known flood against a real server, while another project's heartbeat is timed
 	$(BIN)/python -m bench.attacks $(ATTACKS)
 
+api: .venv/.runtime .venv/.api tests/api/node_modules/.stamp  ## made-up requests for all that OpenAPI says; AsyncAPI by its own parser
+	tests/api/run $(BIN) .venv/api/bin
+
 # Keeps the pins that still fit; `make lock UPGRADE=--upgrade` takes the newest.
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) \
   --custom-compile-command "make lock" --output-file
@@ -62,6 +65,7 @@ lock: .venv/bin/uv  ## the exact packages, with hashes and without an index, fro
 	@$(COMPILE) requirements/runtime.txt pyproject.toml >/dev/null
 	@$(COMPILE) requirements/dev.txt pyproject.toml --group dev --constraints requirements/runtime.txt >/dev/null
 	@$(COMPILE) requirements/frameworks.txt --group frameworks --constraints requirements/dev.txt >/dev/null
+	@$(COMPILE) requirements/api.txt --group api >/dev/null
 	@$(COMPILE) requirements/release.txt --group release --constraints requirements/dev.txt >/dev/null
 
 # Everything is audited as it is locked, not as it happens to be installed. Tests drive old SDKs on purpose.
@@ -112,6 +116,11 @@ clean:
 	@$(UV) pip install --quiet --python .venv/frameworks/bin/python --require-hashes -r $<
 	@touch $@
 
+.venv/.api: requirements/api.txt .venv/.runtime
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv/api
+	@$(UV) pip install --quiet --python .venv/api/bin/python --require-hashes -r $<
+	@touch $@
+
 .venv/.system: tests/system-packages .venv/bin/uv
 	sh tests/system-packages
 	@touch $@
@@ -122,6 +131,10 @@ clean:
 
 tests/js/node_modules/.stamp: tests/js/package.json tests/js/package-lock.json .venv/.system
 	cd tests/js && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+tests/api/node_modules/.stamp: tests/api/package.json tests/api/package-lock.json .venv/.system
+	cd tests/api && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 tests/sdk/node_modules/.stamp: tests/sdk/package.json tests/sdk/package-lock.json .venv/.system

@@ -9,13 +9,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import health, metrics, request_id
@@ -35,12 +38,12 @@ from .limits import AccessLimits, Limits, ViewerLimits
 from .metrics import Metrics
 from .owners import projects as owners
 from .owners.request import State as OwnersState
-from .responses import SafeResponses, body_of, headers_of, status_of
+from .responses import PROBLEM_JSON, SafeResponses, headers_of, problem_of, status_of
 from .sdk.door import matches, sdk_door
 from .sdk.tools import State as SdkState
 from .sdk.tools import make_tools
 from .settings import Log, Settings
-from .site import content, pages, reference
+from .site import content, descriptions, pages, reference
 from .stores import Store
 from .stores.embedded import EmbeddedStore
 from .viewers import admission, door
@@ -81,6 +84,7 @@ class Firstlight:
             routes=[
                 *content.routes(catalogue.platforms),
                 *pages.routes(settings),
+                *descriptions.routes(),
                 *reference.routes(catalogue, pages.page_headers(settings)),
                 *door.routes(),
                 *owners.routes(),
@@ -88,7 +92,7 @@ class Firstlight:
                 *metrics.routes(),
             ],
             middleware=_middleware(settings),
-            exception_handlers={FirstlightError: _answer_error},
+            exception_handlers={FirstlightError: _answer_error, HTTPException: self._answer_routing_error},
             lifespan=self._lifespan,
             max_body_size=owners.MAX_BODY,
         )
@@ -105,6 +109,19 @@ class Firstlight:
         # One plain ASGI function before the framework's routes: a heartbeat through Starlette's Route and JSONResponse
         # costs 1.7 times a bare function, and one BaseHTTPMiddleware makes it ten times (measured).
         return sdk_door if scope["type"] == "http" and matches(scope["path"]) else self._site
+
+    async def _answer_routing_error(self, request: Request[Any], error: Exception) -> Response:
+        """What Starlette itself refuses, in the form of all refusals. A 405 names each method that the address has."""
+        assert isinstance(error, HTTPException)
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:
+            # Starlette names those of the first route alone, and here each method is a route (RFC 9110, 15.5.6).
+            near = [route for route in self._site.routes if route.matches(request.scope)[0] is Match.PARTIAL]
+            headers["allow"] = ", ".join(sorted({method for route in near for method in getattr(route, "methods", ())}))
+        said = {404: "Nothing is here.", 405: f"This address takes {headers.get('allow', 'other methods')}."}
+        detail = said.get(error.status_code, str(error.detail))
+        body = {"type": "about:blank", "title": HTTPStatus(error.status_code).phrase, "status": error.status_code}
+        return JSONResponse({**body, "detail": detail, "causes": []}, error.status_code, headers, PROBLEM_JSON)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[State]:
@@ -236,7 +253,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
 
 async def _answer_error(_: Request[Any], error: Exception) -> Response:
     assert isinstance(error, FirstlightError)
-    return JSONResponse(body_of(error), status_of(error), dict(headers_of(error)))
+    return JSONResponse(problem_of(error), status_of(error), dict(headers_of(error)), PROBLEM_JSON)
 
 
 def _owned(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import msgspec
 from starlette.datastructures import MutableHeaders
@@ -20,6 +22,7 @@ STATUS: dict[type[errors.FirstlightError], int] = {
     errors.TooManyRequests: 429,
     errors.KeyRefused: 403,
     errors.AccessDenied: 403,
+    errors.Conflict: 409,
     errors.NotFound: 404,
     errors.WrongPath: 404,
     errors.WrongMethod: 405,
@@ -71,6 +74,17 @@ def body_of(error: errors.FirstlightError) -> dict[str, object]:
     return {"detail": str(error), "causes": list(causes)}
 
 
+PROBLEM_JSON = "application/problem+json"
+
+
+def problem_of(error: errors.FirstlightError) -> dict[str, object]:
+    """The body of an error for viewers and owners (RFC 9457). SDKs get `body_of` alone, as they know it."""
+    status = status_of(error)
+    # By the class: stable for programs, while the words may get better.
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+    return {"type": f"urn:firstlight:{kind}", "title": HTTPStatus(status).phrase, "status": status, **body_of(error)}
+
+
 def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:
     """`Retry-After` where coming back helps, and the scheme where a token is needed."""
     # `X-Sentry-Rate-Limits: seconds:categories:scope`. SDKs read it before Retry-After, which holds back all
@@ -119,7 +133,7 @@ class SafeResponses:
         await self._app(scope, receive, send_safely if scope["type"] == "http" else send)
 
 
-_DATA = ("application/json", "text/event-stream")
+_DATA = ("application/json", PROBLEM_JSON, "text/event-stream")
 
 
 def encode(value: object) -> bytes:

@@ -79,6 +79,7 @@ ROOMS: dict[str, list[str]] = {
     STATE: [MODEL, WIRE],
     "server.core.diagnosis": [MODEL, WIRE, STATE],
     "server.core.snapshot": [MODEL, WIRE, STATE, "server.core.diagnosis"],
+    "server.contract": CORE,
     "server.settings": CORE,
     "server.limits": [],
     "server.responses": CORE,
@@ -131,6 +132,7 @@ ROOMS: dict[str, list[str]] = {
     ],
     "server.owners": [
         *CORE,
+        "server.contract",
         STORE,
         "server.engine.hub",
         "server.engine.limits",
@@ -138,7 +140,7 @@ ROOMS: dict[str, list[str]] = {
         "server.responses",
         "server.settings",
     ],
-    "server.site": [*CORE, "server.settings"],
+    "server.site": [*CORE, "server.contract", "server.settings"],
     "server.health": [*CORE, STORE],
     "server.request_id": [],
     "server.metrics": [
@@ -171,6 +173,7 @@ OUTERMOST = ["server.app", "server.command", "server.__main__", "server.testing"
 # What a room may use of other people's: beside the standard library, and nothing impure inside the core.
 LIBRARIES: dict[str, set[str]] = {
     "server.core": CODECS,
+    "server.contract": {"msgspec"},
     "server.settings": set(),
     "server.stores.embedded": {"msgspec"},
     "server.stores.embedded_rows": {"msgspec"},
@@ -185,6 +188,7 @@ LIBRARIES: dict[str, set[str]] = {
     "server.viewers": {"msgspec", "starlette"},
     "server.owners": {"msgspec", "starlette"},
     "server.site": {"starlette", "brotli"},
+    "server.site.descriptions": {"msgspec", "starlette"},
     "server.run": WEB,
     "server.health": {"starlette"},
     "server.request_id": set(),

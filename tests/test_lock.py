@@ -21,6 +21,7 @@ ASKED = {
     "dev": [*RUNTIME, *GROUPS["dev"]],
     "release": GROUPS["release"],
     "frameworks": GROUPS["frameworks"],
+    "api": GROUPS["api"],
 }
 """What each file of the lock is made from."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ..core.model.errors import BadRequest, NotFound
+from ..contract.requests import NewKey, NewProject, Platform, WholeProject
+from ..core.model.errors import BadRequest, Conflict, NotFound
 from ..core.model.grant import Scope
 from ..core.model.keys import MAX_PROJECT_ID, is_key, parse_project_id
-from ..core.model.project import MAX_KEYS, MAX_NAME, Key, Project
+from ..core.model.project import MAX_KEYS, Key, Project
 from ..core.snapshot import iso
 from ..core.wire.dsn import Dsn
 from . import tokens
@@ -24,28 +24,6 @@ PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
 MAX_BODY = 64 * 1024
 """Bytes of an owner's request: a name, a platform and a few keys."""
-
-Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
-
-
-class _NewProject(Struct):
-    name: Name
-    platform: Name | None = None
-
-
-class _Platform(Struct):
-    platform: Annotated[str, Meta(max_length=MAX_NAME, pattern=r"^[a-z0-9-]+$")]
-
-
-class _NewKey(Struct):
-    key: str
-    enabled: bool = True
-
-
-class _WholeProject(Struct):
-    name: Name
-    platform: Name | None = None
-    keys: Annotated[list[_NewKey], Meta(max_length=MAX_KEYS)] | None = None
 
 
 def routes() -> list[BaseRoute]:
@@ -79,7 +57,7 @@ async def list_projects(request: Request[State]) -> Response:
 async def create(request: Request[State]) -> Response:
     """`POST /projects`: a new project with a key."""
     check_admin(request)
-    wanted = await read_body(request, _NewProject)
+    wanted = await read_body(request, NewProject)
     project = await request.state["store"].create(wanted.name.strip() or "app", wanted.platform, new_key())
     return answer(_shown(request, project), 201)
 
@@ -97,7 +75,7 @@ async def put(request: Request[State]) -> Response:
     """
     check_admin(request)
     project_id = parse_project_id(request.path_params["id"])
-    wanted = await read_body(request, _WholeProject)
+    wanted = await read_body(request, WholeProject)
     before = await known(request, project_id)
     # Left out is not empty: a host that only renames a project must not lock its SDKs out.
     keys = _keys(wanted.keys) if wanted.keys is not None else before.keys if before else (Key(new_key()),)
@@ -108,7 +86,7 @@ async def put(request: Request[State]) -> Response:
 async def choose_platform(request: Request[State]) -> Response:
     """`PATCH /projects/{id}`: the platform that somebody chose on the page, so that words and code fit for all."""
     project, _ = await member(request, Scope.VIEW)
-    wanted = await read_body(request, _Platform)
+    wanted = await read_body(request, Platform)
     edited = await edit(request, project.id, lambda project: replace(project, platform=wanted.platform))
     return answer(_shown(request, edited))
 
@@ -132,7 +110,7 @@ def _with_a_new_key(project: Project) -> Project:
     # as it is the one that the page shows.
     kept = [key for key in project.keys if key.enabled]
     if len(kept) >= MAX_KEYS:
-        raise BadRequest(f"A project may have {MAX_KEYS} active keys. Disable one first.")
+        raise Conflict(f"A project may have {MAX_KEYS} active keys. Disable one first.")
     disabled = [key for key in project.keys if not key.enabled][: MAX_KEYS - 1 - len(kept)]
     return replace(project, keys=(Key(new_key()), *kept, *disabled))
 
@@ -168,7 +146,7 @@ def new_key() -> str:
     return secrets.token_hex(16)
 
 
-def _keys(wanted: list[_NewKey]) -> tuple[Key, ...]:
+def _keys(wanted: list[NewKey]) -> tuple[Key, ...]:
     for entry in wanted:
         if not is_key(entry.key):
             raise BadRequest("A key must have 32 lowercase hex digits.")

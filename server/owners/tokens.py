@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ..core.model.errors import BadRequest, NotFound
+from ..contract.requests import NewToken
+from ..core.model.errors import BadRequest, Conflict, NotFound
 from ..core.model.grant import Scope, is_token_id
 from ..core.model.project import MAX_REVOKED
 from ..core.snapshot import iso
 from .request import State, answer, base_url, own, read_body
-
-TOKEN_SECONDS = 12 * 3600
-MAX_TOKEN_SECONDS = 30 * 24 * 3600
-
-
-class _NewToken(Struct):
-    expires_in: Annotated[int, Meta(ge=1, le=MAX_TOKEN_SECONDS)] = TOKEN_SECONDS
-    scope: Scope | None = None
 
 
 def routes() -> list[BaseRoute]:
@@ -37,8 +27,8 @@ def routes() -> list[BaseRoute]:
 async def mint(request: Request[State]) -> Response:
     """`POST /projects/{id}/tokens`: a viewer token, and the link that carries it."""
     project, grant = await own(request)
-    wanted = await read_body(request, _NewToken)
-    made = request.state["access"].mint(project.id, wanted.expires_in, wanted.scope or Scope.VIEW, grant)
+    wanted = await read_body(request, NewToken)
+    made = request.state["access"].mint(project.id, int(wanted.expires_in), wanted.scope or Scope.VIEW, grant)
     # In the fragment, which browsers send to no server: it is in no log and in no Referer.
     link = f"{base_url(request)}/onboarding/{project.id}#token={made.token}"
     return answer({"token": made.token, "id": made.id, "url": link, "expires_in": made.expires_in}, 201)
@@ -66,7 +56,7 @@ async def revoke(request: Request[State]) -> Response:
         raise BadRequest("The id of a token is its jti: printable, without blanks, and not longer than 128 characters.")
     # Bounded, as every read of the project carries the list. "Revoke all" empties it.
     if len(project.revoked | {token_id}) > MAX_REVOKED:
-        raise BadRequest(f"{MAX_REVOKED} tokens are revoked one by one already. Revoke all tokens of the project.")
+        raise Conflict(f"{MAX_REVOKED} tokens are revoked one by one already. Revoke all tokens of the project.")
     return await _revoked(request, project.id, token_id)
 
 

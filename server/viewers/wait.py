@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import msgspec
@@ -35,7 +35,7 @@ class Goal:
 
     Args:
         stage: is reached.
-        since: epoch and version that the client has.
+        since: epoch and version that the client has; what is stored now, where it names neither.
         seconds: how long it waits.
     """
 
@@ -61,8 +61,6 @@ def goal_of(query: QueryParams) -> Goal | None:
     """
     if not query.keys() & {"wait", "since", "timeout"}:
         return None
-    if not query.keys() & {"wait", "since"}:
-        raise BadRequest("Say what to wait for: wait=connected, wait=first_error_received, or since=EPOCH:VERSION.")
     return Goal(_stage(query.get("wait")), _since(query.get("since")), _seconds(query.get("timeout")))
 
 
@@ -129,6 +127,8 @@ async def wait(request: Request[State], visit: Visit, goal: Goal, view: View) ->
         NotFound, TokenRejected: the project, or the token's right to it, has ended meanwhile.
         Overloaded: no place left, or the process is about to end.
     """
+    if goal.stage is None and goal.since is None:
+        goal = replace(goal, since=(view.epoch, view.version))
     hub, sink = request.state["hub"], WaitingSink(goal)
     if goal.is_met(view.stage, view.epoch, view.version):
         return hub.encode(view)

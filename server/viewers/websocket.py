@@ -24,7 +24,7 @@ from ..core.model.errors import (
 )
 from ..engine.frames import Frame
 from ..engine.hub import Hub
-from ..responses import body_of, headers_of
+from ..responses import PROBLEM_JSON, headers_of, problem_of
 from .admission import State, Visit, address_of, check_origin, visit_of
 from .pump import Pump
 
@@ -148,8 +148,8 @@ async def _let_in(websocket: WebSocket[State]) -> tuple[Visit, bool]:
 async def _refuse(websocket: WebSocket[State], error: FirstlightError) -> None:
     if websocket.application_state is WebSocketState.CONNECTING:
         if isinstance(error, Overloaded):  # at no cost of a connection; all others are worth a code
-            body, headers = msgspec.json.encode(body_of(error)), dict(headers_of(error))
-            await websocket.send_denial_response(Response(body, 503, headers, "application/json"))
+            body, headers = msgspec.json.encode(problem_of(error)), dict(headers_of(error))
+            await websocket.send_denial_response(Response(body, 503, headers, PROBLEM_JSON))
             return
         await websocket.accept()
     await websocket.send(_ending(_code_of(error), str(error)))

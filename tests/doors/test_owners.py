@@ -15,11 +15,11 @@ import jwt
 import pytest
 from websockets.asyncio.client import connect
 
+from server.contract.requests import MAX_TOKEN_SECONDS
 from server.core.model.close_codes import Close
 from server.core.model.project import MAX_KEYS, MAX_NAME, MAX_REVOKED
 from server.limits import AccessLimits
 from server.owners.projects import MAX_BODY, MAX_PAGE_SIZE
-from server.owners.tokens import MAX_TOKEN_SECONDS
 from server.settings import Settings
 
 from ..support.site import KEY, LIMITS, OTHER_KEY, Site, open_site
@@ -119,7 +119,7 @@ async def test_a_bad_body(both: Site, body: bytes) -> None:
     for method, path in (("POST", "/projects"), ("PUT", f"/projects/{project}"), ("PUT", "/projects/7777777")):
         answer = await both.http.request(method, path, content=body)
         assert answer.status_code == 400, (method, answer.text)
-        assert set(answer.json()) == {"detail", "causes"}
+        assert set(answer.json()) == {"type", "title", "status", "detail", "causes"}
         assert answer.json()["detail"].endswith(".")
     assert (await both.http.get("/projects/7777777")).status_code == 404
     assert (await both.http.get(f"/projects/{project}")).json()["name"] == "shop"
@@ -298,7 +298,7 @@ async def test_keys_are_bounded_and_disabled_ones_make_room(both: Site) -> None:
     project = await both.project()
     for _ in range(MAX_KEYS - 1):
         assert (await both.http.post(f"/projects/{project}/keys")).status_code == 201
-    assert (await both.http.post(f"/projects/{project}/keys")).status_code == 400
+    assert (await both.http.post(f"/projects/{project}/keys")).status_code == 409
     await both.http.delete(f"/projects/{project}/keys/{KEY}")
     keys = (await both.http.post(f"/projects/{project}/keys")).json()["keys"]
     assert len(keys) == MAX_KEYS
@@ -447,7 +447,7 @@ async def test_revoked_tokens_are_bounded(guarded: Site) -> None:
     for number in range(MAX_REVOKED):
         assert (await guarded.http.delete(f"{path}/{number}", headers=guarded.headers)).status_code == 204
     assert (await guarded.http.delete(f"{path}/0", headers=guarded.headers)).status_code == 204
-    assert (await guarded.http.delete(f"{path}/one-more", headers=guarded.headers)).status_code == 400
+    assert (await guarded.http.delete(f"{path}/one-more", headers=guarded.headers)).status_code == 409
     assert (await guarded.http.delete(path, headers=guarded.headers)).status_code == 204
     assert (await guarded.http.delete(f"{path}/one-more", headers=guarded.headers)).status_code == 204
 

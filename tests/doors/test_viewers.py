@@ -165,7 +165,7 @@ async def test_no_such_project(both: Site, number: object, status: int) -> None:
     for path in ("", "/events"):
         answer = await both.http.get(f"/live/{number}{path}")
         assert answer.status_code == status
-        assert set(answer.json()) == {"detail", "causes"}
+        assert set(answer.json()) == {"type", "title", "status", "detail", "causes"}
 
 
 # The same over a WebSocket and as events.
@@ -515,7 +515,7 @@ async def test_a_bad_token(guarded: Site, kind: str) -> None:
     for path in (f"/live/{project}", f"/live/{project}/events", f"/projects/{project}"):
         answer = await guarded.http.get(path, headers=headers)
         assert answer.status_code == status, answer.text
-        assert set(answer.json()) == {"detail", "causes"}
+        assert set(answer.json()) == {"type", "title", "status", "detail", "causes"}
         assert not value or value not in answer.text
     async with watch(guarded, project) as socket:
         await socket.send(json.dumps({"type": "auth", "token": value}))

@@ -7,6 +7,7 @@
     ├── Overloaded                    a bound is reached: cannot take it now
     │   └── Leaving                   this process is about to end: another one can
     ├── NotFound                      an owner or viewer names a project that does not exist
+    ├── Conflict                      an owner asks for what the project's state does not allow
     ├── AccessDenied                  a viewer or owner may not do this
     │   ├── OriginBlocked             a page of another site asked
     │   ├── TokenRejected             no token, or a damaged, foreign, expired or revoked one
@@ -75,6 +76,10 @@ class Leaving(Overloaded):
 
 class NotFound(FirstlightError):
     """No such project (or key). Only callers who may know are told; an SDK gets `UnknownKey` instead."""
+
+
+class Conflict(FirstlightError):
+    """The question is right, and the project is in no state for it; the message says what has to be done first."""
 
 
 class AccessDenied(FirstlightError):

@@ -1,0 +1,104 @@
+"""Every request that is answered with data, one row each. `openapi` is made from it, and a test holds it to the routes.
+
+Pages, scripts and styles are for browsers, and are not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from . import messages, requests
+
+
+class Who(Enum):
+    """Who may ask, and what shows it."""
+
+    ANYBODY = "anybody"
+    APP = "app"
+    """An SDK, by a public key."""
+    VIEWER = "viewer"
+    OWNER = "owner"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A parameter of the query."""
+
+    name: str
+    schema: dict[str, Any]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one address.
+
+    Args:
+        body: the Struct of a JSON body, or the media types of one that SDKs define.
+        answers: the Struct for each status of success, or None for one without a body.
+    """
+
+    method: str
+    path: str
+    summary: str
+    who: Who
+    answers: dict[int, Any]
+    body: Any = None
+    query: tuple[Query, ...] = ()
+
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_WHOLE: dict[str, Any] = {"type": "integer", "minimum": 0}
+_SECONDS: dict[str, Any] = {"type": "number", "minimum": 0}
+# What is empty counts as left out.
+_NUMBER = {"anyOf": [{**_WHOLE, "maximum": 10**19 - 1}, {"const": ""}]}
+_WAIT = (
+    Query("wait", {"enum": ["awaiting", "connected", "first_error_received"]}, "answer when this stage is reached"),
+    Query("since", {**_TEXT, "pattern": "^[0-9a-f]{1,64}:[0-9]{1,16}$"}, "answer on any state but this"),
+    Query("timeout", _SECONDS, "seconds until it answers anyway; 30 unless given, 55 at most"),
+)
+_PAGE = (
+    Query("after", _NUMBER, "the id to go on after"),
+    Query("limit", _NUMBER, "how many; more than 500 are not answered at once"),
+)
+
+OWNERS: tuple[Operation, ...] = (
+    Operation("GET", "/projects", "List projects", Who.ADMIN, {200: messages.ProjectPage}, query=_PAGE),
+    Operation("POST", "/projects", "Make a project", Who.ADMIN, {201: messages.Project}, requests.NewProject),
+    Operation("GET", "/projects/{id}", "Read a project", Who.VIEWER, {200: messages.Project}),
+    Operation(
+        "PUT",
+        "/projects/{id}",
+        "Create or update a project",
+        Who.ADMIN,
+        {200: messages.Project, 201: messages.Project},
+        requests.WholeProject,
+    ),
+    Operation("PATCH", "/projects/{id}", "Choose the platform", Who.VIEWER, {200: messages.Project}, requests.Platform),
+    Operation("DELETE", "/projects/{id}", "Forget a project", Who.ADMIN, {204: None}),
+    Operation("POST", "/projects/{id}/keys", "Add a key", Who.OWNER, {201: messages.Project}),
+    Operation("DELETE", "/projects/{id}/keys/{key}", "Disable a key", Who.OWNER, {204: None}),
+    Operation("POST", "/projects/{id}/reset", "Start over", Who.OWNER, {200: messages.Snapshot}),
+    Operation("POST", "/projects/{id}/tokens", "Make a token", Who.OWNER, {201: messages.Token}, requests.NewToken),
+    Operation("GET", "/projects/{id}/tokens", "Read what was revoked", Who.OWNER, {200: messages.Revocations}),
+    Operation("DELETE", "/projects/{id}/tokens", "Revoke all tokens", Who.OWNER, {204: None}),
+    Operation("DELETE", "/projects/{id}/tokens/{token}", "Revoke a token", Who.OWNER, {204: None}),
+)
+VIEWERS: tuple[Operation, ...] = (
+    Operation(
+        "GET", "/live/{id}", "Read the snapshot, or wait for one", Who.VIEWER, {200: messages.Snapshot, 304: None},
+        query=_WAIT,
+    ),
+    Operation("GET", "/live/{id}/events", "Follow it by Server-Sent Events", Who.VIEWER, {200: "text/event-stream"}),
+    Operation("POST", "/live/{id}/cookie", "Trade a token for a cookie", Who.VIEWER, {204: None}),
+)  # fmt: skip
+HEALTH: tuple[Operation, ...] = (
+    Operation("GET", "/healthz", "Whether the process lives", Who.ANYBODY, {200: messages.Health}),
+    Operation(
+        "GET", "/readyz", "Whether it can serve", Who.ANYBODY, {200: messages.Health, 503: messages.Health}
+    ),
+)  # fmt: skip
+OPERATIONS = (*VIEWERS, *OWNERS, *HEALTH)

@@ -1,0 +1,1 @@
+"""The contract: forms, descriptions, and what holds them to the code."""

@@ -1,0 +1,64 @@
+"""The API's descriptions are valid, and of this API: a route without a row, or a row without a route, is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
+
+from server.app import create_app
+from server.contract import messages
+from server.contract.openapi import asyncapi, openapi, schema
+from server.contract.operations import OPERATIONS
+from server.settings import Settings
+
+from ..support.site import open_site
+
+ELSEWHERE = ("/problems", "/static", "/onboarding", "/openapi.json", "/asyncapi.json", "/schema", "/metrics")
+"""For browsers and monitors, or these descriptions themselves."""
+
+
+def test_openapi_is_valid() -> None:
+    OpenAPIV31SpecValidator(openapi("1.2.3")).validate()
+
+
+def test_every_request_that_is_answered_with_data_has_a_row(tmp_path: Path) -> None:
+    app = create_app(Settings(data=tmp_path / "firstlight.db"))
+    routes = [route for route in app._site.routes if isinstance(route, Route)]
+    found = {
+        (method, route.path)
+        for route in routes
+        for method in route.methods or ()
+        if method != "HEAD" and route.path != "/" and not route.path.startswith(ELSEWHERE)
+    }
+    assert found == {(operation.method, operation.path) for operation in OPERATIONS}
+
+
+def references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+        return own.union(*map(references, value.values()))
+    return set().union(*map(references, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("document", [openapi("1"), asyncapi("1"), schema()], ids=["openapi", "asyncapi", "schema"])
+def test_references_lead_somewhere(document: dict[str, Any]) -> None:
+    assert references(document)
+    for reference in references(document):
+        there: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            there = there[part]
+        assert there
+
+
+async def test_they_are_served(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "firstlight.db", secret="s" * 32, admin_token="a" * 32)
+    async with open_site(settings) as guarded:
+        for path in ("/openapi.json", "/asyncapi.json", f"/schema/v{messages.VERSION}.json"):
+            answer = await guarded.http.get(path)
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+            assert answer.headers["access-control-allow-origin"] == "*"
+            assert answer.json()
