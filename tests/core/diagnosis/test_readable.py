@@ -32,7 +32,7 @@ def test_each_comes_with_the_fix_of_its_platform() -> None:
     assert "sentryVitePlugin" in (found[0].fix or "")
     assert "release:" in (found[1].fix or "")
     (other,) = told("python-django", ["no_in_app"]) or []
-    assert other.fix == 'sentry_sdk.init(dsn="{{dsn}}", in_app_include=["my_app"])'
+    assert 'in_app_include=["my_app"],' in (other.fix or "")
     (plain,) = told(None, ["no_release"]) or []
     assert plain.fix == "SENTRY_RELEASE=my-app@1.0.0"
     assert told("swift", ["minified"]) == [Lacking(Lack.MINIFIED, None, False)]
