@@ -10,7 +10,7 @@ import { part, setText } from "./dom.js";
 /**
  * @typedef {object} Ways How it is done.
  * @property {(feature: string) => void} turnOn shows what turns a feature on
- * @property {() => Promise<string>} invite gives a link to this page for somebody else
+ * @property {() => Promise<{ link: string, isLimited: boolean }>} invite gives a link to this page for somebody else
  */
 
 export class Next {
@@ -40,8 +40,9 @@ export class Next {
 
   /** @param {Ways["invite"]} invite */
   async #invite(invite) {
-    const { invited, invite_by_hand: byHand } = this.#words.messages.next;
-    const link = await invite();
-    setText(part(this.#root, "invite-result"), (await write(link)) ? invited : this.#words.say(byHand, { link }));
+    const { invited, invited_limited: limited, invite_by_hand: byHand } = this.#words.messages.next;
+    const { link, isLimited } = await invite();
+    const said = isLimited ? limited : invited;
+    setText(part(this.#root, "invite-result"), (await write(link)) ? said : this.#words.say(byHand, { link }));
   }
 }

@@ -37,13 +37,13 @@ export class Server {
    * A link that lets somebody else look on; this page's own address where there is no permission to make one, or no need.
    *
    * @param {number} seconds that it is good for
+   * @returns {Promise<{ link: string, isLimited: boolean }>}
    */
   async invite(seconds) {
     const body = JSON.stringify({ expires_in: seconds, scope: "view" });
     const answer = await this.#call(`projects/${this.#id}/tokens`, "POST", { body }).catch(() => null);
-    return answer?.ok
-      ? /** @type {string} */ ((await answer.json()).url)
-      : new URL(`onboarding/${this.#id}`, this.root).href;
+    if (answer?.ok) return { link: (await answer.json()).url, isLimited: true };
+    return { link: new URL(`onboarding/${this.#id}`, this.root).href, isLimited: false };
   }
 
   reset() {

@@ -134,3 +134,23 @@ async def test_the_start_page_asks_for_the_admin_token(guarded: ServerProcess, p
     await expect(page).to_have_url(project.page)
     await expect(page.locator("body")).to_have_attribute("data-link", "live")
     assert ADMIN not in await page.content()
+
+
+async def test_a_teammate_is_invited_with_a_link_that_only_lets_them_look(
+    project: Project, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    context = await stage.context(project.server, permissions=["clipboard-read", "clipboard-write"])
+    owner = await stage.tab(project, context)
+    await owner.page.goto(await link_to(project, http, scope="owner"))
+    await signals.error(http, project)
+    await owner.shows("first_error_received")
+    await owner.page.get_by_role("button", name="Invite a teammate").click()
+    await expect(owner.page.locator(".invite-result")).to_have_text(
+        "A link is copied. It only lets them look, for 7 days."
+    )
+    mate = await stage.tab(project)
+    await mate.page.goto(await owner.page.evaluate("navigator.clipboard.readText()"))
+    await mate.shows("first_error_received")
+    stage.allow("status of 403")
+    await mate.page.get_by_role("button", name="Invite a teammate").click()  # may make no link
+    await expect(mate.page.locator(".invite-result")).to_contain_text(re.compile("address of this page|Copy this link"))
