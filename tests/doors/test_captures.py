@@ -1,4 +1,4 @@
-"""What real SDKs put on the wire: sixty-eight requests, sent again byte by byte.
+"""What real SDKs put on the wire: seventy requests, sent again byte by byte.
 
 The table is written by hand, from the captures and the protocol: what each must prove, and what the page then shows.
 """
@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from server.settings import Settings
@@ -116,6 +117,11 @@ WITH_RELEASE = {
     "py2-starlette_rel-02",
 }
 PROTOBUF = {"py2-otlp-01"}
+# Of OpenTelemetry's own SDKs, each with an exception: (SDK, answer, title of the first error, its file and line)
+EXPORTS = {
+    "otel-node-01": ("opentelemetry.nodejs 2.12.1", b"{}", "Error: My first error", ("app.mjs", 27)),
+    "otel-python-01": ("opentelemetry.python 1.45.2", b"", DIVISION, ("main.py", 24)),
+}
 RUNTIME = {"py1": "CPython 3.11.7", "py2": "CPython 3.11.7", "node11": "node 20.20.2"}
 UNHANDLED = {
     "browser11-uncaught-01",
@@ -133,24 +139,42 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
 
 
 def test_every_capture_is_in_the_table() -> None:
-    assert sorted(path.stem for path in WIRE.glob("*.body")) == sorted(CAPTURES)
-    assert sorted(path.stem for path in WIRE.glob("*.json")) == sorted(CAPTURES)
-    assert len(CAPTURES) == 68
+    known = sorted([*CAPTURES, *EXPORTS])
+    assert sorted(path.stem for path in WIRE.glob("*.body")) == known
+    assert sorted(path.stem for path in WIRE.glob("*.json")) == known
+    assert len(known) == 70
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-async def test_capture(site: Site, name: str) -> None:
-    signals, sdk, event_id, title = CAPTURES[name]
+async def sent_again(site: Site, name: str) -> httpx2.Response:
+    """Send a captured request to a new project."""
     await site.http.delete(f"/projects/{PROJECT}")
     await site.project(PROJECT, KEY)
     request = json.loads((WIRE / f"{name}.json").read_text())
     target = request["target"] if request["target"].startswith("/api/") else "/api/42/envelope/"
     headers = [(header, value) for header, value in request["headers"] if header.lower() not in NOT_SENT]
+    content = (WIRE / f"{name}.body").read_bytes()
+    return await site.http.request(request["method"], target, headers=headers, content=content)
 
-    answer = await site.http.request(
-        request["method"], target, headers=headers, content=(WIRE / f"{name}.body").read_bytes()
-    )
 
+@pytest.mark.parametrize("name", EXPORTS)
+async def test_export(site: Site, name: str) -> None:
+    sdk, content, title, (file, line) = EXPORTS[name]
+    answer = await sent_again(site, name)
+    assert (answer.status_code, answer.content) == (200, content)
+    found = await site.snapshot(PROJECT)
+    assert (found["stage"], set(found["signals"])) == ("first_error_received", {"transaction", "error"})
+    assert " ".join(found["sdk"].values()) == sdk
+    assert found["app"] == {"release": "my-app@1.0.0", "environment": "development", "runtime": None}
+    first = found["first_error"]
+    assert (first["title"], first["lacks"]) == (title, [])
+    assert (Path(first["frames"][0]["filename"]).name, first["frames"][0]["lineno"]) == (file, line)
+    assert not found["problems"]
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+async def test_capture(site: Site, name: str) -> None:
+    signals, sdk, event_id, title = CAPTURES[name]
+    answer = await sent_again(site, name)
     assert answer.status_code == 200, answer.text
     if name in PROTOBUF:
         assert (answer.content, answer.headers["content-type"]) == (b"", "application/x-protobuf")
