@@ -181,14 +181,17 @@ class RedisCluster:
         masters: how many.
         spares: nodes that belong to it and have no slots.
         options: of all servers.
+        binary: another program that takes the same options.
     """
 
-    def __init__(self, folder: Path, masters: int = 3, spares: int = 0, *options: str) -> None:
+    def __init__(
+        self, folder: Path, masters: int = 3, spares: int = 0, *options: str, binary: str = "redis-server"
+    ) -> None:
         self._masters = masters
         options = ("--repl-diskless-sync-delay", "0", *options)
         settings = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", *options)
         self.nodes = [
-            RedisServer(folder / f"node{number}", *settings, "--cluster-port", str(free_port()))
+            RedisServer(folder / f"node{number}", *settings, "--cluster-port", str(free_port()), binary=binary)
             for number in range(masters + spares)
         ]
         self._ended = ExitStack()
