@@ -97,7 +97,7 @@ async def test_a_slot_that_moves_is_followed(own_cluster: RedisCluster) -> None:
         view = await store.read(project.id)
         assert view
         assert view.text(FIRST_ERROR) == '{"event_id":"e1"}'
-        await until(lambda: ("changed", project.id) in ears.heard)
+        assert await until_answer(lambda: ears.is_woken(store, project))
         assert source.command("PUBSUB", "SHARDNUMSUB", shard_of(71)).endswith(b":0\r\n")
 
 
@@ -139,7 +139,7 @@ async def test_a_master_that_dies_is_followed_by_its_replica(own_cluster: RedisC
         await until(lambda: ears.count("resync"), 30)
         assert b"role:master" in replica.command("INFO", "replication")
         assert await until_answer(lambda: has_first(store, project.id, "e1"))
-        await until(lambda: ("changed", project.id) in ears.heard)
+        assert await until_answer(lambda: ears.is_woken(store, project))
         first.start()
         wait(lambda: is_whole(own_cluster))
 

@@ -71,8 +71,7 @@ async def test_a_failover_is_followed_and_what_it_lost_is_given_back(watched: Wa
         assert b"e1" in watched.replica.command("HGET", f"firstlight:{{{project.id}}}:state", "first_error")
         # Wake-ups come from the new master, too.
         ears.heard.clear()
-        await store.put(project)
-        await until(lambda: ("edited", project.id) in ears.heard)
+        assert await until_answer(lambda: ears.is_woken(store, project))
 
 
 async def test_a_demoted_master_that_keeps_its_connections_is_left(watched: Watched) -> None:
@@ -87,8 +86,7 @@ async def test_a_demoted_master_that_keeps_its_connections_is_left(watched: Watc
         await until(lambda: ears.count("resync"))
         assert await store.apply({project.id: error(now())}, now())
         ears.heard.clear()
-        await store.put(project)
-        await until(lambda: ("edited", project.id) in ears.heard)
+        assert await until_answer(lambda: ears.is_woken(store, project))
         assert watched.master.command("PUBSUB", "NUMSUB", SINGLE.channels[0]).endswith(b":0\r\n")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from server.core.model.project import Project
 from server.core.state.fields import Effect
+from server.stores import Store
 
 
 class Ears:
@@ -32,3 +34,8 @@ class Ears:
     def count(self, word: str) -> int:
         """How often something was heard."""
         return sum(heard == word for heard, _ in self.heard)
+
+    async def is_woken(self, store: Store, project: Project) -> bool:
+        """Write a project; returns whether a wake-up of it was heard, now or before. One may be lost with a link."""
+        await store.put(project)
+        return ("edited", project.id) in self.heard

@@ -237,7 +237,8 @@ class RedisCluster:
             names = [name.decode() for name in keys]
             assert source.command("MIGRATE", HOST, str(target.port), "", "0", "5000", "KEYS", *names) == b"+OK\r\n"
         identity = target.command("CLUSTER", "MYID").split()[1].decode()
-        for node in (target, source, *self.nodes[: self._masters]):
+        others = [node for node in self.nodes[: self._masters] if node not in (source, target)]
+        for node in (target, source, *others):
             assert node.command("CLUSTER", "SETSLOT", slot, "NODE", identity) == b"+OK\r\n"
 
     def begin_to_move(self, key: str, target: RedisServer) -> str:

@@ -61,8 +61,9 @@ def _server(info: Mapping[str, Any], kind: Kind) -> Finding:
     version = str(info.get("redis_version", "?"))
     major = version.partition(".")[0]
     product = str(info.get("server_name", "redis")).capitalize()
-    shown = f"{product} {info.get(f'{product.lower()}_version', version)}, {info.get('redis_mode', 'standalone')}"
-    if info.get("redis_mode") == "sentinel":
+    mode = info.get("redis_mode") or info.get("server_mode", "standalone")  # as Redis and as Valkey call it
+    shown = f"{product} {info.get(f'{product.lower()}_version', version)}, {mode}"
+    if mode == "sentinel":
         fix = "write redis+sentinel://host,host/name, with the name of the master that they watch"
         return Finding("Server", Severity.FATAL, "this is the port of a Sentinel", fix)
     if info.get("cluster_enabled") and kind is not Kind.CLUSTER:

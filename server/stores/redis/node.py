@@ -47,6 +47,7 @@ class Node:
                 protocol=3,
                 decode_responses=True,
                 encoding_errors="replace",
+                driver_info=None,  # CLIENT SETINFO, which a user of few rights may not, and would be logged for
                 # On by default with RESP3 ("auto"): a handshake for notices that only Redis Enterprise sends.
                 maint_notifications_config=MaintNotificationsConfig(enabled=False),
             )
