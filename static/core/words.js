@@ -152,7 +152,7 @@ export class Words extends Format {
     return isRate ? this.say(percent, { count: Math.round(value * 1_000) / 10 }) : plain(value);
   }
 
-  /** @param {string} name @param {"features" | "signals" | "picker"} of */
+  /** @param {string} name @param {"features" | "signals" | "picker" | "variants"} of */
   nameOf(name, of) {
     /** @type {Record<string, string>} */
     const names = this.messages[of].names;

@@ -6,7 +6,7 @@
 import { STEPS } from "../core/snippets.js";
 import { current } from "../core/spine.js";
 import { codeBox, drawCode } from "./code.js";
-import { part, setText } from "./dom.js";
+import { el, part, setText } from "./dom.js";
 
 /** @import { PlatformFile, Snippet, SpineStep, StepName, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
@@ -70,9 +70,10 @@ export class Steps {
     drawCode(box, this.#words, { language, ...first }, values, label);
     // Some platforms want a second file.
     for (const extra of body.querySelectorAll(".also")) extra.remove();
-    const boxes = also.map((/** @type {Snippet} */ snippet, /** @type {number} */ i) => {
+    const boxes = also.flatMap((/** @type {Snippet} */ snippet, /** @type {number} */ i) => {
       const partLabel = { "aria-label": this.#words.say(copyPart, { step: names[name], part: i + 2 }) };
-      return codeBox(this.#words, { language, ...snippet }, values, partLabel);
+      const where = snippet.note ? [el("p", { class: "note", text: snippet.note })] : [];
+      return [...where, codeBox(this.#words, { language, ...snippet }, values, partLabel)];
     });
     for (const extra of boxes) extra.classList.add("also");
     box.after(...boxes);

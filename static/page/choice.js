@@ -57,7 +57,7 @@ export class Choice {
  * @template T
  * @param {(store: Storage) => T} use
  */
-function storage(use) {
+export function storage(use) {
   try {
     return use(localStorage);
   } catch {

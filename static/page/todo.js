@@ -1,16 +1,19 @@
 /** "What to do": the DSN, the platform, its steps, and two buttons to try the way. Comes after what is seen is live. */
 
 import { HEARTBEAT } from "../core/compose.js";
-import { parseDsn } from "../core/snippets.js";
+import { parseDsn, STEPS } from "../core/snippets.js";
+import { axesOf, turned } from "../core/variants.js";
 import { Beat } from "../elements/beat.js";
 import { part, setText } from "../elements/dom.js";
 import { Dsn } from "../elements/dsn.js";
 import { Trial } from "../elements/trial.js";
-import { Choice } from "./choice.js";
+import { Variants } from "../elements/variants.js";
+import { Choice, storage } from "./choice.js";
 import { error, heartbeat } from "./send.js";
 
 /** @import { Platforms } from "../core/platforms.js" */
-/** @import { Platform, Project, Target } from "../core/types.js" */
+/** @import { Platform, PlatformFile, Project, Target } from "../core/types.js" */
+/** @import { Axis } from "../core/variants.js" */
 /** @import { Words } from "../core/words.js" */
 /** @import { Steps } from "../elements/steps.js" */
 /** @import { Kind } from "../elements/trial.js" */
@@ -20,6 +23,9 @@ import { error, heartbeat } from "./send.js";
  * @property {(platform: Platform) => void} chosen by the user
  * @property {() => void} drawn other code stands there now
  */
+
+/** Where this browser keeps how one wants the code, of any project. */
+const WANTED = "firstlight-variants";
 
 export class Todo {
   /** What the DSN stands for; null as long as it is not known, or not ours to see. @type {Target | null} */
@@ -34,6 +40,11 @@ export class Todo {
   #tell;
   #choice;
   #isUnloaded = false;
+  #variants;
+  /** What there is to choose for the platform. @type {Axis[]} */
+  #axes = [];
+  /** @type {Record<string, string>} */
+  #wanted = Object.fromEntries(new URLSearchParams(storage((store) => store.getItem(WANTED)) ?? ""));
 
   /**
    * @param {HTMLElement} root
@@ -47,6 +58,7 @@ export class Todo {
   constructor(root, steps, words, platforms, index, memory, tell) {
     this.#root = root;
     this.#beat = new Beat(part(root, "beat"), () => this.#drawSteps());
+    this.#variants = new Variants(part(root, "variants"), words, (name, option) => this.#want(name, option));
     this.#steps = steps;
     this.#words = words;
     this.#platforms = platforms;
@@ -81,7 +93,15 @@ export class Todo {
   async help(name, on) {
     const { platform } = this.#choice;
     const found = await this.#platforms.feature(platform.id, name, [...this.#chosen, ...on]).catch(() => undefined);
-    return { platform, values: this.target, snippet: found && { language: platform.language, ...found } };
+    const snippet = found && { language: platform.language, ...turned(this.#axes, found, this.#wanted) };
+    return { platform, values: this.target, snippet };
+  }
+
+  /** @param {string} name @param {string} option */
+  #want(name, option) {
+    this.#wanted[name] = option;
+    storage((store) => store.setItem(WANTED, String(new URLSearchParams(this.#wanted))));
+    this.#drawSteps();
   }
 
   /** Draws what could not be fetched when it was wanted. */
@@ -97,9 +117,17 @@ export class Todo {
     this.#isUnloaded = !file;
     setText(part(this.#root, "picker-note"), file ? "" : this.#words.say(unloaded, { platform: platform.name }));
     if (!file) return;
-    this.#steps.draw(file, platform.language, this.target);
+    this.#steps.draw(this.#asWanted(file), platform.language, this.target);
     await this.#drawPossible(platform);
     this.#tell.drawn();
+  }
+
+  /** @param {PlatformFile} file @returns {PlatformFile} */
+  #asWanted(file) {
+    this.#axes = axesOf(file);
+    this.#variants.draw(this.#axes, this.#wanted);
+    const [install, configure, error] = STEPS.map((name) => turned(this.#axes, file.steps[name], this.#wanted));
+    return { ...file, steps: { install, configure, error } };
   }
 
   /** What else the platform can do. @param {Platform} platform */

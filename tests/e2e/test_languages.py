@@ -26,7 +26,7 @@ DATA = """
 """
 """What is a name, a number or code, and the same in every language."""
 
-PLATFORMS = ".step-body > .note, .feature-help .note"
+PLATFORMS = ".variants button, .step-body > .note, .feature-help .note"
 """What platforms say of themselves, in their own files."""
 
 _ENGLISH = """(data) => {

@@ -159,7 +159,7 @@ async def test_the_start_page_makes_a_project(embedded_server: ServerProcess, st
     context = await stage.context(embedded_server.url)
     page = await context.new_page()
     await page.goto(embedded_server.url)
-    await page.get_by_label("Name").fill("Lamp <b>shop</b>")
+    await page.get_by_label("Name", exact=True).fill("Lamp <b>shop</b>")
     await page.get_by_role("button", name="Continue").click()
     await expect(page).to_have_url(re.compile(r"/onboarding/\d+$"))
     await expect(page.locator(".title")).to_have_text("Lamp <b>shop</b>")

@@ -33,9 +33,9 @@ def _bridge() -> Path:
     return folder
 
 
-def composed(asked: Sequence[tuple[str, Iterable[str]]]) -> list[dict[str, Any]]:
-    """What the page shows for platforms with features on, by the page's own code."""
-    wanted = json.dumps([(platform, list(features)) for platform, features in asked])
+def composed(asked: Sequence[tuple[str, Iterable[str]]], **variants: str) -> list[dict[str, Any]]:
+    """What the page shows for platforms with features on, by the page's own code; `modules="CommonJS"` is a variant."""
+    wanted = json.dumps([(platform, list(features), variants) for platform, features in asked])
     command = ["node", "compose.mjs", f"{PLATFORMS}/"]
     done = subprocess.run(command, cwd=_bridge(), input=wanted, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -6,8 +6,10 @@ Languages without a framework are in `tests/clients/test_first_error.py`; framew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,8 +60,21 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 def test_the_first_error_arrives(
     platform: str, make_project: Callable[[], Project], redis: RedisServer, tmp_path: Path
 ) -> None:
-    project, runner = make_project(), RUNNERS[platform]
     [shown] = composed([(platform, HEARTBEAT)])
+    leads_to_a_first_error(platform, shown, RUNNERS[platform], make_project(), redis, tmp_path)
+
+
+def test_the_first_error_arrives_without_modules(
+    make_project: Callable[[], Project], redis: RedisServer, tmp_path: Path
+) -> None:
+    [shown] = composed([("node-fastify", HEARTBEAT)], modules="CommonJS")
+    command = ("node", "--import", "./instrument.cjs", "app.cjs")
+    leads_to_a_first_error("node-fastify", shown, replace(NODE, command=command), make_project(), redis, tmp_path)
+
+
+def leads_to_a_first_error(
+    platform: str, shown: Mapping[str, Any], runner: Runner, project: Project, redis: RedisServer, tmp_path: Path
+) -> None:
     fetched(tmp_path, shown)
     (tmp_path / "node_modules").symlink_to(MODULES)
     files = filled(app(platform, shown), project.values)
