@@ -17,17 +17,17 @@ from ..model.errors import InvalidJSON, TooLarge
 from ..model.signals import Signal
 from .budget import Budget
 from .event import MAX_TEXT, App, Event, Sdk, decode, runtime_of
-from .otlp_errors import MAX_OWN, error_of_logs, error_of_spans, valid_of
+from .otlp_errors import MAX_OWN, error_of_logs, look_at_spans
 from .otlp_json import Outline, read_json
 from .otlp_protobuf import read_protobuf
 from .readable import lacks_of
 
-MAX_OTLP_BYTES = 4 * 1024 * 1024
-"""Bytes of one export: exporters send batches of 512 spans, and gRPC takes no more by default."""
+MAX_OTLP_BYTES = 8 * 1024 * 1024
+"""Bytes of one export: SDKs send 512 records at once, a Collector 8,192, of some 700 bytes each."""
 MAX_OBJECTS = 150_000
 """Objects of an export as JSON that is looked into; a real one has one for every 30 bytes."""
 MAX_RECORDS = 10_000
-"""Parts of an export, and spans or log records, that are looked at. A collector sends 8,192 at once."""
+"""Parts of an export, and spans or log records, that are looked at: more than a Collector sends at once."""
 NOBODY = Sdk("opentelemetry", None)
 """Who sends, where no resource says so."""
 
@@ -89,10 +89,8 @@ def _looked_at(pairs: Iterable[Any], records: Iterable[Any], signal: Signal) -> 
         return export
     if signal is Signal.LOG:
         return replace(export, event=_judged(error_of_logs(records, language), export.app))
-    spans = list(records)
-    valid = valid_of(spans)
-    event = _judged(error_of_spans(valid, language), export.app)
-    return replace(export, event=event, taken=len(valid), rejected=len(spans) - len(valid))
+    event, taken, rejected = look_at_spans(records, language)
+    return replace(export, event=_judged(event, export.app), taken=taken, rejected=rejected)
 
 
 def _judged(event: Event | None, app: App) -> Event | None:

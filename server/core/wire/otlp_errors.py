@@ -11,9 +11,9 @@ What is handed in is a message of protobuf, or what `otlp_json` makes of JSON; b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.signals import Signal
 from .event import MAX_TEXT, NO_MESSAGE, App, Event, title_of
@@ -32,14 +32,28 @@ _PLATFORMS = {"nodejs": "node", "webjs": "javascript", "dotnet": "csharp", "cpp"
 """Sentry's names of languages where OpenTelemetry has others (`telemetry.sdk.language`)."""
 
 
-def error_of_spans(spans: Iterable[Any], language: str | None) -> Event | None:
-    """The first exception that a span recorded."""
-    events = ((span, event) for span in spans for event in span.events)
-    found = next((pair for pair in islice(events, MAX_LOOKED_AT) if pair[1].name == "exception"), None)
-    if found is None:
-        return None
-    span, event = found
-    return _event(event.attributes, language, _trace_of(span), place=span.name)
+class Spans(NamedTuple):
+    """What the spans of an export tell: the first exception that one recorded, and how many are valid and are not."""
+
+    event: Event | None
+    taken: int
+    rejected: int
+
+
+def look_at_spans(spans: Iterable[Any], language: str | None) -> Spans:
+    """Look at spans one by one; none is kept, for an export may hold thousands."""
+    event, taken, rejected, left = None, 0, 0, iter(range(MAX_LOOKED_AT))
+    for span in spans:
+        # A span is valid whose ids have the right length, and are not all zeros (OTLP, `trace.proto`).
+        trace, own = _IDS[span.trace_id.__class__]
+        if not (trace(span.trace_id) and own(span.span_id)):
+            rejected += 1
+            continue
+        taken += 1
+        if event is None and span.events:
+            thrown = next((each for each, _ in zip(span.events, left, strict=False) if each.name == "exception"), None)
+            event = thrown and _event(thrown.attributes, language, _trace_of(span), place=span.name)
+    return Spans(event, taken, rejected)
 
 
 def error_of_logs(records: Iterable[Any], language: str | None) -> Event | None:
@@ -56,24 +70,17 @@ def error_of_logs(records: Iterable[Any], language: str | None) -> Event | None:
     return _event(found.attributes, language, _trace_of(found), level=level, said=said)
 
 
-def valid_of(spans: list[Any]) -> list[Any]:
-    """Those spans whose ids are valid: of the right length, and not all zeros (OTLP, `trace.proto`)."""
-    # One call for each id: an export may have thousands.
-    is_raw = bool(spans) and isinstance(spans[0].trace_id, bytes)
-    trace, own = (
-        (_TRACE_ID.fullmatch, _SPAN_ID.fullmatch) if is_raw else (_HEX_TRACE_ID.fullmatch, _HEX_SPAN_ID.fullmatch)
-    )
-    return [span for span in spans if trace(span.trace_id) and own(span.span_id)]
-
-
-_TRACE_ID, _SPAN_ID = (re.compile(rb"(?!\0+\Z).{%d}" % size, re.DOTALL) for size in (16, 8))
-_HEX_TRACE_ID, _HEX_SPAN_ID = (re.compile(rf"(?!0+\Z)[0-9a-fA-F]{{{size}}}") for size in (32, 16))
+_IDS: Mapping[type, tuple[Callable[[Any], object], Callable[[Any], object]]] = {
+    bytes: (re.compile(rb"(?s)(?!\0+\Z).{16}").fullmatch, re.compile(rb"(?s)(?!\0+\Z).{8}").fullmatch),
+    str: (re.compile(r"(?!0+\Z)[0-9a-fA-F]{32}").fullmatch, re.compile(r"(?!0+\Z)[0-9a-fA-F]{16}").fullmatch),
+}
+"""Of a trace and of a span, as protobuf has them and as JSON does."""
 
 
 def _trace_of(record: Any) -> str | None:
     value = record.trace_id
     text = value.hex() if isinstance(value, bytes) else value.lower()
-    return text if _HEX_TRACE_ID.fullmatch(text) else None
+    return text if _IDS[str][0](text) else None
 
 
 def _event(

@@ -256,7 +256,7 @@ def test_parameters_may_be_nested(depth: int) -> None:
 def test_a_heartbeat_has_its_size() -> None:
     with pytest.raises(Refusal, match="at most"):
         parse_heartbeat(b" " * (MAX_HEARTBEAT_BYTES + 1))
-    assert MAX_OTLP_BYTES == 4 * MIB
+    assert MAX_OTLP_BYTES == 8 * MIB
 
 
 @pytest.mark.parametrize(
