@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check api bench attacks newest snippets test-sets lock audit-python audit-javascript dist clean
+.PHONY: setup demo test test-fast check api bench attacks model newest snippets test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
 # their names: by the number of their tests, the slow ones with few would come last, and one process would idle.

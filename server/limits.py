@@ -174,6 +174,9 @@ class ProjectLimits:
     """Projects that are remembered, 4 KiB each, or 11 with a full list of what arrived; as many that do not exist."""
     recheck_seconds: float = 15.0
     """How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
+    healing_seconds: float = 10.0
+    """How long after a lost link a project that the store does not have counts as out of reach: another process may
+    remember it, and give it back to a store that came back empty."""
     unknown_seconds: float = 1.0
     """How often a wrong key has the store asked again: a corrected key works at once, a flood costs a read a second."""
     owner_questions: float = 20.0

@@ -55,6 +55,13 @@ class Writes(Protocol):
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         """Raise the version beyond `version`. Raises `StoreUnavailable`."""
 
+    @property
+    def is_healing(self) -> bool:
+        """Whether what the store does not have may still be given back to it."""
+
+    def met(self, view: View) -> None:
+        """Remember a project that is watched: the store may lose it, and requests for it may come."""
+
     async def restore(self, view: View) -> bool:
         """Give back what the store has lost of a project; whether there is one now. Raises `StoreUnavailable`."""
 
@@ -99,8 +106,8 @@ class Hub:
         self._is_leaving = False
         # Set when a read failed: the next comparison comes soon, and not with the next tick.
         self._doubt = asyncio.Event()
-        self._news: Limiter[int] = Limiter(time.monotonic, 1 / self._limits.refresh_seconds, self._limits.news_at_once)
-        self._reports: Limiter[int] = Limiter(time.monotonic, 1, 1)
+        self._news: Limiter[int] = Limiter(self._wheel.now, 1 / self._limits.refresh_seconds, self._limits.news_at_once)
+        self._reports: Limiter[int] = Limiter(self._wheel.now, 1, 1)
         # After a lost link everything watched is read again; without a bound, all at once and ahead of the requests.
         self._reads = asyncio.Semaphore(self._limits.reads)
 
@@ -127,7 +134,13 @@ class Hub:
             watch.task = asyncio.create_task(self._refresh(watch))
 
     def edited(self, project_id: int) -> None:
-        """A reset shows as another epoch, a deletion as nothing to read."""
+        """A reset shows as another epoch."""
+        self.changed(project_id)
+
+    def deleted(self, project_id: int) -> None:
+        """Nothing is left to read."""
+        if project_id in self._watches:
+            self._watches[project_id].view = None  # else it would be given back to a store that came back empty
         self.changed(project_id)
 
     def resync(self) -> None:
@@ -189,6 +202,8 @@ class Hub:
             StoreUnavailable: the store is away.
         """
         view = await self._store.read(project_id)
+        if view is None and self._writes.is_healing:
+            raise StoreUnavailable("The store may have lost this project, and is given back what is known of it.")
         if view is None:
             raise NotFound("There is no such project.")
         return view
@@ -312,10 +327,12 @@ class Hub:
         view, held = await self._store.read(watch.project_id), watch.view
         if view is None:
             await self._miss(watch)
-        # A version never falls by itself. A smaller one means that a failover lost writes: deliver it, and pages would
-        # go back; ignore it, and they would show for good what is stored nowhere. So what was lost is given back.
-        elif held and view.version < held.version:
-            watch.is_dirty = await self._writes.restore(held)  # the store lost its last writes
+        # A state only grows by itself. Less than there was means that a failover lost writes, whatever the version is,
+        # for somebody may have written since. Delivered, it would take pages back. So what was lost is given back.
+        elif held and (view.version < held.version or held.exceeds(view)):
+            await self._writes.restore(held)
+            # Once: what is still not there was deleted, or has started over.
+            watch.view, watch.is_dirty = None, True
         # Time has passed a threshold, and the version does not say so: viewers who hold this very version would refuse
         # the snapshot, and two processes would show different ones under the same name.
         elif has_aged(view):
@@ -328,6 +345,8 @@ class Hub:
         """What was shown and is not there was deleted, or the store has lost it: then what is known is given back."""
         if watch.view and await self._writes.restore(watch.view):
             watch.is_dirty = True
+        elif self._writes.is_healing:
+            raise StoreUnavailable("The store may have lost this project, and is given back what is known of it.")
         else:
             watch.close(Close.NO_PROJECT, "There is no such project.")
 
@@ -338,6 +357,7 @@ class Hub:
     async def _deliver(self, watch: Watch, view: View) -> None:
         watch.view, watch.pushed_at = view, self._wheel.now()
         self._tally.pushes += len(watch.viewers)
+        self._writes.met(view)
         self._await_change(watch, view)
         frame = Frame(Kind.SNAPSHOT, self.encode(view), (view.epoch, view.version))
         await watch.show(view.project, frame, self._wheel.now)

@@ -22,8 +22,8 @@ from .limits import Limiter
 
 log = logging.getLogger("firstlight.projects")
 
-HEAL_AT_ONCE = 500
-"""Projects whose versions are compared in one round trip."""
+HEAL_AT_ONCE = 16
+"""Projects that are compared with the store at the same time, after its link was lost."""
 AGAIN_MS = 1000
 """How soon a request that says the same as the one before it says nothing at all."""
 
@@ -61,6 +61,8 @@ class Projects:
         self._recheck_seconds = limits.recheck_seconds
         self._memories: dict[int, _Memory] = {}
         self._doubt = asyncio.Event()
+        self._is_new = True
+        self._healing_until = float("-inf")
         self._missing: dict[int, float] = {}
         self._refused: dict[int, float] = {}
         # Requests of one project that come together share one read: a fleet that starts at once asks once.
@@ -83,9 +85,19 @@ class Projects:
         # Kept, though it is stale: should the store go away now, an old key list is better than refusing everybody.
         if project_id in self._memories:
             self._memories[project_id].checked_at = float("-inf")
+            self._begin_to_read(project_id)  # else a store that came back empty would be given a past epoch
+
+    def deleted(self, project_id: int) -> None:
+        """Forget it: a store that comes back empty would be given it back."""
+        self._memories.pop(project_id, None)
+        self.edited(project_id)
 
     def resync(self) -> None:
         """Wake-ups may have been lost: ask again for every project."""
+        if self._is_new:  # it starts, and has nothing to miss
+            self._is_new = False
+        else:
+            self._healing_until = self._monotonic() + self._limits.healing_seconds
         self._doubt.set()
         self._missing.clear()
         self._refused.clear()
@@ -94,7 +106,8 @@ class Projects:
             memory.checked_at = float("-inf")
 
     def away(self) -> None:
-        """What is remembered goes on to serve."""
+        """What is remembered goes on to serve; what is not there when the store is back may come back, too."""
+        self._is_new, self._healing_until = False, float("inf")
 
     # What requests ask.
 
@@ -201,29 +214,43 @@ class Projects:
             join(memory.state, update, is_late)
             memory.version = max(memory.version, version)
 
+    @property
+    def is_healing(self) -> bool:
+        """Whether what the store does not have may still be given back to it, by whichever process remembers it."""
+        return self._monotonic() < self._healing_until
+
+    def met(self, view: View) -> None:
+        """Remember a project that was read for viewers, unless it is remembered."""
+        if view.project.id not in self._memories:
+            # Not as recent: an edit may have come since, and whoever sends something asks for himself.
+            self._remember(view.project.id, view, float("-inf"))
+
     async def heal(self) -> None:
         """Give back to the store whatever it has lost of the projects that are remembered here.
 
-        A smaller version than the remembered one tells it, or none at all: the server came back empty, or another one
-        took its place that had not seen the last writes.
+        The server came back empty, or another one took its place that had not seen the last writes.
 
         Raises:
             StoreUnavailable: the store is away again.
         """
         numbers = list(self._memories)
-        # In parts, so that the first requests after an outage do not stand behind 10,000 projects.
+        # A few at a time, so that the first requests after an outage do not stand behind 10,000 projects.
         for start in range(0, len(numbers), HEAL_AT_ONCE):
-            some = numbers[start : start + HEAL_AT_ONCE]
-            stored = await self._store.versions(some)
-            for number in some:
-                memory = self._memories.get(number)
-                if not memory or stored.get(number, ("", 0))[1] >= memory.version:
-                    continue
-                try:
-                    if await self.give_back(number):
-                        log.warning("The store had lost something of project %d; it is given back", number)
-                except StoreRejected as error:  # its own key is spoilt: the others need not wait for it
-                    log.error("Project %d cannot be given back to the store: %s", number, error)
+            await asyncio.gather(*(self._heal(number) for number in numbers[start : start + HEAL_AT_ONCE]))
+
+    async def _heal(self, project_id: int) -> None:
+        try:
+            # Read, and not only its version: what was written since may have raised that again.
+            view = await self._store.read(project_id)
+            if self._is_lost(project_id, view) and await self.give_back(project_id):
+                log.warning("The store had lost something of project %d; it is given back", project_id)
+        except StoreRejected as error:  # its own key is spoilt: the others need not wait for it
+            log.error("Project %d cannot be given back to the store: %s", project_id, error)
+
+    def _is_lost(self, project_id: int, stored: View | None) -> bool:
+        """Whether the store holds less of a project than is remembered."""
+        memory = self._memories.get(project_id)
+        return memory is not None and (stored is None or memory.view().exceeds(stored))
 
     async def give_back(self, project_id: int) -> bool:
         """Give back to the store what is remembered of a project, which it may have lost.
@@ -269,20 +296,26 @@ class Projects:
     async def _look_up(self, project_id: int) -> Project | None:
         """One read in flight per project, however many requests ask."""
         if project_id not in self._lookups:
-            self._lookups[project_id] = asyncio.create_task(self._read(project_id))
-            # Or asyncio complains where all who wait have hung up, and the store is away.
-            self._lookups[project_id].add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._begin_to_read(project_id)
         # Shielded: the first of those who wait may be cancelled when its client hangs up, and the others still want the
         # answer.
         return await asyncio.shield(self._lookups[project_id])
+
+    def _begin_to_read(self, project_id: int) -> None:
+        task = self._lookups[project_id] = asyncio.create_task(self._read(project_id))
+        # Or asyncio complains where nobody waits, or all who do have hung up, and the store is away.
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _read(self, project_id: int) -> Project | None:
         asked_at = self._monotonic()
         is_current = False
         try:
             view = await self._store.read(project_id)
-            if view is None and project_id in self._memories and await self.give_back(project_id):
+            # First given back, then remembered: what was read would take the place of the only memory there is.
+            if self._is_lost(project_id, view) and await self.give_back(project_id):
                 view = await self._store.read(project_id)
+            if view is None and self.is_healing:
+                raise StoreUnavailable("The store may have lost this project, and is given back what is known of it.")
         finally:
             # An edit during the read took it out of the table: its answer may be from before, and must not be
             # remembered as fresh.
@@ -291,9 +324,13 @@ class Projects:
                 is_current = True
         if is_current:
             self._remember(project_id, view, asked_at)
-        elif view and project_id not in self._memories:  # better than nothing, should the store go away now
+        elif view and self._is_newer(view):  # better than what there is, also should the store go away now
             self._remember(project_id, view, float("-inf"))
         return view.project if view else None
+
+    def _is_newer(self, view: View) -> bool:
+        memory = self._memories.get(view.project.id)
+        return memory is None or view.version > memory.version
 
     def _remember(self, project_id: int, view: View | None, asked_at: float) -> None:
         if view is None:

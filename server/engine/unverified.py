@@ -53,6 +53,7 @@ class Unverified:
         self._limits = limits
         self._waiting: deque[Entry] = deque()
         self._by_address: Counter[str] = Counter()
+        self._by_project: Counter[int] = Counter()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -71,18 +72,28 @@ class Unverified:
         Raises:
             Overloaded: too many wait already, of this address or in all.
         """
-        # Nobody is known yet, so the address is all there is to share by: one flood must not fill the places of
-        # everybody.
-        if len(self._waiting) >= self._limits.in_all or self._by_address[address] >= self._limits.per_address:
+        if not self._has_place(address):
             raise Overloaded("The store is away, and too many requests wait for it.")
         entry = entry_of(project_id, update, Origin(), key)
         self._by_address[address] += 1
+        self._by_project[project_id] += 1
         self._waiting.append(entry)
         await self._spill.keep([entry])
 
+    def comes_before(self, address: str, project_id: int) -> bool:
+        """Whether an earlier request for this project waits, and this one has a place behind it: see `take`."""
+        return self._by_project.get(project_id, 0) > 0 and self._has_place(address)
+
+    def _has_place(self, address: str) -> bool:
+        # Nobody is known yet, so the address is all there is to share by: one flood must not fill the places of
+        # everybody.
+        return len(self._waiting) < self._limits.in_all and self._by_address[address] < self._limits.per_address
+
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Take over what a process that ended had not judged."""
-        self._waiting.extend(entries)
+        for entry in entries:
+            self._waiting.append(entry)
+            self._by_project[entry.project] += 1
 
     def close(self) -> Left:
         """Leave what waits for the next process."""
@@ -116,10 +127,11 @@ class Unverified:
                 log.error("A request for project %d cannot be judged yet: %s", self._waiting[0].project, error)
                 self._waiting.rotate(-1)
             else:
-                self._waiting.popleft()
+                self._by_project[self._waiting.popleft().project] -= 1
         if self._waiting:
             return
         self._by_address.clear()
+        self._by_project.clear()
         self._spill.clear()
 
     async def _judge(self, entry: Entry) -> None:

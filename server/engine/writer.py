@@ -39,10 +39,12 @@ class _Pending:
 
     Args:
         origin: `number` is 0 until it is sent for the first time, and then for good if it counts something.
+        is_news: somebody waits for it, or was answered while the store was away: nothing later may be stored before it.
     """
 
     update: State
     origin: Origin
+    is_news: bool = False
 
 
 Batch = dict[int, _Pending]
@@ -83,6 +85,10 @@ class Writer:
         self._later: Batch = {}
         self._since = 0.0
         """Since when something waits on the lane of those who wait, by the loop's clock."""
+        # What the lanes are writing: the whole of the later one, and what the other one takes out of that.
+        self._sending: Batch = {}
+        self._overdue: Batch = {}
+        self._later_lane, self._settling = asyncio.Lock(), asyncio.Lock()
         self._in_doubt: dict[Origin, tuple[int, State]] = {}
         self._rejected: Batch = {}
         self._numbers = count(1)
@@ -101,7 +107,8 @@ class Writer:
     @property
     def unwritten(self) -> int:
         """How many projects have something that is not stored."""
-        return len({*self._at_once, *self._later, *self._rejected, *(p for p, _ in self._in_doubt.values())})
+        waiting = {*self._at_once, *self._later, *self._overdue, *self._rejected}
+        return len(waiting | {number for number, _ in self._in_doubt.values()})
 
     @property
     def spilled(self) -> int:
@@ -130,13 +137,13 @@ class Writer:
         # While the store is away nobody waits for it: each request would hang until the deadline, and be answered 503,
         # which SDKs do not send again.
         if self._is_away or not (at_once or is_awaited):
-            self._add(self._later, project_id, update, origin)
+            self._add(self._later, project_id, update, origin, is_awaited)
             if is_awaited:
                 await self._spill.keep([entry_of(project_id, update, origin)])
             return
         if not self._at_once:
             self._since = asyncio.get_running_loop().time()
-        self._add(self._at_once, project_id, update, origin)
+        self._add(self._at_once, project_id, update, origin, is_news=True)
         self._news.set()
         # Shielded: a client that hangs up must not cancel the write that others wait for.
         await asyncio.shield(self._commit)
@@ -158,6 +165,15 @@ class Writer:
         """
         await self._store.touch(project_id, epoch, version)
 
+    @property
+    def is_healing(self) -> bool:
+        """Whether what the store does not have may still be given back to it."""
+        return self._projects.is_healing
+
+    def met(self, view: View) -> None:
+        """Remember a project that was read for somebody else."""
+        self._projects.met(view)
+
     async def restore(self, view: View) -> bool:
         """Join back what is known of a project that the store has lost, or has lost the last of.
 
@@ -167,7 +183,10 @@ class Writer:
         Raises:
             StoreUnavailable: the store is away.
         """
-        return await self._store.restore(view)
+        found = await self._store.restore(view)
+        if not found:  # read before its end, and heard of after that
+            self._projects.deleted(view.project.id)
+        return found
 
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Take over what a process that ended had not written."""
@@ -176,7 +195,7 @@ class Writer:
                 self._in_doubt[entry.origin] = (entry.project, entry.update)
             else:
                 # Whatever number there is: it was taken within the bounds of a process, and answered.
-                _gather(self._later, entry.project, entry.update, entry.origin)
+                _gather(self._later, entry.project, entry.update, entry.origin, is_news=True)
 
     def try_rejected_again(self) -> None:
         """Let what the store refused for what it is wait for the next write: somebody may have repaired the store."""
@@ -240,7 +259,7 @@ class Writer:
         commit.add_done_callback(asyncio.Future.exception)  # else asyncio complains where nobody waits for it
         self._news.clear()
         try:
-            left = await self._write_all(batch, self._limits.batch, is_awaited=True)
+            left = await self._write_in_order(batch)
             if left:
                 await self._spill.keep(left)
             elif batch_size:
@@ -251,39 +270,60 @@ class Writer:
             if not commit.done():
                 commit.set_result(None)
 
+    async def _write_in_order(self, batch: Batch) -> list[Entry]:
+        """Write what somebody waits for, behind what was answered before of the same projects and is not stored yet.
+
+        The first error is the one that was taken first, also where that was in an outage that is just over.
+        """
+        if any(number in self._sending and self._sending[number].is_news for number in batch):
+            async with self._later_lane:
+                pass
+        doubtful = {number for number, _ in self._in_doubt.values()}
+        if doubtful & batch.keys():
+            await self._settle()
+        self._overdue = {n: self._later.pop(n) for n in batch if n in self._later and self._later[n].is_news}
+        if self._overdue:
+            await self._write_all(self._overdue, self._limits.batch, is_awaited=False)
+        if not {number for number, _ in self._in_doubt.values()}.union(self._later).isdisjoint(batch):
+            return self._keep_behind(batch)
+        return await self._write_all(batch, self._limits.batch, is_awaited=True)
+
     async def _write_later(self) -> None:
         await self._settle()
         if self._in_doubt:  # the store is away, and one more try would only put more in doubt, without an end
             return
-        batch, self._later, began = self._later, {}, asyncio.get_running_loop().time()
-        batch_size = len(batch)
-        if not await self._write_all(batch, self._limits.lazy_batch, is_awaited=False) and batch_size:
+        async with self._later_lane:
+            self._sending, self._later, began = self._later, {}, asyncio.get_running_loop().time()
+            size = len(self._sending)
+            left = await self._write_all(self._sending, self._limits.lazy_batch, is_awaited=False)
+        if size and not left:
             self._observe("later", asyncio.get_running_loop().time() - began + self._limits.lazy_seconds)
         if not self.unwritten:
             self._spill.clear()
 
     async def _settle(self) -> None:
         """Send again, just as it was, whatever has a number and no answer."""
-        for origin, (number, update) in list(self._in_doubt.items()):
-            try:
-                # Alone, and under its old number: joined with anything newer it would be another update, and not be
-                # recognized.
-                late = replace(origin, is_late=True)
-                results = await self._store.apply({number: update}, self.now(), {number: late})
-            except StoreUnavailable:
-                return
-            del self._in_doubt[origin]
-            if origin.writer == self._name:
-                self._open.discard(origin.number)
-            result = results.get(number)
-            if isinstance(result, StoreRejected):
-                self._reject(number, _Pending(update, origin), result)
-            elif result is not None and number in self._later:
-                # What came after it here came after it, whatever the two are timed at when they reach the store.
-                pending = self._later[number]
-                pending.update = {
-                    field: value for field, value in pending.update.items() if not _is_settled(field, update)
-                }
+        async with self._settling:  # once: not every store knows the numbers
+            for origin, (number, update) in list(self._in_doubt.items()):
+                try:
+                    # Alone, and under its old number: joined with anything newer it would be another update, and not be
+                    # recognized.
+                    late = replace(origin, is_late=True)
+                    results = await self._store.apply({number: update}, self.now(), {number: late})
+                except StoreUnavailable:
+                    return
+                del self._in_doubt[origin]
+                self._note_settled(number, update, origin, results.get(number))
+
+    def _note_settled(self, number: int, update: State, origin: Origin, result: Change | StoreRejected | None) -> None:
+        if origin.writer == self._name:
+            self._open.discard(origin.number)
+        if isinstance(result, StoreRejected):
+            self._reject(number, _Pending(update, origin), result)
+        elif result is not None and number in self._later:
+            # What came after it here came after it, whatever the two are timed at when they reach the store.
+            pending = self._later[number]
+            pending.update = {field: value for field, value in pending.update.items() if not _is_settled(field, update)}
 
     async def _write_all(self, batch: Batch, size: int, is_awaited: bool) -> list[Entry]:
         """Write a batch in parts. What is left when the store goes away, or this is cancelled, stays pending.
@@ -306,6 +346,7 @@ class Writer:
                     number: _Pending(
                         pending.update,
                         Origin(None if is_awaited else pending.origin.epoch, is_late=pending.origin.is_late),
+                        pending.is_news,
                     )
                     for number, pending in over.items()
                 }
@@ -399,10 +440,17 @@ class Writer:
         else:
             log.error("Too much is set aside: an update of project %d is lost", number)
 
-    def _add(self, batch: Batch, project_id: int, update: Update, origin: Origin) -> None:
+    def _add(self, batch: Batch, project_id: int, update: Update, origin: Origin, is_news: bool = False) -> None:
         if project_id not in batch and len(batch) >= self._limits.pending:
             raise Overloaded("Too much is waiting to be written.")
-        _gather(batch, project_id, update, origin)
+        _gather(batch, project_id, update, origin, is_news)
+
+    def _keep_behind(self, batch: Batch) -> list[Entry]:
+        """Let a batch wait behind what waits already."""
+        self._is_away = True
+        for number, pending in batch.items():
+            _gather(self._later, number, pending.update, pending.origin, is_news=True)
+        return [entry_of(number, pending.update, pending.origin) for number, pending in batch.items()]
 
     def _keep(self, batch: Batch) -> list[Entry]:
         """Put back what could not be written, beneath what came meanwhile; what has a number stays as it is."""
@@ -417,18 +465,20 @@ class Writer:
                     continue  # what was received before a reset is over
                 if newer:
                     join(pending.update, newer.update)
+                    pending.is_news |= newer.is_news
                 self._later[number] = pending
         return left
 
 
-def _gather(batch: Batch, project_id: int, update: Update, origin: Origin) -> None:
+def _gather(batch: Batch, project_id: int, update: Update, origin: Origin, is_news: bool = False) -> None:
     pending = batch.get(project_id)
     # Joined and not queued: however long an outage lasts, a project costs one pending update.
     if pending and pending.origin.epoch in (None, origin.epoch):
         join(pending.update, update, origin.is_late)
         pending.origin = replace(pending.origin, is_late=pending.origin.is_late or origin.is_late)
+        pending.is_news |= is_news
     else:  # the first, or what was received before a reset is over
-        batch[project_id] = _Pending(dict(update), origin)
+        batch[project_id] = _Pending(dict(update), origin, is_news)
 
 
 def _is_settled(field: Field, update: Update) -> bool:

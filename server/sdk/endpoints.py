@@ -164,8 +164,9 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
         update |= rows_of(observation, source, now, request.address.endpoint, request.size, tools.lists)
     answer = _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
     # The store is away and this process has not met the project: taken now, judged later, since SDKs do not send it
-    # again.
-    if request.project is None and request.credentials:
+    # again. And so is what comes while such a one waits, or a later error would be the first.
+    is_later = request.project is None or tools.unverified.comes_before(request.sender, project_id)
+    if is_later and request.credentials:
         await tools.unverified.take(request.sender, project_id, request.credentials.key, update)
         return answer
     if source is not Source.APP:

@@ -23,7 +23,10 @@ class Listener(Protocol):
         """The state of this project changed; read it again, the sooner the stronger the effect."""
 
     def edited(self, project_id: int) -> None:
-        """The project itself was created, edited, reset or deleted; forget what is cached of it."""
+        """The project itself was created, edited or reset; what is cached of it is old."""
+
+    def deleted(self, project_id: int) -> None:
+        """The project is gone; forget it, and do not give it back."""
 
     def resync(self) -> None:
         """Wake-ups may have been lost: read again whatever is watched."""

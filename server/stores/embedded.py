@@ -108,7 +108,8 @@ class EmbeddedStore:
             self._file.forget(project_id)
             self._file.query("DELETE FROM keys WHERE id = ?", (project_id,))
         self._file.empty_log()
-        self._edited(project_id)
+        for listener in self._listeners:
+            listener.deleted(project_id)
         return found
 
     async def revoke(self, project_id: int, token_id: str | None, at: int) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -426,6 +427,139 @@ async def test_a_store_that_has_lost_something_is_given_it_back(
         assert await total(store, project) == 1
         assert [found.name for found in await store.list(0, 10)] == ["Shop"]
         assert await store.owner_of(KEY) == project.id
+
+
+def saved(redis: RedisServer, project: Project) -> None:
+    """What a replica has of a project."""
+    redis.command("COPY", f"firstlight:{{{project.id}}}:state", "old", "REPLACE")
+
+
+def takes_over(redis: RedisServer, project: Project) -> None:
+    """That replica is the master."""
+    redis.command("RENAME", "old", f"firstlight:{{{project.id}}}:state")
+
+
+async def two(store: Store, folder: Path, names: Iterator[str]) -> tuple[Project, Process, Process]:
+    """Two processes that know a project, of which the second one alone has written its first error; `saved` before."""
+    project = await store.create("Shop", None, KEY)
+    one, other = (Process(store, folder, next(names)) for _ in range(2))
+    for process in (one, other):
+        await process.writes(project, beat(now()))
+    return project, one, other
+
+
+async def test_what_one_process_gives_back_does_not_hide_what_another_knows(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, other = await two(store, folder, names)
+        await other.writes(project, error(now()))
+        own_redis.command("FLUSHALL")
+        await settled(one)  # raises the version, and knows less
+        await settled(other)
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+@pytest.mark.parametrize("writer", [0, 1], ids=["another", "itself"])
+async def test_what_is_written_after_a_failover_does_not_hide_what_it_lost(
+    own_redis: RedisServer, folder: Path, names: Iterator[str], writer: int
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, *processes = await two(store, folder, names)
+        saved(own_redis, project)
+        await processes[1].writes(project, error(now()))
+        takes_over(own_redis, project)
+        await processes[writer].writes(project, sighting())  # raises the version before anybody has noticed
+        await settled(processes[1])
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+async def test_a_read_of_less_does_not_take_the_place_of_what_is_remembered(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, _ = await two(store, folder, names)
+        saved(own_redis, project)
+        await one.writes(project, error(now()))
+        takes_over(own_redis, project)
+        one.projects.edited(project.id)
+        await one.projects.get(project.id)
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+async def test_a_project_that_its_owner_makes_anew_after_a_loss_has_what_it_had(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, _ = await two(store, folder, names)
+        await one.writes(project, error(now()))
+        own_redis.command("FLUSHALL")
+        await store.put(replace(project, name="Shop, again"))  # as a host application does that syncs its own
+        await settled(one)
+        after = await view_of(store, project)
+        assert (after.project.name, after.stage) == ("Shop, again", Stage.FIRST_ERROR_RECEIVED)
+
+
+@pytest.mark.parametrize("deed", ["deletes", "resets"])
+async def test_a_store_that_comes_back_empty_is_not_given_what_an_owner_has_ended(
+    own_redis: RedisServer, folder: Path, names: Iterator[str], deed: str
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, _ = await two(store, folder, names)
+        store.listen(one.projects)
+        if deed == "deletes":
+            await store.delete(project.id)
+            await until(lambda: one.projects.remembered(project.id) is None)
+        else:
+            await store.reset(project.id, "the next one")
+            await until(lambda: one.projects.epoch_of(project.id) == "the next one")
+        own_redis.command("FLUSHALL")
+        await settled(one)
+        found = await store.read(project.id)
+        assert found is None if deed == "deletes" else found and dict(found.state) == {}
+
+
+async def test_a_project_that_is_missing_after_a_lost_link_is_out_of_reach_and_not_unknown(
+    store: Store, folder: Path, names: Iterator[str]
+) -> None:
+    one = Process(store, folder, next(names))
+    assert await one.projects.get(UNKNOWN) is None
+    one.projects.away()
+    one.projects.resync()
+    with pytest.raises(StoreUnavailable):
+        await one.projects.get(UNKNOWN)
+    await one.unverified.take(HOME, UNKNOWN, KEY, error(now()))
+    with pytest.raises(StoreUnavailable):
+        await one.unverified.judge()
+
+
+# The first error is the one that was taken first.
+
+
+async def test_an_error_of_an_outage_is_not_overtaken_when_it_is_over(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    projects = [await watched.create("Shop", None, KEY) for _ in range(2)]
+    one = Process(watched, folder, next(names))
+    for project in projects:
+        await one.writes(project, beat(now()))
+    watched.is_away = True
+    await one.writes(projects[0], error(now(), "e1"))
+    watched.is_away = False
+    await asyncio.gather(one.writer.write(projects[1].id, sighting(), at_once=True), one.writer._write_at_once())
+    one.writer._is_away = False  # as after any write that worked
+    await asyncio.gather(one.writer.write(projects[0].id, error(now(), "e2"), at_once=True), flushing(one.writer))
+    assert (await view_of(watched, projects[0])).text(FIRST_ERROR) == '{"event_id":"e1"}'
+
+
+async def test_a_request_stands_behind_one_that_is_not_judged_yet(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    one = Process(watched, folder, next(names), UnverifiedLimits(per_address=1))
+    await one.unverified.take(HOME, UNKNOWN, KEY, error(now()))
+    assert one.unverified.comes_before("192.0.2.77", UNKNOWN)
+    assert not one.unverified.comes_before("192.0.2.77", UNKNOWN + 1)
+    assert not one.unverified.comes_before(HOME, UNKNOWN)  # has no place behind it
 
 
 async def test_one_spoilt_key_keeps_nobody_else_from_being_healed(

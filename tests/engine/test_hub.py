@@ -141,6 +141,11 @@ class Direct:
         """Write it now."""
         await self._store.apply({project_id: update}, now())
 
+    is_healing = False
+
+    def met(self, view: View) -> None:
+        """Nobody remembers it."""
+
     async def restore(self, view: View) -> bool:
         """Give it back now."""
         return await self._store.restore(view)

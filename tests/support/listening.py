@@ -23,6 +23,10 @@ class Ears:
         """See stores.Listener."""
         self.heard.append(("edited", project_id))
 
+    def deleted(self, project_id: int) -> None:
+        """See stores.Listener."""
+        self.heard.append(("deleted", project_id))
+
     def resync(self) -> None:
         """See stores.Listener."""
         self.heard.append(("resync", 0))

@@ -262,6 +262,22 @@ def stage_of(state: Update) -> Stage:
     return Stage(value if isinstance(value, int) else 0)
 
 
+def lacks(state: Update, known: Update) -> bool:
+    """Whether a state has lost something of what it is known to have held: a field, or a number that only grows.
+
+    A later time or text may be missing all the same. The next signal brings it.
+    """
+    return any(field not in state or (field.joined_by in _GROWING and _is_less(state[field], value))
+               for field, value in known.items())  # fmt: skip
+
+
+def _is_less(one: Value, other: Value) -> bool:
+    return isinstance(one, int) and isinstance(other, int) and one < other
+
+
+_GROWING = frozenset({Join.MAX, Join.SUM})
+
+
 def join(state: State, update: Update, is_late: bool = False) -> dict[Field, Effect]:
     """Join an update into a state, in place.
 

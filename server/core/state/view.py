@@ -11,7 +11,7 @@ import msgspec
 from ..model.project import Project
 from ..model.signals import Signal, Stage, strongest
 from . import fields, sdks
-from .fields import Number, Rows, Stamped, Text, Time, Update
+from .fields import Number, Rows, Stamped, Text, Time, Update, lacks
 from .rows import Table
 
 QUIET_AFTER = 2.5
@@ -42,6 +42,12 @@ class View:
     version: int
     state: Update
     now: int
+
+    def exceeds(self, stored: View) -> bool:
+        """Whether a store that holds `stored` has lost something of what was read before: this."""
+        if self.project.revision > stored.project.revision or self.project.created_at < stored.project.created_at:
+            return True
+        return lacks(stored.state, self.state) if self.epoch == stored.epoch else self.version > stored.version
 
     # The readers below check types instead of casting: what the state holds was read from a store, and a value of the
     # wrong type must read as "not known".

@@ -31,7 +31,7 @@ end
 
 local function raise_version(version)
   -- The clock and not a counter: a replica that takes over without the last writes must not give a version out twice.
-  local higher = digits(math.max((version or 0) + 1, micros))
+  local higher = digits(math.max((tonumber(version) or 0) + 1, micros))
   redis.call('HSET', KEYS[2], '@version', higher)
   return higher
 end

@@ -158,6 +158,8 @@ class Wakeups:
                 listener.changed(int(number), _EFFECTS.get(effect, Effect.NEWS))
             elif word == "edited":
                 listener.edited(int(number))
+            elif word == "deleted":
+                listener.deleted(int(number))
 
     def _proved(self, place: Place) -> None:
         self._unproved.discard(place)

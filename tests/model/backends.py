@@ -1,0 +1,148 @@
+"""The stores of the model: a file, and a Redis that may come back with less than it had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.exceptions import NoScriptError
+
+from server.core.state.fields import Effect
+from server.stores import Store
+from server.stores.embedded import EmbeddedStore
+from server.stores.redis import RedisStore
+from server.stores.redis.connection import Connection
+from server.stores.redis.scripts import Command, with_text
+
+from ..support.redis_server import RedisServer
+
+
+def epochs() -> Callable[[], str]:
+    """Makes fresh epochs: the same in every run."""
+    numbers = count(1)
+    return lambda: f"started{next(numbers)}"
+
+
+class Notes:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, int, Effect]] = []
+
+    def changed(self, project_id: int, effect: Effect) -> None:
+        """As of a listener."""
+        self.heard.append(("changed", project_id, effect))
+
+    def edited(self, project_id: int) -> None:
+        """As of a listener."""
+        self.heard.append(("edited", project_id, Effect.NEWS))
+
+    def deleted(self, project_id: int) -> None:
+        """As of a listener."""
+        self.heard.append(("deleted", project_id, Effect.NEWS))
+
+    def resync(self) -> None:
+        """As of a listener."""
+
+    def away(self) -> None:
+        """As of a listener."""
+
+
+class File:
+    """The embedded store. It serves one process and keeps what it has."""
+
+    can_lose = False
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self.store: Store = EmbeddedStore(path, clock, epochs())
+        self._notes = Notes()
+        self.store.listen(self._notes)
+
+    def news(self) -> list[tuple[str, int, Effect]]:
+        """See `Backend`."""
+        heard, self._notes.heard = self._notes.heard, []
+        return heard
+
+    def keep_copy(self) -> None:
+        """See `Backend`."""
+        raise NotImplementedError
+
+    def lose(self, everything: bool) -> None:
+        """See `Backend`."""
+        raise NotImplementedError
+
+
+class _Blocking(Connection):
+    """Waits for each answer on the spot: to the loop with its own time, a call takes none."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, 2.0)
+        self.client = redis.Redis.from_url(url, decode_responses=True, protocol=3)
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        answers = self._exchange(commands)
+        if any(isinstance(answer, NoScriptError) for answer in answers):  # nothing of it was done
+            answers = self._exchange([with_text(command) for command in commands])
+        return [self._judged(answer) for answer in answers]
+
+    async def acknowledge(self, channels: Iterable[str]) -> None:
+        """There is no replica."""
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        pipeline = self.client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+        return pipeline.execute(raise_on_error=False)
+
+
+class Redis:
+    """A real Redis with its scripts. Its own clock counts, which nobody here can set."""
+
+    can_lose = True
+
+    def __init__(self, server: RedisServer) -> None:
+        server.command("FLUSHALL")
+        store = RedisStore(server.url, epochs())
+        store._server = connection = _Blocking(server.url)
+        self.store: Store = store
+        self._client = connection.client
+        self._bytes = redis.Redis.from_url(server.url)
+        self._heard = self._client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        self._heard.psubscribe("firstlight:*")
+        self._copy: Mapping[bytes, bytes] = {}
+
+    def news(self) -> list[tuple[str, int, Effect]]:
+        """See `Backend`."""
+        self._client.ping()  # what was published before this answer has been sent by now
+        told = []
+        while message := self._heard.get_message():
+            word, _, rest = str(message["data"]).partition(" ")
+            number, _, effect = rest.partition(" ")
+            if number:
+                told.append((word, int(number), Effect(int(effect))))
+        return told
+
+    def keep_copy(self) -> None:
+        """See `Backend`."""
+        keys = list(self._bytes.scan_iter("firstlight:*", count=1000))
+        pipeline = self._bytes.pipeline(transaction=False)
+        for key in keys:
+            pipeline.dump(key)
+        self._copy = dict(zip(keys, pipeline.execute(), strict=True))
+
+    def lose(self, everything: bool) -> None:
+        """See `Backend`."""
+        pipeline = self._bytes.pipeline(transaction=False)
+        pipeline.flushdb()
+        for key, value in ({} if everything else self._copy).items():
+            pipeline.restore(key, 0, value)
+        pipeline.execute()
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._heard.close()
+        self._client.close()
+        self._bytes.close()
