@@ -52,6 +52,9 @@ snippets: test-sets  ## the page's code with the newest SDKs and frameworks, whi
 attacks: .venv/.dev .venv/.system  ## each known flood against a real server, while another project's heartbeat is timed
 	$(BIN)/python -m bench.attacks $(ATTACKS)
 
+model: .venv/.dev  ## what can be lost, late or doubled, at random, for longer than in the tests: make model STEPS=1000000
+	FIRSTLIGHT_MODEL_STEPS=$(or $(STEPS),100000) $(BIN)/pytest --no-cov tests/model
+
 api: .venv/.runtime .venv/.api tests/api/node_modules/.stamp  ## made-up requests for all that OpenAPI says; AsyncAPI by its own parser
 	tests/api/run $(BIN) .venv/api/bin
 

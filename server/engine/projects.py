@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..core.diagnosis.rules import cured, has_problems
 from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
-from ..core.state.fields import FIRST_ERROR, Effect, State, Update, effect_of, join
+from ..core.state.fields import FIRST_ERROR, Effect, Join, State, Update, effect_of, join
 from ..core.state.view import View
 from ..limits import ProjectLimits
 from ..stores import Store
@@ -211,7 +211,10 @@ class Projects:
         memory = self._memories.get(project_id)
         # What was stored in another epoch says nothing of this one; remembered, it would hide the next first error.
         if memory and epoch == memory.epoch:
-            join(memory.state, update, is_late)
+            # What was read meanwhile has it already, and a count that is joined twice would be more than is stored.
+            is_read = version <= memory.version
+            news = {f: value for f, value in update.items() if f.joined_by is not Join.SUM} if is_read else update
+            join(memory.state, news, is_late)
             memory.version = max(memory.version, version)
 
     @property

@@ -732,3 +732,19 @@ async def test_a_full_disk_while_the_store_is_away_is_said_to_whoever_waits(
         assert await process.writer.flush() is Left.LOST  # if that were its end
     watched.is_away = False
     assert await everything_is_written(process)  # it was refused, and is written all the same
+
+
+async def test_what_was_read_meanwhile_is_not_counted_again(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    one = Process(watched, folder, next(names))
+    await one.projects.get(project.id)
+    with watched.holding("apply"):
+        writing = asyncio.gather(one.writer.write(project.id, sighting()), one.writer.flush())
+        await until(lambda: watched.held("apply"))
+        one.projects.edited(project.id)
+        await one.projects.get(project.id)  # stored, and not yet answered
+    await writing
+    memory = one.projects._memories[project.id]
+    assert memory.state[PROBLEMS["too_large"].total] == 1

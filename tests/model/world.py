@@ -391,8 +391,10 @@ class World:
 
     def is_met(self, project_id: int) -> bool:
         """Whether any process that lives knows this project."""
-        watched = any(screen.project_id == project_id and screen.shown for _, screen, _ in self.screens)
-        return watched or any(process.projects.remembered(project_id) for process in self.processes)
+        pages = [screen for _, screen, _ in self.screens if screen.project_id == project_id and not screen.ending]
+        return any(page.shown for page in pages) or any(
+            process.projects.remembered(project_id) for process in self.processes
+        )
 
     def close(self) -> None:
         """The end of the world."""
