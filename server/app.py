@@ -70,8 +70,8 @@ class Firstlight:
         self.settings = settings
         self.limits = limits
         self.hub: Hub | None = None
-        self.left = Left.LOST
-        """What it left behind at its end; the worst until it has come to that."""
+        self.left = Left.NOTHING
+        """What it left behind at its end; the worst while it serves."""
         self._names_requests = settings.log is Log.JSON
         self._store = store
         self._clock = clock
@@ -144,6 +144,7 @@ class Firstlight:
                 _owned(hub.tick(), "hub"),
                 _owned(meter.run(hub, writer, unverified), "metrics"),
             ]
+            self.left = Left.LOST
             try:
                 yield State(
                     settings=self.settings,

@@ -157,7 +157,8 @@ class Supervisor:
             # What a worker leaves that was replaced, the next one writes; what the last ones leave, nobody does yet.
             if self._is_ending and self.status != 1:
                 code = worker.process.exitcode or 0
-                self.status = max(self.status, Left.LOST if code < 0 else code)
+                # Killed by a signal: what it had, nobody knows. One that did not serve yet had nothing.
+                self.status = max(self.status, Left.LOST if code < 0 and worker.is_ready else code)
             return
         if worker is self._fresh:
             log.error("Worker %s did not start; the others go on", worker.process.pid)

@@ -98,7 +98,8 @@ def test_the_server_writes_by_it(tmp_path: Path) -> None:
     assert log_config("INFO")["formatters"]["text"]["()"] == "server.run.logs.LineFormatter"
     with ServerProcess(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(b"GET /live/1/ws HTTP/1.1\r\nHost: evil\xc2\x85host\r\n\r\nno request\x85\r\n\r\n")
-        assert b"400" in connection.recv(1000)
+        with connection.makefile("rb") as answers:
+            assert b"HTTP/1.1 400" in answers.read()  # the second of two, which may come in two packets
         assert server.stop() == 0
         wait_for(lambda: "Stopped" in server.output, "an end")
         assert len(server.output.splitlines()) == 4

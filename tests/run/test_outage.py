@@ -53,7 +53,7 @@ def test_first_errors_survive_an_outage_with_a_deployment(
     assert request("GET", f"{server.url}/readyz?store=optional").status == 200  # it takes what can wait on disk
     assert [send(server, project) for project in projects] == [200] * PROJECTS
     if end == "stopped":
-        assert server.stop() == Left.ON_DISK
+        assert server.stop() == Left.ON_DISK, server.output
         assert "the next start writes it" in server.output
     else:
         server.kill()
