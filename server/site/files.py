@@ -14,7 +14,12 @@ from starlette.types import Receive, Scope, Send
 
 # no-cache means "ask first" (RFC 9111, section 5.2.2.4): with ETags that is a 304 in a round trip, and after an
 # upgrade no page runs with some of its modules from the version before.
-_ALWAYS = [(b"cache-control", b"no-cache"), (b"x-content-type-options", b"nosniff")]
+_ALWAYS = [
+    (b"cache-control", b"no-cache"),
+    (b"x-content-type-options", b"nosniff"),
+    # Other people's pages may load the element; there is nothing in a file that is not public.
+    (b"access-control-allow-origin", b"*"),
+]
 _MINIMUM = 200
 """Bytes below which compression gains nothing."""
 

@@ -87,6 +87,7 @@ def markdown(catalogue: Catalogue) -> str:
 
 def html(catalogue: Catalogue) -> str:
     """The same as one page without scripts."""
+    logo = (static_folder() / "elements" / "logo.html").read_text(encoding="utf-8").rstrip()
     contents = "\n".join(f'<li><a href="#{code}">{_title(code)}</a></li>' for code in catalogue.rules)
     sections = "\n".join(_section(catalogue, rule) for rule in catalogue.rules.values())
     return f"""<!doctype html>
@@ -98,12 +99,13 @@ def html(catalogue: Catalogue) -> str:
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="static/elements/tokens.css">
 <link rel="stylesheet" href="static/elements/base.css">
+<link rel="stylesheet" href="static/elements/status.css">
 <link rel="stylesheet" href="static/elements/steps.css">
 <link rel="stylesheet" href="static/elements/details.css">
 <link rel="stylesheet" href="static/site/reference.css">
 </head>
-<body class="reference">
-<header class="top"><a class="brand" href="./">{_SUNRISE}Firstlight</a></header>
+<body class="reference" data-stage="first_error_received">
+<header class="top"><a class="brand" href="./">{logo}Firstlight</a></header>
 <main>
 <header class="intro">
 <h1>Problems</h1>
@@ -121,12 +123,6 @@ def html(catalogue: Catalogue) -> str:
 </body>
 </html>
 """
-
-
-_SUNRISE = (
-    '<svg viewBox="0 0 24 24" aria-hidden="true">'
-    '<path d="M2 19h20M5.5 15.5a6.5 6.5 0 0 1 13 0M12 3v2.5M3.6 8l1.9 1.6M20.4 8l-1.9 1.6"/></svg>'
-)
 
 
 def _section(catalogue: Catalogue, rule: Rule) -> str:

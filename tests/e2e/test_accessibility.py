@@ -350,3 +350,21 @@ async def test_without_javascript_the_page_says_so(
         await page.goto(url)
         await expect(page.locator("noscript p")).to_be_visible()
         await expect(page.locator("noscript p")).to_contain_text("JavaScript")
+
+
+async def test_light_and_dark_are_the_systems_until_somebody_chooses(
+    embedded_server: ServerProcess, make_project: MakeProject, stage: Stage
+) -> None:
+    tab = await stage.open(await make_project(embedded_server.url), color_scheme="light")
+    body, button = tab.page.locator("body"), tab.page.get_by_role("button", name="Switch between light and dark")
+    light, dark = "rgb(250, 249, 246)", "rgb(14, 15, 21)"
+    await expect(body).to_have_css("background-color", light)
+    await button.click()
+    await expect(body).to_have_css("background-color", dark)
+    await tab.page.reload()
+    await tab.is_live()
+    await expect(body).to_have_css("background-color", dark)  # kept
+    await button.click()
+    await expect(body).to_have_css("background-color", light)
+    await tab.page.emulate_media(color_scheme="dark")
+    await expect(body).to_have_css("background-color", dark)  # back with the system

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.support.server import ServerProcess
 
-from .conftest import Stage
+from . import apps, signals
+from .conftest import MakeProject, Stage
 
 ERROR: dict[str, Any] = {
     "title": "ZeroDivisionError: division by zero",
@@ -250,3 +253,29 @@ async def test_two_errors_that_are_readable_or_not(bench: Bench) -> None:
     await expect(right.locator("li")).to_have_text("Readable: names, lines of code and a release are there.")
     await bench.run("right", draw, FAILED)  # a stack that nobody judged
     await expect(right.locator(".readable")).to_be_hidden()
+
+
+async def test_the_status_on_somebody_elses_page(
+    stage: Stage, make_project: MakeProject, http: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    """`<firstlight-status>` on another origin: its script, words, sheets and live link come from the server."""
+    with apps.site(tmp_path) as origin, ServerProcess(tmp_path, {"FIRSTLIGHT_ORIGINS": origin}) as server:
+        project = await make_project(server.url)
+        (tmp_path / "index.html").write_text(
+            f'<!doctype html><title>app</title><link rel="icon" href="data:,">'
+            f'<script type="module" src="{server.url}/static/firstlight.js"></script>'
+            f'<firstlight-status project="{project.id}" name="shop"></firstlight-status>'
+        )
+        page = await (await stage.context(origin, server.url)).new_page()
+        await page.goto(origin)
+        headline = page.locator("firstlight-status .headline")
+        await expect(headline).to_have_text("Waiting for your app")
+        await expect(page.locator("firstlight-status .line")).to_contain_text("Listening for")
+        await signals.heartbeat(http, project)
+        await expect(headline).to_have_text("Your app is connected")
+        await signals.error(http, project)
+        await expect(headline).to_have_text("Your first error is here")
+        await expect(page.locator("firstlight-status .title")).to_have_text("shop")
+        # It brings its looks along.
+        await expect(page.locator("firstlight-status .status")).to_have_css("border-radius", "16px")
+        await page.evaluate("document.querySelector('firstlight-status').remove()")
