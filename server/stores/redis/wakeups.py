@@ -77,7 +77,8 @@ class Wakeups:
     def check(self) -> None:
         """Raise `StoreUnavailable` if the link is down."""
         if self._trouble:
-            raise self._trouble
+            # A new one: each raise lengthens an exception's traceback, and an outage may be long.
+            raise StoreUnavailable(str(self._trouble), self._trouble.reason)
 
     async def close(self) -> None:
         """End the task."""
