@@ -15,6 +15,7 @@ from ..core.diagnosis.rules import cured, has_problems
 from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
 from ..core.state.fields import FIRST_ERROR, Effect, Join, State, Update, effect_of, join
+from ..core.state.update import lacks_nothing
 from ..core.state.view import View
 from ..limits import ProjectLimits
 from ..stores import Store
@@ -171,6 +172,12 @@ class Projects:
         """What an update would mean, as far as this process knows."""
         memory = self._memories.get(project_id)
         return effect_of(memory.state if memory else {}, update)
+
+    def has_whole_first_error(self, project_id: int) -> bool:
+        """Whether the first error is known and lacks nothing, so that the stacks of later ones say nothing new."""
+        memory = self._memories.get(project_id)
+        first = memory.state.get(FIRST_ERROR) if memory else None
+        return isinstance(first, tuple) and lacks_nothing(first[1])
 
     def cured_by(self, project_id: int, update: Update) -> Update:
         """When open problems are resolved by an update, as far as this process knows of them."""

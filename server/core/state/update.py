@@ -41,12 +41,15 @@ def update_of(observation: Observation, at: int, keep: Keep = Keep.ALL) -> State
     """
     if observation.source is not Source.APP:
         return update_of_test(observation, at)
-    event = observation.event and kept_of(observation.event, keep)
+    event = observation.event
+    if event and not event.is_later:
+        event = kept_of(event, keep)
     stage, times = _proved(observation.signals)
     update: State = dict.fromkeys(times, at)
     update[fields.STAGE] = stage
     if event and Signal.ERROR in observation.signals:
-        update[fields.FIRST_ERROR] = (at, _first_error(event, observation.event_id))
+        if not event.is_later:
+            update[fields.FIRST_ERROR] = (at, _first_error(event, observation.event_id))
         update[fields.ERROR_EVENT_ID] = (at, observation.event_id or "")
         if event.lacks is not None:
             update[fields.LACKS] = (at, _lacks(event))
@@ -205,6 +208,13 @@ def update_of_stranger(refusal: Refusal, at: int) -> Update:
 def _without_keys(text: str) -> str:
     """Evidence may quote a line with a DSN in it: everything that could be a key, or most of one, is masked."""
     return _KEY_LIKE.sub(lambda found: mask(found[0]), text)
+
+
+# Asked for each error of a project, and the same text each time.
+@lru_cache(maxsize=4096)
+def lacks_nothing(first_error: str) -> bool:
+    """Whether the stack of a first error, as `FIRST_ERROR` keeps it, can be read; then no later one can mend it."""
+    return not msgspec.json.decode(first_error).get("lacks")
 
 
 def _lacks(event: Event) -> str:

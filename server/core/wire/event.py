@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, TypeVar
@@ -104,7 +105,8 @@ class Event:
     """One event as the onboarding page needs it. `frames` start with the one nearest to the failure.
 
     `kind` is the type of its exception, which its title starts with; `lacks` is what its stack lacks to be read,
-    and None where that is not judged.
+    and None where that is not judged. Of a later error nothing is read that only the first one is shown with: it has
+    neither title nor frames, and `is_later` says so.
     """
 
     event_id: str | None
@@ -121,6 +123,7 @@ class Event:
     integrations: tuple[str, ...] = ()
     kind: str | None = None
     lacks: tuple[Lack, ...] | None = None
+    is_later: bool = False
 
 
 def parse_object(payload: bytes | memoryview, what: str, budget: Budget) -> dict[str, Any]:
@@ -135,12 +138,13 @@ def parse_object(payload: bytes | memoryview, what: str, budget: Budget) -> dict
     return decode(payload, dict[str, Any], what, budget)
 
 
-def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Event:
+def parse_event(payload: bytes | memoryview, budget: Budget | None = None, is_later: bool = False) -> Event:
     """Read an event item's payload, or a `/store/` body.
 
     Args:
         payload: JSON, decompressed.
         budget: what may be read the slow way; a whole one where none is given.
+        is_later: the project's first error is known. Of an error the stack is then passed over, which is most of it.
 
     Raises:
         InvalidJSON: it is not a JSON object.
@@ -149,6 +153,9 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     raw = decode(payload, _Event, "The event", budget)
     read = partial(_read, budget=budget)
     level = _level(read(raw.level))
+    # A sample is no error, and its title is shown.
+    if is_later and level in _ERROR_LEVELS and raw.type == _NULL and not _is_sample(read(raw.tags)):
+        return _later_error(raw, level, read)
     exceptions = _exceptions(read(raw.exception))
     # Sentry's order: from the cause to what was finally raised. Frames likewise have the failing call last.
     crash = exceptions[-1] if exceptions else {}
@@ -173,6 +180,40 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
         integrations=integrations,
         lacks=lacks_of(frames, platform, release, lambda: read(raw.debug_meta)),
         app=App(release, _text(read(raw.environment)), _runtime(read(raw.contexts))),
+    )
+
+
+class _Mechanism(Struct):
+    """Of an exception whose stack nobody will see."""
+
+    mechanism: Raw = _NULL
+
+
+class _Chain(Struct):
+    values: list[_Mechanism] = []
+
+
+def _later_error(raw: _Event, level: str, read: Callable[[Raw], Any]) -> Event:
+    """An error after the first: who sent it and from where, and nothing of what failed."""
+    sdk, exceptions = read(raw.sdk), []
+    integrations = integrations_of(sdk.get("integrations") if isinstance(sdk, dict) else None)
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # another form, as old SDKs have it
+        chain = msgspec.json.decode(raw.exception, type=_Chain | None)
+        exceptions = [{"mechanism": read(one.mechanism)} for one in chain.values[-MAX_EXCEPTIONS:]] if chain else []
+    return Event(
+        event_id=parse_event_id(read(raw.event_id)),
+        signal=Signal.ERROR,
+        is_sample=False,
+        title=NO_MESSAGE,
+        level=level,
+        platform=_text(read(raw.platform)),
+        handled=None,
+        culprit=None,
+        frames=(),
+        sdk=_named(sdk_of(sdk), integrations, exceptions),
+        integrations=integrations,
+        app=App(_text(read(raw.release)), _text(read(raw.environment)), _runtime(read(raw.contexts))),
+        is_later=True,
     )
 
 

@@ -163,7 +163,11 @@ def _observe_heartbeat(body: bytes, client: Sdk | None) -> Observation:
 
 
 def observe_envelope(
-    envelope: Envelope, new_id: str, client: Sdk | None = None, budget: Budget | None = None
+    envelope: Envelope,
+    new_id: str,
+    client: Sdk | None = None,
+    budget: Budget | None = None,
+    is_later: bool = False,
 ) -> Observation:
     """Read an envelope.
 
@@ -171,6 +175,7 @@ def observe_envelope(
         new_id: 32 hex digits to name an event that has no id of its own.
         client: the SDK as authentication or the User-Agent names it.
         budget: what may be read the slow way; a whole one where none is given.
+        is_later: the project's first error is known, and of others less is read.
 
     Raises:
         InvalidJSON: an event or heartbeat item is no JSON object.
@@ -201,7 +206,7 @@ def observe_envelope(
     )
     for item in envelope.items:
         if item.type == "event":
-            observation = _with_event(observation, parse_event(item.payload, budget), new_id)
+            observation = _with_event(observation, parse_event(item.payload, budget, is_later), new_id)
         elif item.type == "transaction":  # whatever its payload says: only an event can be an error
             transaction = replace(parse_event(item.payload, budget), signal=Signal.TRANSACTION, is_sample=False)
             observation = _with_event(observation, transaction, new_id)
