@@ -41,9 +41,16 @@ export function spine(state, problems, words, now) {
   const step = (/** @type {StepName} */ name, /** @type {SpineStep["state"]} */ plain, proof = "") =>
     /** @type {SpineStep} */ ({ name, state: isBroken(name) ? "broken" : plain, proof });
   const [connected, failed] = [CONNECTED, FAILED].map((reached) => words.when(reached, state, now));
-  if (stage === AWAITING) return [step("install", "open"), step("configure", "open"), step("error", "ahead")];
   const behind = [step("install", "done", sdkText(state.snapshot?.sdk ?? {})), step("configure", "done", connected)];
-  return [...behind, step("error", stage === FAILED ? "done" : "open", failed)];
+  if (stage === AWAITING)
+    return oneAtATime([step("install", "open"), step("configure", "open"), step("error", "ahead")]);
+  return oneAtATime([...behind, step("error", stage === FAILED ? "done" : "open", failed)]);
+}
+
+/** What is broken comes before what would be next. @param {SpineStep[]} steps @returns {SpineStep[]} */
+function oneAtATime(steps) {
+  const isBroken = steps.some(({ state }) => state === "broken");
+  return steps.map((step) => (isBroken && step.state === "open" ? { ...step, state: "ahead" } : step));
 }
 
 /** The one to look at: the first that is broken, else the last that is open. @param {SpineStep[]} steps */

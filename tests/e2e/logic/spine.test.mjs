@@ -38,9 +38,10 @@ test("a finished step has its proof", () => {
 });
 
 test("a problem breaks its step, done or not, and that is the one to look at", () => {
-  assert.deepEqual(states({ stage: "awaiting", problems: [open("unknown_key")] }), ["open", "broken", "ahead"]);
+  assert.deepEqual(states({ stage: "awaiting", problems: [open("unknown_key")] }), ["ahead", "broken", "ahead"]);
   const broken = steps({ ...connected, problems: [open("unknown_key")] });
   assert.deepEqual([current(broken).name, current(broken).state], ["configure", "broken"]);
+  assert.equal(broken[2].state, "ahead"); // one thing at a time
   assert.deepEqual(states({ ...connected, problems: [open("message_not_error", "warning")] })[2], "broken");
   assert.equal(current(steps(connected)).name, "error");
   assert.equal(current(steps(failed)), null);
