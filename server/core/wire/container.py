@@ -15,7 +15,8 @@ from msgspec import Raw, Struct, field
 
 from ..model.errors import InvalidJSON
 from .budget import Budget
-from .event import MAX_TEXT, App, decode, integrations_of, runtime_of
+from .event import MAX_TEXT, App, integrations_of, runtime_of
+from .lenient import decode
 
 TYPES = frozenset({"span", "log", "trace_metric"})
 """Items that are containers."""

@@ -6,23 +6,20 @@ even if one of its tags is strange.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from ..model.errors import InvalidJSON
 from ..model.signals import Signal
 from .budget import Budget
+from .lenient import decode, read_field
 from .readable import Lack, lacks_of
-
-T = TypeVar("T")
 
 MAX_FRAMES = 5
 """Top frames that are kept of the first error: what fits on the page."""
@@ -126,18 +123,6 @@ class Event:
     is_later: bool = False
 
 
-def parse_object(payload: bytes | memoryview, what: str, budget: Budget) -> dict[str, Any]:
-    """Decode a JSON object whose fields the caller checks itself.
-
-    Args:
-        what: what it is meant to be, at the start of a sentence.
-
-    Raises:
-        InvalidJSON: it is not one.
-    """
-    return decode(payload, dict[str, Any], what, budget)
-
-
 def parse_event(payload: bytes | memoryview, budget: Budget | None = None, is_later: bool = False) -> Event:
     """Read an event item's payload, or a `/store/` body.
 
@@ -151,7 +136,7 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None, is_la
     """
     budget = budget or Budget()
     raw = decode(payload, _Event, "The event", budget)
-    read = partial(_read, budget=budget)
+    read = partial(read_field, budget=budget)
     level = _level(read(raw.level))
     # A sample is no error, and its title is shown.
     if is_later and level in _ERROR_LEVELS and raw.type == _NULL and not _is_sample(read(raw.tags)):
@@ -256,70 +241,6 @@ def parse_client(text: str | None) -> Sdk | None:
     # Up to the first space: a User-Agent goes on with comments and further products (RFC 9110, 10.1.5).
     name, _, version = (text or "").strip().partition("/")
     return Sdk(name[:MAX_TEXT], version.partition(" ")[0][:MAX_TEXT] or None) if name else None
-
-
-def decode(payload: bytes | memoryview, kind: type[T], what: str, budget: Budget) -> T:
-    """Decode JSON, leniently as far as the budget allows.
-
-    Args:
-        what: what it is meant to be, at the start of a sentence.
-
-    Raises:
-        InvalidJSON: it is not JSON, or not of this kind.
-    """
-    try:
-        return msgspec.json.decode(payload, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # once more below, leniently, and with better words for what is wrong
-    if not budget.allows(len(payload)):
-        raise InvalidJSON(f"{what} is not strict JSON, and too large to be repaired.")
-    try:
-        return msgspec.json.decode(_repaired(payload), type=kind)
-    except RecursionError:
-        raise InvalidJSON(f"{what} is nested too deeply.") from None
-    except json.JSONDecodeError as error:
-        raise InvalidJSON(f"{what} is not JSON: {error.msg} at character {error.pos}.") from None
-    except (msgspec.MsgspecError, ValueError):
-        raise InvalidJSON(f"{what} must be a JSON object.") from None
-
-
-def _repaired(payload: bytes | memoryview | Raw) -> bytes:
-    """Rewrite as strict JSON what SDKs send although it is not: half a surrogate pair, NaN, numbers beyond a double.
-
-    JavaScript cuts texts between the halves of an emoji, and then writes one half as `\\ud83d`; Python's `json.dumps`
-    writes NaN and Infinity.
-    """
-    text = bytes(payload).decode("utf-8", "replace")
-    try:
-        return msgspec.json.encode(json.loads(text))  # all in C; NaN and infinity become null
-    except json.JSONDecodeError:
-        raise  # it is a ValueError as well, and no second try would help
-    except (ValueError, OverflowError):  # half a pair, or a number of too many digits
-        value = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_short)
-        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if abs(number) != float("inf") else None
-
-
-# Python reads integers of up to 4,300 digits, and reading them takes the square of their number.
-def _short(text: str) -> int | None:
-    return int(text) if len(text) < 20 else None
-
-
-def _read(raw: Raw, budget: Budget) -> Any:
-    """Decode one field; None where it cannot be decoded, or the budget is spent."""
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        if not budget.allows(len(memoryview(raw))):
-            return None
-        try:
-            return msgspec.json.decode(_repaired(raw))
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return None
 
 
 # Cut before it is stripped, so that a megabyte of spaces is not copied first. An empty text is the same as none.

@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 
 from ..model.errors import TooLarge, WrongType
 from .budget import Budget
-from .event import App, Sdk, parse_object, runtime_of
+from .event import App, Sdk, runtime_of
+from .lenient import parse_object
 
 MAX_HEARTBEAT_BYTES = 64 * 1024
 """A heartbeat with every field is under 1 KiB."""

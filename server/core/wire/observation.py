@@ -20,8 +20,9 @@ from .budget import Budget
 from .client import source_of
 from .container import TYPES, Told, parse_container
 from .envelope import Envelope, Item, check_size
-from .event import MAX_TEXT, App, Event, Sdk, decode, parse_event, parse_event_id, parse_object, sdk_of
+from .event import MAX_TEXT, App, Event, Sdk, parse_event, parse_event_id, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
+from .lenient import decode, parse_object
 
 MAX_SESSION_BYTES = 100 * 1024
 """A larger session item still proves a session, but is not decoded: 20 MiB of JSON would take hundreds of memory."""

@@ -16,7 +16,8 @@ from msgspec import Raw
 from ..model.errors import InvalidJSON, TooLarge
 from ..model.signals import Signal
 from .budget import Budget
-from .event import MAX_TEXT, App, Event, Sdk, decode, runtime_of
+from .event import MAX_TEXT, App, Event, Sdk, runtime_of
+from .lenient import decode
 from .otlp_errors import MAX_OWN, error_of_logs, look_at_spans
 from .otlp_json import Outline, read_json
 from .otlp_protobuf import read_protobuf
