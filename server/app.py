@@ -23,6 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import health, metrics, request_id
 from .access import Access
+from .agents import door as agents
+from .agents.door import Agents
 from .core.model.errors import FirstlightError
 from .core.snapshot import Presenter
 from .engine.hub import Hub
@@ -43,7 +45,7 @@ from .sdk.door import matches, sdk_door
 from .sdk.tools import State as SdkState
 from .sdk.tools import make_tools
 from .settings import Log, Settings
-from .site import content, descriptions, pages, reference
+from .site import content, descriptions, pages, reference, snippets
 from .stores import Store
 from .stores.embedded import EmbeddedStore
 from .viewers import admission, door
@@ -52,7 +54,7 @@ from .viewers.lobby import Lobby
 log = logging.getLogger("firstlight.app")
 
 
-class State(admission.State, OwnersState, SdkState, health.State, metrics.State):
+class State(admission.State, OwnersState, SdkState, agents.State, health.State, metrics.State):
     """What the lifespan holds; each edge names what it needs of it."""
 
 
@@ -86,8 +88,10 @@ class Firstlight:
                 *pages.routes(settings),
                 *descriptions.routes(),
                 *reference.routes(catalogue, pages.page_headers(settings)),
+                *snippets.routes(snippets.load_snippets(pages.static_folder() / "platforms")),
                 *door.routes(),
                 *owners.routes(),
+                *agents.routes(),
                 *health.routes(),
                 *metrics.routes(),
             ],
@@ -137,18 +141,21 @@ class Firstlight:
             hub = self.hub = Hub(store, writer, self._presenter, self.limits.viewers, clock=self._clock, tally=tally)
             store.listen(projects)
             store.listen(hub)
+            assistants = Agents(self._site)
             tasks = [
                 _owned(projects.run(), "healer of the store"),
                 _owned(writer.run(), "writer"),
                 _owned(unverified.run(), "judge of unverified requests"),
                 _owned(hub.tick(), "hub"),
                 _owned(meter.run(hub, writer, unverified), "metrics"),
+                _owned(assistants.run(), "door of agents"),
             ]
             self.left = Left.LOST
             try:
                 yield State(
                     settings=self.settings,
                     access=Access(self.settings, self._clock, _guesses(self.limits.access)),
+                    agents=assistants,
                     store=store,
                     health=Health(),
                     metrics=meter,

@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "server"
-COMMAND = {"server.run.serving", *(f"server.command.{name}" for name in ("cli", "developer", "owner", "run", "serve"))}
+COMMANDS = ("agent", "cli", "developer", "owner", "run", "serve")
+COMMAND = {"server.run.serving", *(f"server.command.{name}" for name in COMMANDS)}
 """What starts the server may read the environment."""
 
 
@@ -140,6 +141,7 @@ ROOMS: dict[str, list[str]] = {
         "server.responses",
         "server.settings",
     ],
+    "server.agents": [*CORE, "server.access", "server.engine.limits", "server.settings"],
     "server.site": [*CORE, "server.contract", "server.settings"],
     "server.health": [*CORE, STORE],
     "server.request_id": [],
@@ -189,6 +191,9 @@ LIBRARIES: dict[str, set[str]] = {
     "server.owners": {"msgspec", "starlette"},
     "server.site": {"starlette", "brotli"},
     "server.site.descriptions": {"msgspec", "starlette"},
+    "server.site.snippets": {"msgspec", "starlette"},
+    "server.agents": {"msgspec", "starlette"},
+    "server.agents.protocol": {"mcp", "mcp_types", "msgspec"},
     "server.run": WEB,
     "server.health": {"starlette"},
     "server.request_id": set(),

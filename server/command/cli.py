@@ -23,6 +23,7 @@ class _BadSetting(click.ClickException):
 _MODULES = {
     "demo": "serve",
     "doctor": "developer",
+    "mcp": "agent",
     "project": "owner",
     "run": "run",
     "send": "developer",

@@ -96,8 +96,17 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def request(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+def request(
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = TIMEOUT_SECONDS,
+) -> Answer:
     """One HTTP request; whatever status it is answered with is an answer.
+
+    Args:
+        seconds: of silence after which there is none.
 
     Raises:
         Unreachable: there is no answer.
@@ -110,7 +119,7 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
     sent = {"user-agent": f"firstlight/{__version__}", **(headers or {})}
     wanted = urllib.request.Request(url, body, sent, method=method)  # noqa: S310 - the caller checks the scheme
     try:
-        with urllib.request.build_opener(*handlers).open(wanted, timeout=TIMEOUT_SECONDS) as response:
+        with urllib.request.build_opener(*handlers).open(wanted, timeout=seconds) as response:
             # Bounded: the URL may be mistyped, and lead to anything.
             return Answer(response.status, _decode(response.read(MAX_ANSWER)))
     # urllib raises for 4xx and 5xx, though they are answers like any other.

@@ -23,6 +23,7 @@ from ..core.diagnosis.words import Plural, gaps
 from ..core.model.errors import NotFound
 from .content import load_catalogue
 from .pages import static_folder
+from .snippets import MARKDOWN
 
 _INTRODUCTION = (
     "What the onboarding page can tell you, the most likely first: how it is noticed, what it means, what to do, and "
@@ -31,7 +32,8 @@ _INTRODUCTION = (
 
 
 def routes(catalogue: Catalogue, headers: Mapping[str, str]) -> list[BaseRoute]:
-    """`GET /problems`: where the page's links lead. `GET /problems/{code}?platform=`: the words of one, as JSON.
+    """`GET /problems`: where the page's links lead. `GET /problems/{code}?platform=`: the words of one, as JSON. Both
+    also as Markdown, with `.md` or by the Accept header.
 
     Args:
         catalogue: all problems, with their words.
@@ -39,29 +41,53 @@ def routes(catalogue: Catalogue, headers: Mapping[str, str]) -> list[BaseRoute]:
     """
     page = html(catalogue)  # once: it changes with the code, and is asked for by whoever follows a link of the page
 
-    async def problems(_: Request) -> Response:
-        return HTMLResponse(page, headers=dict(headers))
+    text = markdown(catalogue)
+
+    async def problems(request: Request) -> Response:
+        if wants_markdown(request):
+            return _markdown(text)
+        return HTMLResponse(page, headers={**headers, "vary": "accept"})
 
     async def words(request: Request) -> Response:
         """For what the page itself sees, such as a blocked browser."""
-        rule = catalogue.rules.get(request.path_params["code"])
-        if rule is None:
+        code, dot, kind = request.path_params["code"].partition(".")
+        rule = catalogue.rules.get(code)
+        if rule is None or (dot and kind != "md"):
             raise NotFound("There is no such problem.")
+        if dot or wants_markdown(request):
+            return _markdown(_entry(catalogue, rule))
         family = catalogue.platforms.family_of_platform(request.query_params.get("platform", ""))
         said = catalogue.words_of(rule)
         return JSONResponse(
-            {
+            headers={"vary": "accept"},
+            content={
                 "code": rule.code,
                 "severity": _severity(rule),
                 "summary": _sentence(said.summary),
                 "hint": said.hint,
                 "fix": catalogue.fix_for(rule, family),
                 "docs": f"problems#{rule.code}",
-            }
+            },
         )
 
+    async def all_of_them(_: Request) -> Response:
+        return _markdown(text)
+
     compressed = [Middleware(GZipMiddleware, minimum_size=1000)]
-    return [Route("/problems", problems, middleware=compressed), Route("/problems/{code}", words)]
+    return [
+        Route("/problems", problems, middleware=compressed),
+        Route("/problems.md", all_of_them, middleware=compressed),
+        Route("/problems/{code}", words),
+    ]
+
+
+def wants_markdown(request: Request) -> bool:
+    """Whether a program asks for text instead of a page. Browsers never name this type."""
+    return "text/markdown" in request.headers.get("accept", "")
+
+
+def _markdown(text: str) -> Response:
+    return Response(text, headers={"cache-control": "no-cache", "vary": "accept"}, media_type=MARKDOWN)
 
 
 def markdown(catalogue: Catalogue) -> str:
@@ -73,15 +99,17 @@ def markdown(catalogue: Catalogue) -> str:
         "",
     ]
     parts += [_INTRODUCTION, ""]
-    for rule in catalogue.rules.values():
-        words = catalogue.words_of(rule)
-        parts += [f"## {rule.code}", "", f"**{_readable(words.summary)}** {_readable(words.hint)}", ""]
-        parts += [f"- {name}: {text}" for name, text in _facts(catalogue, rule)]
-        parts += [""]
-        checks = _checks(catalogue, rule)
-        parts += [*(f"{number}. {check}" for number, check in enumerate(checks, 1)), ""] if checks else []
-        for name, fix in _fixes(catalogue, rule):
-            parts += [f"{name}:", "", "```", _example(fix), "```", ""]
+    return "\n".join([*parts, *(_entry(catalogue, rule) for rule in catalogue.rules.values())])
+
+
+def _entry(catalogue: Catalogue, rule: Rule) -> str:
+    words, checks = catalogue.words_of(rule), _checks(catalogue, rule)
+    parts = [f"## {rule.code}", "", f"**{_readable(words.summary)}** {_readable(words.hint)}", ""]
+    parts += [f"- {name}: {text}" for name, text in _facts(catalogue, rule)]
+    parts += [""]
+    parts += [*(f"{number}. {check}" for number, check in enumerate(checks, 1)), ""] if checks else []
+    for name, fix in _fixes(catalogue, rule):
+        parts += [f"{name}:", "", "```", _example(fix), "```", ""]
     return "\n".join(parts)
 
 

@@ -17,8 +17,11 @@ from server.settings import Settings
 
 from ..support.site import open_site
 
-ELSEWHERE = ("/problems", "/static", "/onboarding", "/openapi.json", "/asyncapi.json", "/schema", "/metrics")
-"""For browsers and monitors, or these descriptions themselves."""
+ELSEWHERE = (
+    *("/problems", "/snippets", "/static", "/onboarding"),
+    *("/openapi.json", "/asyncapi.json", "/schema", "/metrics", "/mcp"),
+)
+"""For browsers, readers and monitors; these descriptions themselves; and what describes itself."""
 
 
 def test_openapi_is_valid() -> None:

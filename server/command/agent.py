@@ -1,0 +1,65 @@
+"""`firstlight mcp`: the tools for a coding agent on this machine, by standard input and output."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import msgspec
+
+from ..agents.door import is_installed
+from ..agents.tools import MAX_WAIT, Caller, Reply
+from ..core.wire.dsn import Dsn
+from .client import TIMEOUT_SECONDS, Client, Unreachable, request
+from .doctor import examine
+from .exits import Exit, Failed
+from .owner import PROJECT_ID, client_of, on_server
+
+INSTALL = 'The package mcp is missing: pip install "firstlight[mcp]"'
+
+
+@click.command()
+@click.argument("project_id", metavar="[PROJECT]", type=PROJECT_ID, required=False)
+@on_server
+def mcp(project_id: str | None, server: str | None) -> None:
+    """Serve the tools for a coding agent on standard input and output.
+
+    Shows the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one. `check_dsn` goes the way
+    to the DSN from here, as `firstlight doctor` does.
+    """
+    if not is_installed():
+        raise Failed(INSTALL, Exit.USAGE)
+    from ..agents.protocol import serve_stdio  # takes a second to import, and may not be there
+
+    asker = _Outside(client_of(server, "FIRSTLIGHT_TOKEN", "FIRSTLIGHT_ADMIN_TOKEN"))
+    asyncio.run(serve_stdio(Caller(asker, project_id, _examine)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """See `agents.tools.Ask`: a server elsewhere."""
+
+    client: Client
+
+    async def __call__(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
+        """See `agents.tools.Ask`."""
+        sent = None if body is None else msgspec.json.encode(body)
+        headers = {**self.client.headers, "content-type": "application/json"}
+        try:
+            # In a thread, as urllib blocks. It waits for as long as a tool may, and for the way there and back.
+            answer = await asyncio.to_thread(
+                request, method, self.client.url + path, sent, headers, MAX_WAIT + TIMEOUT_SECONDS
+            )
+        except Unreachable as error:
+            return Reply(503, {"detail": error.message})
+        return Reply(answer.status, answer.body)
+
+
+async def _examine(dsn: Dsn) -> list[dict[str, Any]]:
+    token = os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN")
+    steps = await asyncio.to_thread(lambda: list(examine(dsn, token)))
+    return [{"name": step.name, "result": step.result, "said": step.said, "fix": step.fix} for step in steps]
