@@ -151,9 +151,9 @@ class ViewerLimits:
     """How long a WebSocket may stay without a token."""
     stay_seconds: float = 24 * 3600.0
     """How long anybody may stay before it comes back anew: whatever leaks with a connection ends with it."""
-    ping_seconds: float = 8.0
+    ping_seconds: float = 5.0
     """Silence at most. A client that misses two knows that its link is dead, and is right again within 20 s; it is also
-    below the 30 … 60 s after which proxies drop an idle connection. 10,000 idle viewers cost 1,250 pings a second."""
+    below the 30 … 60 s after which proxies drop an idle connection. 10,000 idle viewers cost 2,200 pings a second."""
     refresh_seconds: float = 1.0
     """Between two pushes of what nobody waits for, per project: strangers can cause it, and all viewers pay for it."""
     news_at_once: int = 5

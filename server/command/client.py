@@ -32,6 +32,12 @@ from .terminal import Snapshot, plain
 TIMEOUT_SECONDS = 15.0
 MAX_ANSWER = 4 * 1024 * 1024
 MAX_BACKOFF_SECONDS = 30.0
+SHORT_BACKOFF_SECONDS = 5.0
+"""Instead, as long as somebody is likely to sit there and wait."""
+SHORT_TRIES = 60
+OPENING_SECONDS = 6.0
+SILENCE_SECONDS = 12.0
+"""The server pings every 5 s: two lost ones mean a dead link."""
 FINAL: dict[int, str] = {
     Close.BROKEN_RULE: "The server says that this client broke a rule.",
     Close.TOO_LARGE: "The server says that a message was too large.",
@@ -230,7 +236,8 @@ class _Watcher:
         self._failures += 1
         # Full jitter: between zero and the bound, so that many clients of a server that restarts do not come back
         # together.
-        return min(MAX_BACKOFF_SECONDS, 0.5 * 2.0 ** min(self._failures, 10)) * rng()
+        longest = SHORT_BACKOFF_SECONDS if self._failures < SHORT_TRIES else MAX_BACKOFF_SECONDS
+        return min(longest, 0.5 * 2.0 ** min(self._failures, 10)) * rng()
 
     async def once(self) -> bool:
         """Connect and follow until it ends. Returns whether all was seen."""
@@ -241,7 +248,8 @@ class _Watcher:
                 with contextlib.suppress(ConnectionClosed):  # there may be something to read all the same
                     await socket.send(msgspec.json.encode({"type": "auth", "token": self._client.token or ""}).decode())
                 while True:
-                    if self._take(await socket.recv()):
+                    # A link that was cut on the way, or a laptop that slept, raises nothing.
+                    if self._take(await asyncio.wait_for(socket.recv(), SILENCE_SECONDS)):
                         return True
         except ConnectionClosed as error:
             _check_close(error)
@@ -262,6 +270,8 @@ class _Watcher:
             proxy=None if _is_local(self._client.url) else True,
             compression=None,
             max_size=MAX_ANSWER,
+            open_timeout=OPENING_SECONDS,
+            close_timeout=1.0,  # a dead link answers no goodbye, and 10 s are usual
         )
 
     def _take(self, frame: str | bytes) -> bool:
