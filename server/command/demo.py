@@ -12,6 +12,7 @@ from ..core.model.close_codes import Close
 from ..core.model.errors import FirstlightError
 from ..core.model.grant import EVERYTHING
 from ..core.model.project import Project
+from ..core.model.signals import Stage
 from ..core.wire.dsn import Dsn
 from ..engine.frames import Frame, Kind
 from ..engine.hub import Hub
@@ -44,14 +45,17 @@ class DemoServer(Server):
 
 
 async def _find(store: Store) -> Project:
-    """The project of the last time, or a new one."""
-    after = 0
-    # By name, so that a second demo goes on with the project, and the DSN, that somebody has pasted already.
+    """The project of the last time if nothing has come to it yet, or a new one: a demo shows how a page begins to move.
+
+    Projects of former demos stay: whoever has pasted one's DSN sees on its page what arrives.
+    """
+    after, last = 0, None
     while page := await store.list(after, MAX_PAGE_SIZE):
-        for project in page:
-            if project.name == NAME and project.active_key:
-                return project
+        last = next((project for project in reversed(page) if project.name == NAME and project.active_key), last)
         after = page[-1].id
+    view = await store.read(last.id) if last else None
+    if last and view and view.stage is Stage.AWAITING:
+        return last
     return await store.create(NAME, None, new_key())
 
 

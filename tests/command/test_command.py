@@ -206,14 +206,17 @@ def test_the_demos_python_snippet_is_what_it_says(demo: ServerProcess, tmp_path:
     assert "\n● connected  sentry.python" in demo.output
 
 
-def test_the_demo_has_the_same_project_after_a_restart_and_tells_what_it_knows(demo: ServerProcess) -> None:
+def test_a_demo_starts_with_a_project_that_still_waits(demo: ServerProcess) -> None:
     dsn = dsn_of(demo)
+    assert demo.stop() == 0
+    assert dsn_of(demo.start()) == dsn  # nothing had come: what was pasted is still right
     app_sends("error", dsn)
     demo.wait_for_output(FIRST_ERROR)
     assert demo.stop() == 0
-    demo.start().wait_for_output(FIRST_ERROR)
-    assert dsn_of(demo) == dsn
-    assert AWAITING not in demo.output
+    demo.start().wait_for_output(AWAITING)
+    assert dsn_of(demo).endswith("/2")
+    app_sends("heartbeat", dsn)  # and the project of before is still there
+    assert Client(demo.url).ask("GET", "/live/1")["stage"] == "first_error_received"
 
 
 def test_the_demo_makes_another_project_where_the_first_lost_its_keys(demo: ServerProcess) -> None:
