@@ -137,6 +137,9 @@ def gaps(language: str) -> dict[tuple[str, ...], set[str]]:
     """The gaps of each sentence; the forms of a number are one sentence, and languages have different ones."""
     found: dict[tuple[str, ...], set[str]] = {}
     for path, text in sentences(messages(language)):
+        # Of causes and cures the documentation alone speaks, and it is English; notes are compared with the platforms.
+        if path[0] in ("cures", "notes") or (path[0] == "problems" and path[-1] == "seen"):
+            continue
         place = path[:-1] if path[-1] in FORMS else path
         found.setdefault(place, set()).update(re.findall(r"\{([^{}]+)\}", text))
     return found
@@ -145,6 +148,13 @@ def gaps(language: str) -> dict[tuple[str, ...], set[str]]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_says_the_same(language: str) -> None:
     assert gaps(language) == gaps("en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_are_text(language: str) -> None:
+    """They are never markup: a tag would be shown as it is written."""
+    for path, text in sentences(messages(language)):
+        assert not re.search(r"</?[a-z][^>]*>|&\w+;", text), path
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

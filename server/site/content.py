@@ -80,19 +80,24 @@ def load_platforms(folder: Path) -> Platforms:
 
 def routes(platforms: Platforms) -> list[BaseRoute]:
     """`GET /static/platforms/index.json`: what the page needs before a platform is chosen, as if it were a file."""
-    body = json.dumps(platforms.index()).encode()
+    # A route instead of a file: `index.json` kept by hand was one more list that a new platform had to be put into.
+    return [as_file("/static/platforms/index.json", platforms.index())]
+
+
+def as_file(path: str, value: object) -> Route:
+    """A value as if it were a JSON file there."""
+    body = json.dumps(value).encode()
     # By content, so that all workers and all restarts agree on it, and a client keeps what it has.
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"etag": tag, "cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
-    # A route instead of a file: `index.json` kept by hand was one more list that a new platform had to be put into.
-    async def index(request: Request) -> Response:
+    async def file(request: Request) -> Response:
         known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
         if tag in known:
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type="application/json")
 
-    return [Route("/static/platforms/index.json", index, middleware=[Middleware(GZipMiddleware, minimum_size=1000)])]
+    return Route(path, file, middleware=[Middleware(GZipMiddleware, minimum_size=1000)])
 
 
 def _read(path: Path, decode: Callable[[bytes], _T]) -> _T:

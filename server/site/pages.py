@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +16,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from ..core.model.errors import SettingsError
 from ..settings import Settings
 from . import templates
+from .content import as_file
 from .files import Files
+
+CHOICE = "firstlight_language"
+"""The cookie that `elements/language.js` sets: a language's tag, the same for all who chose it."""
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
@@ -26,23 +31,36 @@ def routes(settings: Settings) -> list[BaseRoute]:
     """
     folder = static_folder()
     headers = page_headers(settings)
+    texts = {name: templates.pages(folder, name) for name in ("site/start.html", "page/onboarding.html")}
     compressed = [Middleware(GZipMiddleware, minimum_size=1000)]
     return [
-        Route("/", _page(folder, "site/start.html", headers), middleware=compressed),
-        Route("/onboarding/{id}", _page(folder, "page/onboarding.html", headers), middleware=compressed),
+        Route("/", _page(texts["site/start.html"], headers), middleware=compressed),
+        Route("/onboarding/{id}", _page(texts["page/onboarding.html"], headers), middleware=compressed),
+        *_completed(folder),
         Mount("/static", Files(folder), middleware=compressed),
         Mount("/clients", Files(folder.parent / "clients"), middleware=compressed),
     ]
 
 
-def _page(folder: Path, name: str, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
-    """Answer with a page in the language that the browser likes best."""
-    texts = templates.pages(folder, name)
+def _completed(folder: Path) -> list[BaseRoute]:
+    """The words of languages whose files lack some, with the English, in the place of those files."""
+    spoken = templates.messages(folder)
+    lacking = [tag for tag, said in spoken.items() if json.loads(_file(folder, tag).read_bytes()) != said]
+    return [as_file(f"/static/messages/{tag}.json", spoken[tag]) for tag in lacking]
+
+
+def _file(folder: Path, language: str) -> Path:
+    return folder / "messages" / f"{language}.json"
+
+
+def _page(texts: Mapping[str, str], headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    """Answer with a page in the language that somebody chose, or else that the browser likes best."""
 
     async def page(request: Request) -> Response:
-        language = templates.chosen(request.headers.get("accept-language", ""), texts)
+        wished = request.cookies.get(CHOICE) or request.headers.get("accept-language", "")
+        language = templates.chosen(wished, texts)
         # Vary, or a shared cache would give one person's language to all.
-        spoken = {"content-language": language, "vary": "accept-language"}
+        spoken = {"content-language": language, "vary": "accept-language, cookie"}
         return HTMLResponse(texts[language], headers={**headers, **spoken})
 
     return page

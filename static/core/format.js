@@ -36,15 +36,18 @@ export class Format {
   #time;
   #sizes;
   #plural;
+  #locale;
 
   /**
    * @param {Messages} messages
-   * @param {string} language a BCP 47 tag: which plural forms there are, and how a date is written
+   * @param {string} language a BCP 47 tag: which plural forms there are
+   * @param {string} [locale] the same, perhaps with a region: how dates and numbers are written
    */
-  constructor(messages, language) {
+  constructor(messages, language, locale = language) {
     this.#time = messages.time;
     this.#sizes = messages.sizes;
     this.#plural = new Intl.PluralRules(language);
+    this.#locale = locale;
     this.language = language;
   }
 
@@ -53,10 +56,17 @@ export class Format {
    *
    * @param {Template} template
    * @param {Record<string, string | number>} [gaps] `count` chooses the form
+   * @param {number} [digits] after the point, of those that are numbers
    */
-  say(template, gaps = {}) {
+  say(template, gaps = {}, digits = 0) {
     const text = typeof template === "string" ? template : this.#form(template, Number(gaps.count));
-    return text.replace(/\{([^{}]+)\}/g, (gap, name) => String(gaps[name] ?? gap));
+    return text.replace(/\{([^{}]+)\}/g, (gap, name) => this.#written(gaps[name] ?? gap, digits));
+  }
+
+  /** @param {string | number} value @param {number} digits */
+  #written(value, digits) {
+    if (typeof value === "string") return value;
+    return value.toLocaleString(this.#locale, { minimumFractionDigits: digits, maximumFractionDigits: digits || 1 });
   }
 
   /** @param {Exclude<Template, string>} forms @param {number} count */
@@ -85,7 +95,7 @@ export class Format {
    */
   duration(span, coarse = false) {
     const { seconds, minutes, hours, days } = this.#time;
-    if (span < MINUTE) return this.#counted(seconds, shortSeconds(span, coarse));
+    if (span < MINUTE) return this.#counted(seconds, ...shortSeconds(span, coarse));
     if (span >= DAY) return this.#counted(days, Math.floor(span / DAY));
     const [large, small, ...names] = span < HOUR ? [MINUTE, 1_000, minutes, seconds] : [HOUR, MINUTE, hours, minutes];
     const rest = Math.floor((span % large) / small);
@@ -93,20 +103,20 @@ export class Format {
     return rest && !coarse ? `${head} ${this.#counted(names[1], rest)}` : head;
   }
 
-  /** @param {Template} template @param {number | string} count */
-  #counted = (template, count) => this.say(template, { count });
+  /** @param {Template} template @param {number} count @param {number} [digits] */
+  #counted = (template, count, digits) => this.say(template, { count }, digits);
 
   /** `312 B`, `2.8 KB`, `14 MB`. @param {number} bytes */
   size(bytes) {
     const { bytes: small, kilobytes, megabytes } = this.#sizes;
     if (bytes < 1_000) return this.#counted(small, bytes);
     const [unit, count] = bytes < 999_500 ? [kilobytes, bytes / 1_000] : [megabytes, bytes / 1_000_000];
-    return this.#counted(unit, count < 9.95 ? count.toFixed(1) : Math.round(count));
+    return count < 9.95 ? this.#counted(unit, count, 1) : this.#counted(unit, Math.round(count));
   }
 
-  /** The date, the second and the zone, as this browser's user writes them. @param {number} then */
+  /** The date, the second and the zone, as they are written where this is read. @param {number} then */
   exact(then) {
-    return new Date(then).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+    return new Date(then).toLocaleString(this.#locale, { dateStyle: "medium", timeStyle: "long" });
   }
 
   /**
@@ -118,17 +128,18 @@ export class Format {
   moment(then, now) {
     const [day, today] = [then, now].map((at) => new Date(at).toDateString());
     const clock =
-      day === today ? new Date(then).toLocaleTimeString(undefined, { timeStyle: "long" }) : this.exact(then);
+      day === today ? new Date(then).toLocaleTimeString(this.#locale, { timeStyle: "long" }) : this.exact(then);
     return joined(this.ago(then, now), clock);
   }
 }
 
 /**
- * Below ten seconds a tenth matters.
+ * Below ten seconds a tenth matters. Gives the seconds, and their digits after the point.
  *
  * @param {number} span
  * @param {boolean} coarse
+ * @returns {[number, number]}
  */
 function shortSeconds(span, coarse) {
-  return coarse || span >= 10_000 ? Math.floor(span / 1_000) : (Math.max(0, span) / 1_000).toFixed(1);
+  return coarse || span >= 10_000 ? [Math.floor(span / 1_000), 0] : [Math.max(0, span) / 1_000, 1];
 }

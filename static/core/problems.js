@@ -37,12 +37,13 @@ export function worded(problem, words) {
   const ours = words.messages.problems?.[problem.code];
   if (!ours) return problem;
   const gaps = gapsOf(problem);
-  const said = problem.checks?.map((text, i) => ours.checks?.[problem.check_names?.[i] ?? ""] ?? text);
+  const said = problem.checks?.map((text, i) => ours.checks?.[problem.check_names?.[i] ?? ""] ?? words.note(text));
   return {
     ...problem,
     summary: words.say(ours.summary, gaps),
     hint: words.say(ours.hint, gaps),
     checks: said?.map((text) => words.say(text, gaps)),
+    ...(problem.fix ? { fix: words.note(problem.fix) } : {}),
   };
 }
 

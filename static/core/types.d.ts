@@ -3,7 +3,11 @@
 import type en from "../messages/en.json";
 
 /** All that the pages say in one language. The words of problems may be missing; the server says them, too. */
-export type Messages = Omit<typeof en, "problems"> & { problems?: Record<string, ProblemWords> };
+export type Messages = Omit<typeof en, "problems"> & {
+  problems?: Record<string, ProblemWords>;
+  /** What platforms say of themselves, by the English; English itself has none. */
+  notes?: Record<string, string>;
+};
 
 /** A sentence with gaps as `{name}`; or one for each of the language's forms of `{count}`. */
 export type Template = string | Partial<Record<Intl.LDMLPluralRule, string>>;

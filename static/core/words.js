@@ -6,9 +6,9 @@ import { linkState, liveness, reachedAt, STAGES, stageOf } from "./state.js";
 /** @import { CheckedBy, Feature, Messages, News, Snapshot, Stage, State } from "./types.js" */
 
 export class Words extends Format {
-  /** @param {Messages} messages @param {string} language */
-  constructor(messages, language = "en") {
-    super(messages, language);
+  /** @param {Messages} messages @param {string} [language] @param {string} [locale] see `Format` */
+  constructor(messages, language = "en", locale = language) {
+    super(messages, language, locale);
     /** What is said word by word. */
     this.messages = messages;
   }
@@ -27,6 +27,11 @@ export class Words extends Format {
     if (reached === null) return "";
     const proof = stage === "connected" && this.proof(state);
     return joined(this.moment(reached, clock), this.#took(stage, reached, state), proof);
+  }
+
+  /** What a platform says of itself: its file is English, and so is what has no translation. @param {string} note */
+  note(note) {
+    return this.messages.notes?.[note] ?? note;
   }
 
   /** What proved the connection. @param {Pick<State, "snapshot">} state */

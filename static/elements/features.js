@@ -129,7 +129,7 @@ export class Features {
     const label = { class: "copy-feature", "aria-label": this.#words.say(copy, { feature: name }) };
     return [
       el("p", { class: "meta", text: this.#words.say(said, gaps) }),
-      ...(note ? [el("p", { class: "note", text: note })] : []),
+      ...(note ? [el("p", { class: "note", text: this.#words.note(note) })] : []),
       ...boxes.map((box) => codeBox(this.#words, { language: platform.language, ...box }, values, label)),
     ];
   }

@@ -65,7 +65,7 @@ export class Steps {
     const [about, box] = ["note", "code"].map(
       (role) => /** @type {HTMLElement} */ (body.querySelector(`:scope > .${role}`)),
     );
-    setText(about, note ?? "");
+    setText(about, note ? this.#words.note(note) : "");
     const label = { class: `copy-${name}`, "aria-label": this.#words.say(copy, { step: names[name] }) };
     drawCode(box, this.#words, { language, ...first }, values, label);
     // Some platforms want a second file.

@@ -8,6 +8,7 @@ import { worded } from "../core/problems.js";
 import { spine } from "../core/spine.js";
 import { initialState, linkState, news, problemsOf, reduce, stageOf } from "../core/state.js";
 import { drawTimes, part, renew, setText } from "../elements/dom.js";
+import { Language } from "../elements/language.js";
 import { Link } from "../elements/link.js";
 import { Next } from "../elements/next.js";
 import { Reset } from "../elements/reset.js";
@@ -62,6 +63,7 @@ class OnboardingPage {
     });
     this.notify = new Notify(part(document, "notify"), part(document, "notify-result"), words);
     this.theme = new Theme(part(document, "theme"));
+    this.language = new Language(part(document, "tongue", HTMLSelectElement), server.root);
     this.#trouble = new Trouble(part(document, "check"), words, server.root, {
       state: () => this.#state,
       target: () => this.#todo?.target ?? null,

@@ -3,6 +3,7 @@
 import { loadWords } from "../core/load.js";
 import { Platforms } from "../core/platforms.js";
 import { part, setText } from "../elements/dom.js";
+import { Language } from "../elements/language.js";
 import { Picker } from "../elements/picker.js";
 import { Theme } from "../elements/theme.js";
 import { Owner } from "./owner.js";
@@ -24,6 +25,7 @@ class StartPage {
     this.#picker = new Picker(part(document, "picker"), words, platforms, platforms[0], () => {});
     this.#projects = new Projects(part(document, "known"), words, platforms, owner);
     this.theme = new Theme(part(document, "theme"));
+    this.language = new Language(part(document, "tongue", HTMLSelectElement), new URL("../../", import.meta.url));
     part(document, "create").addEventListener("submit", (event) => this.#submit(event));
     part(document, "unlock").addEventListener("submit", (event) => this.#unlock(event));
   }

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 DATA = """
     code, pre, bdi, .brand, .dsn-text, .received, .frames, .error-title, .title, .first-error .meta,
-    .facts.sdk dd, [data-step=install] .proof, .file, .signals-count, .projects .name, [role=option],
+    .facts.sdk dd, [data-step=install] .proof, .file, .signals-count, .projects .name, [role=option], .tongue option,
     .beat-source, [aria-hidden=true], script, style
 """
 """What is a name, a number or code, and the same in every language."""
@@ -104,7 +104,22 @@ async def test_the_start_page_speaks_it(marked_server: ServerProcess, make_proje
 
 
 async def test_others_get_english(marked_server: ServerProcess, stage: Stage) -> None:
-    page = await (await stage.context(marked_server.url, locale="fr-FR")).new_page()
+    page = await (await stage.context(marked_server.url, locale="it-IT")).new_page()
     await page.goto(marked_server.url)
     await expect(page.locator("h1")).to_have_text("Connect an app")
     assert await page.evaluate("document.documentElement.lang") == "en"
+
+
+async def test_who_chooses_a_language_keeps_it(server: ServerProcess, make_project: MakeProject, stage: Stage) -> None:
+    project = await make_project(server.url, platform="python")
+    context = await stage.context(server.url, locale="en-GB")
+    page = await context.new_page()
+    await page.goto(server.url)
+    await page.get_by_role("combobox", name="Language").select_option("Deutsch")
+    await expect(page.locator("h1")).to_have_text("Eine App verbinden")
+    # The choice is all that is kept, and the other page has it, too.
+    (kept,) = [cookie for cookie in await context.cookies() if cookie.get("name") == "firstlight_language"]
+    assert kept.get("value") == "de"
+    await page.goto(project.page)
+    await expect(page.locator(".headline")).to_have_text("Warten auf Ihre App")
+    await expect(page.get_by_role("combobox", name="Sprache")).to_have_value("de")
