@@ -10,6 +10,7 @@ export class Language {
   constructor(select, root) {
     // After "back", a browser may remember what was selected there before.
     select.value = document.documentElement.lang;
+    select.disabled = false;
     select.addEventListener("change", () => {
       // A cookie, as the page is written by the server: with the browser's storage it would come in the wrong language
       // first. It holds a language's tag and nothing of a person.
