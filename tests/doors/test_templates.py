@@ -142,7 +142,7 @@ async def test_a_page_says_in_which_language_it_is(tmp_path: Path) -> None:
 
 async def test_what_somebody_chose_goes_before_what_the_browser_asks_for(tmp_path: Path) -> None:
     async with open_site(Settings(data=tmp_path / "firstlight.db")) as site:
-        for cookie, language in (("de", "de"), ("<script>", "en")):
+        for cookie, language in (("de", "de"), ("pt-BR", "pt-BR"), ("<script>", "en")):
             headers = {"accept-language": "fr", "cookie": f"firstlight_language={cookie}"}
             answer = await site.http.get("/onboarding/1", headers=headers)
             assert answer.headers["content-language"] == language
