@@ -78,7 +78,9 @@ def _listed(name: str) -> Tool:
         name=name,
         description=" ".join((form.__doc__ or "").split()),
         input_schema={"type": "object", **{key: schema[key] for key in ("properties", "required") if key in schema}},
-        annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
+        annotations=ToolAnnotations(
+            read_only_hint=not TOOLS[name].writes, destructive_hint=False, open_world_hint=False
+        ),
     )
 
 

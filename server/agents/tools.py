@@ -6,6 +6,7 @@ All that an agent can learn or do goes through the API that others use: its toke
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
@@ -25,6 +26,7 @@ STAGES = ("awaiting", "connected", "first_error_received")
 
 _Word = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
 _Id = Annotated[str, Meta(pattern="^[0-9]{1,19}$", description="The project's id. Not needed with a token of one.")]
+_Run = Annotated[str, Meta(pattern="^(firstlight-run-)?[0-9a-f]{16}$", description="A run's id, or its marker.")]
 _Cursor = Annotated[
     str,
     Meta(pattern="^[0-9a-f]{1,64}:[0-9]{1,16}$", description="The cursor of an earlier answer: only later ones count."),
@@ -78,13 +80,26 @@ class GetStatus(Struct):
 
 
 class WaitFor(Struct):
-    """Wait until a project reaches a stage, or, with since alone, until anything new is known of it. Start the
-    application before or while this waits. Answers as get_status, with whether it was reached."""
+    """Wait until a project reaches a stage; with a run, until an error with its marker arrives; or, with since alone,
+    until anything new is known. Start the application before or while this waits. Answers as get_status, with whether
+    it was reached."""
 
     project: _Id | None = None
     stage: Literal["connected", "first_error_received"] | None = None
+    run: _Run | None = None
     since: _Cursor | None = None
     timeout: Annotated[float, Meta(ge=0, le=MAX_WAIT, description="Seconds.")] = USUAL_WAIT
+
+
+class ReportProgress(Struct):
+    """Say that a step is done, for those who watch the page beside what really arrived. Without a run it begins one and
+    answers with its marker: set it as the environment of the SDK (SENTRY_ENVIRONMENT in most) or as the tag
+    firstlight_run, so that what arrives can prove the steps. What was sent before a run never does."""
+
+    project: _Id | None = None
+    run: _Run | None = None
+    step: Literal["installed", "configured", "started", "error_sent"] | None = None
+    said: Annotated[str, Meta(max_length=200, description="One sentence on what was done.")] = ""
 
 
 class ExplainProblem(Struct):
@@ -119,6 +134,8 @@ async def get_status(caller: Caller, wanted: GetStatus) -> Told:
 
 async def wait_for(caller: Caller, wanted: WaitFor) -> Told:
     """See `WaitFor`."""
+    if wanted.run is not None:
+        return await _wait_for_run(caller, await _project(caller, wanted.project), _id_of(wanted.run), wanted.timeout)
     given = {"wait": wanted.stage, "since": wanted.since, "timeout": f"{wanted.timeout:g}"}
     query = urlencode({name: value for name, value in given.items() if value is not None})
     found = await _ok(caller, f"/live/{await _project(caller, wanted.project)}?{query}")
@@ -126,6 +143,41 @@ async def wait_for(caller: Caller, wanted: WaitFor) -> Told:
     if wanted.stage is not None:
         told.said = {"reached": STAGES.index(found["stage"]) >= STAGES.index(wanted.stage), **told.said}
     return told
+
+
+async def _wait_for_run(caller: Caller, project: str, run: str, seconds: float) -> Told:
+    deadline, since = time.monotonic() + seconds, None
+    while True:
+        left = deadline - time.monotonic()
+        # What is new ends a wait, and may be something else.
+        query = f"?since={since}&timeout={left:g}" if since and left > 0 else ""
+        found = await _ok(caller, f"/live/{project}{query}")
+        since, told = f"{found['epoch']}:{found['version']}", _status(found)
+        shown = await _ok(caller, f"/projects/{project}/runs/{run}")
+        reached = any(step["step"] == "error_sent" and step["proved_at"] for step in shown["steps"])
+        if reached or left <= 0:
+            told.said = {"reached": reached, "run": _run(shown), **told.said}
+            return told
+
+
+async def report_progress(caller: Caller, wanted: ReportProgress) -> Told:
+    """See `ReportProgress`."""
+    project = await _project(caller, wanted.project)
+    run = _id_of(wanted.run) if wanted.run else (await _ok(caller, f"/projects/{project}/runs", {}))["id"]
+    if wanted.step is None:
+        return Told(_run(await _ok(caller, f"/projects/{project}/runs/{run}")))
+    claim = {"step": wanted.step, "said": wanted.said}
+    return Told(_run(await _ok(caller, f"/projects/{project}/runs/{run}/claims", claim)))
+
+
+def _id_of(run: str) -> str:
+    return run.removeprefix("firstlight-run-")
+
+
+def _run(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """A run without what was said in it: whoever said that may have been told to by a stranger."""
+    kept = ("claimed_at", "proved_at", "unmarked_at")
+    return {**shown, "steps": {step["step"]: {name: step[name] for name in kept} for step in shown["steps"]}}
 
 
 async def explain_problem(caller: Caller, wanted: ExplainProblem) -> Told:
@@ -183,11 +235,13 @@ class Tool:
 
     form: type[Struct]
     run: Callable[[Caller, Any], Awaitable[Told]]
+    writes: bool = False
 
 
 TOOLS = {
     "get_status": Tool(GetStatus, get_status),
     "wait_for": Tool(WaitFor, wait_for),
+    "report_progress": Tool(ReportProgress, report_progress, writes=True),
     "explain_problem": Tool(ExplainProblem, explain_problem),
     "get_snippet": Tool(GetSnippet, get_snippet),
     "check_dsn": Tool(CheckDsn, check_dsn),
@@ -210,9 +264,9 @@ async def call(caller: Caller, name: str, arguments: Mapping[str, Any]) -> Told:
     return await tool.run(caller, wanted)
 
 
-async def _ok(caller: Caller, path: str) -> Any:
-    reply = await caller.ask("GET", path)
-    if reply.status != 200:
+async def _ok(caller: Caller, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    reply = await caller.ask("GET" if body is None else "POST", path, body)
+    if reply.status not in (200, 201):
         detail = reply.body.get("detail") if isinstance(reply.body, dict) else None
         raise ToolFailed(str(detail or f"The answer was {reply.status}."))
     return reply.body

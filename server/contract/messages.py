@@ -148,6 +148,26 @@ class Problem(Form):
     resolved_at: Time | None
 
 
+class RunStep(Form):
+    """What is said to be done, and what proves it. Only what carries the run's marker is proof."""
+
+    step: Literal["installed", "configured", "started", "error_sent"]
+    claimed_at: Time | None
+    said: Annotated[str, Meta(description="in the words of who did it")] | None
+    proved_at: Time | None
+    unmarked_at: Annotated[Time, Meta(description="something arrived since, without the marker")] | None
+
+
+class Run(Form):
+    """A verification run. Send `marker` as the environment, or as the tag `firstlight_run`."""
+
+    id: str
+    marker: str
+    started_at: Time
+    ends_at: Time
+    steps: list[RunStep]
+
+
 class Snapshot(Form, tag="snapshot", tag_field="type"):
     """The whole onboarding state of one project. Keep the one with another epoch, or the larger version."""
 
@@ -172,6 +192,7 @@ class Snapshot(Form, tag="snapshot", tag_field="type"):
     arrived: list[Arrival] | None
     environments: list[Environment]
     lacks_production: bool
+    run: Run | None
     problems: list[Problem]
 
 

@@ -93,6 +93,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 _PATH: dict[str, dict[str, Any]] = {
     "id": {"type": "string", "pattern": r"^[1-9]\d{0,18}$"},
     "key": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "run": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     "token": {"type": "string", "pattern": "^[!-~]{1,128}$"},
 }
 

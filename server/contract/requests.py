@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from ..core.model.grant import Scope
 from ..core.model.project import MAX_KEYS, MAX_NAME
+from ..core.state.runs import MAX_SAID, Step
 
 TOKEN_SECONDS = 12 * 3600
 MAX_TOKEN_SECONDS = 30 * 24 * 3600
@@ -41,6 +42,13 @@ class WholeProject(Struct):
     name: Name
     platform: Name | None = None
     keys: Annotated[list[NewKey], Meta(max_length=MAX_KEYS, extra_json_schema={"uniqueItems": True})] | None = None
+
+
+class Claim(Struct):
+    """What somebody says was done."""
+
+    step: Step
+    said: Annotated[str, Meta(max_length=MAX_SAID)] = ""
 
 
 class NewToken(Struct):

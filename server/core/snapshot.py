@@ -17,6 +17,7 @@ from .diagnosis.readable import Lacking, lacking
 from .model.signals import Signal
 from .state import fields
 from .state.arrived import Arrival, Environment, arrivals_of, environments_of, lacks_production
+from .state.runs import Run, run_of
 from .state.view import View
 
 # Made once, since the same bytes go to every viewer.
@@ -77,6 +78,7 @@ class Presenter:
             "arrived": [self._arrival(arrival, view) for arrival in arrivals_of(view)] if self.lists else None,
             "environments": [_environment(environment) for environment in environments_of(view)],
             "lacks_production": lacks_production(view),
+            "run": shown_run(run) if (run := run_of(view)) else None,
             "problems": [_problem(problem, self.catalogue.told(problem, view)) for problem in self._problems(view)],
         }
 
@@ -160,6 +162,26 @@ def _event_url(event_url: str | None, view: View, event_id: str) -> str | None:
 
 
 # Spelt out instead of `asdict`: these names are the protocol, and renaming a field in here must not change it.
+def shown_run(run: Run) -> dict[str, Any]:
+    """A verification run, as the page and whoever began it see it."""
+    return {
+        "id": run.id,
+        "marker": run.marker,
+        "started_at": iso(run.started_at),
+        "ends_at": iso(run.ends_at),
+        "steps": [
+            {
+                "step": step.step.value,
+                "claimed_at": _time(step.claimed_at),
+                "said": step.said,
+                "proved_at": _time(step.proved_at),
+                "unmarked_at": _time(step.unmarked_at),
+            }
+            for step in run.steps
+        ],
+    }
+
+
 def _feature(feature: Feature) -> dict[str, Any]:
     return {
         "name": feature.name,

@@ -219,6 +219,14 @@ class Hub:
         if not self._reports.wait(project_id):
             await self._writes.write(project_id, update_of_problem(code, evidence, int(self._clock() * 1000)))
 
+    async def note(self, project_id: int, update: Update) -> None:
+        """Write what somebody with a token says of a project, and return once it is stored.
+
+        Raises:
+            Overloaded: as `report`.
+        """
+        await self._writes.write(project_id, update, at_once=True)
+
     def encode(self, view: View) -> bytes:
         """The snapshot of a reading, as viewers get it."""
         return self.presenter.encode(view)

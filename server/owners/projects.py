@@ -17,7 +17,7 @@ from ..core.model.keys import MAX_PROJECT_ID, is_key, parse_project_id
 from ..core.model.project import MAX_KEYS, Key, Project
 from ..core.snapshot import iso
 from ..core.wire.dsn import Dsn
-from . import tokens
+from . import runs, tokens
 from .request import State, answer, base_url, check_admin, edit, known, member, own, read_body
 
 PAGE_SIZE = 50
@@ -38,6 +38,7 @@ def routes() -> list[BaseRoute]:
         Route("/projects/{id}/keys", add_key, methods=["POST"]),
         Route("/projects/{id}/keys/{key}", disable_key, methods=["DELETE"]),
         Route("/projects/{id}/reset", reset, methods=["POST"]),
+        *runs.routes(),
         *tokens.routes(),
     ]
 

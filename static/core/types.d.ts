@@ -137,7 +137,22 @@ export interface Snapshot {
   arrived: Arrival[];
   environments: Environment[];
   lacks_production?: boolean;
+  run?: Run | null;
   problems: Problem[];
+}
+
+/** A step of a verification run: what is said, and what proves it. */
+export interface RunStep {
+  step: "installed" | "configured" | "started" | "error_sent";
+  claimed_at?: string | null;
+  said?: string | null;
+  proved_at?: string | null;
+  unmarked_at?: string | null;
+}
+
+export interface Run {
+  marker: string;
+  steps: RunStep[];
 }
 
 /** What the server sends. Nothing of it is trusted to be there but the type. */

@@ -10,6 +10,7 @@ import { Features } from "../elements/features.js";
 import { FirstError } from "../elements/first-error.js";
 import { Problems } from "../elements/problems.js";
 import { Readable } from "../elements/readable.js";
+import { Runs } from "../elements/runs.js";
 import { Signals } from "../elements/signals.js";
 
 /** @import { Problem, State, Target } from "../core/types.js" */
@@ -30,6 +31,7 @@ export class Details {
   #signals;
   #arrived;
   #environments;
+  #runs;
 
   /**
    * @param {HTMLElement} root
@@ -49,6 +51,7 @@ export class Details {
     this.#signals = new Signals(part(root, "signals"), words);
     this.#arrived = new Arrived(part(root, "arrived"), words);
     this.#environments = new Environments(part(root, "environments"), words);
+    this.#runs = new Runs(part(root, "runs"), words);
   }
 
   /**
@@ -71,6 +74,7 @@ export class Details {
     this.#signals.draw(state);
     this.#arrived.draw(state);
     this.#environments.draw(state);
+    this.#runs.draw(state);
   }
 
   /** What changes by time alone. @param {State} state @param {number} now */

@@ -148,9 +148,29 @@ async def test_an_agent_reads_its_own_project_and_nothing_else(pair: Pair) -> No
         assert "<= 45.0 - at `$.timeout`" in await refused(agent, "wait_for", timeout=46)
         assert "python-flask" in await refused(agent, "get_snippet", platform="cobol")
         listed = await agent.list_tools()
-        assert all(tool.annotations and tool.annotations.read_only_hint for tool in listed.tools)
+        changing = [tool.name for tool in listed.tools if not (tool.annotations and tool.annotations.read_only_hint)]
+        assert changing == ["report_progress"]
         assert [tool.name for tool in listed.tools] == list(TOOLS)
         assert (await call(agent, "explain_problem"))[0] == "No problem is open."
+
+
+async def test_what_an_agent_says_is_no_proof_until_the_marker_arrives(pair: Pair) -> None:
+    project = await pair.asked.project()
+    await pair.sent.post(project, body=ERROR)
+    async with talking(pair.asked.url, await pair.token(project)) as agent:
+        run, _ = await call(agent, "report_progress")
+        said, _ = await call(agent, "report_progress", run=run["id"], step="error_sent", said="I ran app.py.")
+        assert said["steps"]["error_sent"]["claimed_at"]
+        early, _ = await call(agent, "wait_for", run=run["marker"], timeout=0)
+        assert (early["reached"], early["stage"]) == (False, "first_error_received")
+        waiting = asyncio.create_task(call(agent, "wait_for", run=run["marker"], timeout=45))
+        await pair.sent.post(project, body=ERROR)  # of another program
+        marked = {"message": "boom", "tags": {"firstlight_run": run["marker"]}}
+        await pair.sent.post(project, body=b'{}\n{"type":"event"}\n' + json.dumps(marked).encode())
+        found, _ = await waiting
+        assert found["reached"]
+        assert found["run"]["steps"]["error_sent"]["proved_at"]
+        assert "no such run" in await refused(agent, "wait_for", run="0" * 16)
 
 
 async def test_a_dsn_is_compared_part_by_part(pair: Pair) -> None:

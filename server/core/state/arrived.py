@@ -19,6 +19,7 @@ from ..wire.observation import Observation
 from ..wire.scrub import scrub
 from . import fields
 from .fields import PROBLEMS, State
+from .runs import is_marker, proof_of
 from .view import View
 
 MAX_ENVIRONMENT = 60
@@ -104,7 +105,10 @@ def rows_of(observation: Observation, source: Source, at: int, endpoint: str, si
             endpoint, source, observation.payload_sdk or observation.client_sdk, observation.signals, event_id
         )
         rows[fields.ARRIVED] = {text: (at, size)}
-    if source is Source.APP and observation.app.environment:
+    if source is not Source.APP:
+        return rows
+    rows |= proof_of(observation, at)
+    if observation.app.environment and not is_marker(observation.app.environment):
         is_error = int(Signal.ERROR in observation.signals)
         rows[fields.ENVIRONMENTS] = {_ranked(observation.app.environment): (at, at, is_error)}
     return rows

@@ -161,6 +161,11 @@ ARRIVED = Rows("arrived", Join.NEWEST, Effect.REFRESH)
 ENVIRONMENTS = Rows("environments", Join.NAMED, Effect.REFRESH)
 """Where the application was seen: when last, when first, and whether an error came from there."""
 
+RUNS = Rows("runs", Join.NEWEST, Effect.NEWS, Effect.NEWS)
+"""Verification runs: when each began, and what was claimed in it. Only who shows a token writes these."""
+MARKED = Rows("marked", Join.NEWEST)
+"""What arrived with the marker of a run. Apart from the runs: whoever has a key could push them out."""
+
 
 class SignalFields(NamedTuple):
     """When a signal was first and last seen."""

@@ -121,6 +121,7 @@ class Event:
     kind: str | None = None
     lacks: tuple[Lack, ...] | None = None
     is_later: bool = False
+    run: str | None = None
 
 
 def parse_event(payload: bytes | memoryview, budget: Budget | None = None, is_later: bool = False) -> Event:
@@ -154,6 +155,7 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None, is_la
         signal=_OTHER_TYPES.get(_text(read(raw.type)) or "")
         or (Signal.ERROR if level in _ERROR_LEVELS or not all(map(_is_stack, exceptions)) else Signal.MESSAGE),
         is_sample=_is_sample(read(raw.tags)),
+        run=_run(read(raw.tags)),
         title=_title(crash, read(raw.logentry), read(raw.message)),
         kind=_text(crash.get("type")),
         level=level,
@@ -189,6 +191,7 @@ def _later_error(raw: _Event, level: str, read: Callable[[Raw], Any]) -> Event:
         event_id=parse_event_id(read(raw.event_id)),
         signal=Signal.ERROR,
         is_sample=False,
+        run=_run(read(raw.tags)),
         title=NO_MESSAGE,
         level=level,
         platform=_text(read(raw.platform)),
@@ -356,6 +359,14 @@ def _is_sample(tags: Any) -> bool:
     if isinstance(tags, dict):
         return bool(tags.get("sample_event") == "yes")
     return isinstance(tags, list) and ["sample_event", "yes"] in tags
+
+
+def _run(tags: Any) -> str | None:
+    """The marker of a verification run, as the tag `firstlight_run`."""
+    if isinstance(tags, list):
+        pairs = (pair for pair in tags if isinstance(pair, list) and len(pair) == 2)
+        return next((_text(value) for name, value in pairs if name == "firstlight_run"), None)
+    return _text(tags.get("firstlight_run")) if isinstance(tags, dict) else None
 
 
 def _runtime(contexts: Any) -> str | None:
