@@ -25,6 +25,7 @@ from . import health, metrics, request_id
 from .access import Access
 from .agents import door as agents
 from .agents.door import Agents
+from .command.exits import as_markdown as exit_rows
 from .core.model.errors import FirstlightError
 from .core.snapshot import Presenter
 from .engine.hub import Hub
@@ -45,7 +46,7 @@ from .sdk.door import matches, sdk_door
 from .sdk.tools import State as SdkState
 from .sdk.tools import make_tools
 from .settings import Log, Settings
-from .site import content, descriptions, pages, reference, snippets
+from .site import content, descriptions, pages, prompt, reference, snippets
 from .stores import Store
 from .stores.embedded import EmbeddedStore
 from .viewers import admission, door
@@ -82,13 +83,15 @@ class Firstlight:
         # WebSockets stand outside of Starlette and its middleware: each layer is a coroutine for as long as a
         # connection lasts, and all of them together were 4 KiB for every viewer.
         self._sockets = door.sockets()
+        steps = snippets.load_snippets(pages.static_folder() / "platforms")
         self._site = Starlette(
             routes=[
                 *content.routes(catalogue.platforms),
                 *pages.routes(settings),
                 *descriptions.routes(),
                 *reference.routes(catalogue, pages.page_headers(settings)),
-                *snippets.routes(snippets.load_snippets(pages.static_folder() / "platforms")),
+                *snippets.routes(steps),
+                *prompt.routes(pages.static_folder() / "agents", settings, steps, exit_rows()),
                 *door.routes(),
                 *owners.routes(),
                 *agents.routes(),

@@ -125,15 +125,28 @@ def routes(snippets: Snippets) -> list[BaseRoute]:
     """`GET /snippets/{platform}.md`. Anybody may read it: it holds a DSN only where the question does."""
 
     async def answer(request: Request) -> Response:
-        query = request.query_params
-        chosen = [name for name in query.get("features", "").split(",") if name]
-        dsn = parse_dsn(query["dsn"]) if query.get("dsn") else None
-        if dsn is not None and not _PLAIN.fullmatch(str(dsn)):
-            raise BadRequest("This DSN has characters that do not belong into code.")
-        said = snippets.markdown(request.path_params["platform"], chosen, dsn)
+        said = snippets.markdown(request.path_params["platform"], chosen_of(request), dsn_of(request))
         return Response(said, headers={"cache-control": "no-cache"}, media_type=MARKDOWN)
 
     return [Route("/snippets/{platform}.md", answer, methods=["GET"])]
+
+
+def chosen_of(request: Request) -> list[str]:
+    """The features that a request names."""
+    return [name for name in request.query_params.get("features", "").split(",") if name]
+
+
+def dsn_of(request: Request) -> Dsn | None:
+    """The DSN that a request names, if any.
+
+    Raises:
+        BadRequest: it is none, or holds what does not belong into code.
+    """
+    text = request.query_params.get("dsn")
+    dsn = parse_dsn(text) if text else None
+    if dsn is not None and not _PLAIN.fullmatch(str(dsn)):
+        raise BadRequest("This DSN has characters that do not belong into code.")
+    return dsn
 
 
 def _put_in(code: list[str], table: Table, chosen: Collection[str]) -> list[str]:

@@ -18,6 +18,7 @@ import { Theme } from "../elements/theme.js";
 import { Way } from "../elements/way.js";
 import { Details } from "./details.js";
 import { Notify } from "./notify.js";
+import { copyPrompt } from "./prompt.js";
 import { Server } from "./server.js";
 import { Strip } from "./strip.js";
 import { drawTab } from "./tab.js";
@@ -71,6 +72,7 @@ class OnboardingPage {
       link: () => this.link.text,
       found: (own) => this.#apply({ own }),
     });
+    copyPrompt(part(document, "copy-prompt"), part(document, "prompt-result"), words, () => this.#prompt());
     part(document, "start-over").addEventListener("click", () => this.#startOver());
     part(document, "known").addEventListener("click", ({ target }) => {
       if (target instanceof Element && target.closest(".check-setup")) this.#trouble.checkSetup();
@@ -197,6 +199,11 @@ class OnboardingPage {
     part(document, "check-setup", HTMLButtonElement).disabled = !this.#todo?.target;
     this.#apply({ project });
     this.#trouble.lookOnce();
+  }
+
+  #prompt() {
+    const { platform, target } = this.#todo ?? {};
+    return this.#server.prompt(platform?.id ?? "", target?.dsn ?? "");
   }
 
   #startOver() {

@@ -46,6 +46,11 @@ export class Server {
     return { link: new URL(`onboarding/${this.#id}`, this.root).href, isLimited: false };
   }
 
+  /** Where the prompt for a coding agent is. @param {string} platform @param {string} dsn */
+  prompt(platform, dsn) {
+    return new URL(`prompt.md?${new URLSearchParams({ platform, dsn })}`, this.root);
+  }
+
   reset() {
     return this.#call(`projects/${this.#id}/reset`, "POST");
   }

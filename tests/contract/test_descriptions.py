@@ -18,7 +18,7 @@ from server.settings import Settings
 from ..support.site import open_site
 
 ELSEWHERE = (
-    *("/problems", "/snippets", "/static", "/onboarding"),
+    *("/problems", "/snippets", "/prompt.md", "/llms.txt", "/static", "/onboarding"),
     *("/openapi.json", "/asyncapi.json", "/schema", "/metrics", "/mcp"),
 )
 """For browsers, readers and monitors; these descriptions themselves; and what describes itself."""
