@@ -12,7 +12,8 @@ import click
 import msgspec
 
 from ..agents.door import is_installed
-from ..agents.tools import MAX_WAIT, Caller, Reply
+from ..agents.forms import MAX_WAIT
+from ..agents.tools import Caller, Reply
 from ..core.wire.dsn import Dsn
 from .client import TIMEOUT_SECONDS, Client, Unreachable, request
 from .doctor import examine

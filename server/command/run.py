@@ -42,11 +42,22 @@ END_SECONDS = 5.0
 @click.option(
     "--dsn", help="The project to look at; SENTRY_DSN unless given. Without one, a server is started for the run."
 )
+@click.option(
+    "--mark",
+    is_flag=True,
+    help="Show on the project's page what arrives of this run, by SENTRY_ENVIRONMENT as its marker.",
+)
 @or_json
 @on_server
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
-    verify: str | None, timeout: float | None, stop: bool, dsn: str | None, server: str | None, command: tuple[str, ...]
+    verify: str | None,
+    timeout: float | None,
+    stop: bool,
+    dsn: str | None,
+    mark: bool,
+    server: str | None,
+    command: tuple[str, ...],
 ) -> None:
     """Run a program and say whether its errors arrive: firstlight run -- python app.py
 
@@ -54,7 +65,7 @@ def run(
     output is for that, and what the program prints goes to standard error.
     """
     with _target(dsn or os.environ.get("SENTRY_DSN") or None, server) as target:
-        status = asyncio.run(_Run(target, command, verify, timeout, stop).go())
+        status = asyncio.run(_Run(target, command, verify, timeout, stop, mark).go())
     raise SystemExit(status)
 
 
@@ -95,7 +106,13 @@ class _Run:
     """One run of one program."""
 
     def __init__(
-        self, target: Target, command: Sequence[str], verify: str | None, timeout: float | None, stop: bool
+        self,
+        target: Target,
+        command: Sequence[str],
+        verify: str | None,
+        timeout: float | None,
+        stop: bool,
+        mark: bool = False,
     ) -> None:
         self._target = target
         self._command = command
@@ -103,6 +120,7 @@ class _Run:
         self._stage = verify or STAGES[-1]
         self._timeout = timeout
         self._stop = stop
+        self._mark = mark
         self._relay = Relay()
         self._before: Snapshot | None = None
         self._now: Snapshot | None = None
@@ -145,6 +163,8 @@ class _Run:
         env = {**os.environ, "SENTRY_SPOTLIGHT": self._relay.url}
         if self._target.is_own:
             env["SENTRY_DSN"] = str(self._target.dsn)
+        if self._mark:
+            env |= await asyncio.to_thread(self._marked)
         with _Signals() as signals:
             try:
                 process = await asyncio.create_subprocess_exec(
@@ -159,6 +179,17 @@ class _Run:
                 return None
         await self._settle()
         return ended.result()
+
+    def _marked(self) -> dict[str, str]:
+        """Begin a verification run, and say that the program is started; the marker that it has to send."""
+        runs = f"/projects/{self._target.dsn.project_id}/runs"
+        # Whether the server is away is told by the verdict; a token that is wrong ends it here.
+        with contextlib.suppress(Unreachable):
+            begun = self._target.client.ask("POST", runs)
+            said = f"firstlight run -- {os.path.basename(self._command[0])}"[:200]
+            self._target.client.ask("POST", f"{runs}/{begun['id']}/claims", step="started", said=said)
+            return {"SENTRY_ENVIRONMENT": begun["marker"]}
+        return {}
 
     async def _ended(self, ended: asyncio.Task[int]) -> bool:
         """Wait for the end of the program, or for what ends it."""

@@ -112,6 +112,16 @@ def test_a_project_that_has_had_errors_proves_nothing(dsn: str) -> None:
     assert verified(dsn, python(), app=dsn)["cause"] == "reached"
 
 
+def test_what_it_marks_is_proved_on_the_page(server: ServerProcess, dsn: str) -> None:
+    result = ran("--verify", "first_error_received", "--mark", "--dsn", dsn, command=python(), app=dsn)
+    assert result.status == Exit.REACHED
+    run = Client(server.url).ask("GET", f"/live/{dsn.rpartition('/')[2]}")["run"]
+    started, sent = run["steps"][-2:]
+    assert started["said"] == f"firstlight run -- {Path(sys.executable).name}"
+    assert started["proved_at"] >= started["claimed_at"]
+    assert sent["proved_at"]
+
+
 def test_a_shell_script_connects_and_no_more(server: ServerProcess, dsn: str) -> None:
     auth = f"X-Sentry-Auth: Sentry sentry_key={key_of(dsn)}, sentry_client=sentry.shell/1"
     url = f"{server.url}/api/{dsn.rpartition('/')[2]}/heartbeat/"
