@@ -31,7 +31,7 @@ _FOCUS = """() => {
     within: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
   };
 }"""
-_CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")]
+_CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']")]
   .filter((node) => !node.disabled && node.checkVisibility() && !node.closest("[inert]"))
   .map((node) => node.id || node.getAttribute("aria-label") || node.textContent.trim().slice(0, 40))"""
 
