@@ -12,6 +12,7 @@ from server.core.model.signals import TRANSITIONS, Signal, Stage
 from server.core.wire.observation import ITEM_SIGNALS
 from server.responses import STATUS
 from server.settings import Settings
+from tests import words
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -47,6 +48,22 @@ def block(path: str, name: str) -> list[str]:
     match = re.search(rf"<!-- {name}: .*?-->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert match, f"{path} has no block {name}"
     return match[1].strip().splitlines()
+
+
+def test_the_list_of_all_that_is_said() -> None:
+    assert words.DOC.read_text(encoding="utf-8") == words.written(), "run .venv/bin/python -m tests.words"
+
+
+def test_the_list_has_what_is_said_in_the_command() -> None:
+    """One of each kind: the help of a command, a plain sentence, one with gaps, a setting that is refused."""
+    text = words.DOC.read_text(encoding="utf-8")
+    for said in (
+        "Create, list and reset projects",
+        "Where it runs; FIRSTLIGHT",
+        "must start with http://",
+        "FIRSTLIGHT\\_PRODUCT must be",
+    ):
+        assert said in text
 
 
 def test_the_transition_table() -> None:

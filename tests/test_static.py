@@ -12,6 +12,7 @@ import pytest
 
 from server.core.diagnosis.words import SAYABLE
 from server.core.model.close_codes import Close
+from tests import words
 
 STATIC = Path(__file__).parents[1] / "static"
 ROOMS = {"core": {"core"}, "elements": {"core", "elements"}, "page": {"core", "elements", "page"}}
@@ -148,6 +149,11 @@ def gaps(language: str) -> dict[tuple[str, ...], set[str]]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_says_the_same(language: str) -> None:
     assert gaps(language) == gaps("en")
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
+def test_every_note_of_a_platform_is_translated(language: str) -> None:
+    assert set(messages(language)["notes"]) == set(words.notes())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
