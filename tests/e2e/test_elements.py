@@ -248,7 +248,7 @@ async def test_two_errors_that_are_readable_or_not(bench: Bench) -> None:
     rows = left.locator("li")
     await expect(rows.first).to_contain_text("Its names and lines are minified")
     await expect(rows.first.locator("pre")).to_have_text('upload("http://k@h/1")')
-    await expect(rows.last).to_contain_text("Mended: your latest error shows it.")
+    await expect(rows.last).to_contain_text("Fixed: your latest error shows it.")
     await expect(rows.last.locator("pre")).to_have_count(0)
     await expect(right.locator("li")).to_have_text("Readable: names, lines of code and a release are there.")
     await bench.run("right", draw, FAILED)  # a stack that nobody judged
