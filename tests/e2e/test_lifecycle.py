@@ -127,7 +127,7 @@ async def test_a_request_by_hand_is_no_step(
     await http.post(shared_project.api("envelope"), content=b"{}", headers=named)
     await expect(tab.page.locator(".headline")).to_have_text("Something is using your key")
     row = tab.page.locator("[data-step=configure] .proof")
-    await expect(row).to_contain_text("by a request with your key that held no signal")
+    await expect(row).to_contain_text("by a request with your key that carried no signal")
     await signals.heartbeat(http, shared_project)
     await expect(row).to_contain_text("by its first heartbeat")
 

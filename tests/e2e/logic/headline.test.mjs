@@ -66,14 +66,14 @@ test("a page that was told to stop says so, whatever it knew", () => {
 test("a key alone is weak, and a test is no app", () => {
   const weak = said(state({ stage: "connected", connected_by: "key" }));
   assert.equal(weak.text, "Something is using your key");
-  assert.match(weak.line, /nothing in it/);
+  assert.match(weak.line, /it was empty/);
   assert.match(said(state({ checked_by: { source: "page", signal: "error", at: at(1) } })).line, /connection works/);
 });
 
 test("a page that is out of touch does not claim to listen", () => {
   const lost = (stage) => said(reduce(state({ stage }), { link: { state: "waiting", again: true } }));
-  assert.match(lost("awaiting").line, /out of touch/);
-  assert.match(lost("connected").line, /out of touch/);
+  assert.match(lost("awaiting").line, /lost touch/);
+  assert.match(lost("connected").line, /lost touch/);
 });
 
 test("the line says who is connected", () => {
