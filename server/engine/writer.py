@@ -284,7 +284,9 @@ class Writer:
         self._overdue = {n: self._later.pop(n) for n in batch if n in self._later and self._later[n].is_news}
         if self._overdue:
             await self._write_all(self._overdue, self._limits.batch, is_awaited=False)
-        if not {number for number, _ in self._in_doubt.values()}.union(self._later).isdisjoint(batch):
+        doubtful = {number for number, _ in self._in_doubt.values()}
+        answered = {number for number, pending in self._later.items() if pending.is_news}
+        if not (doubtful | answered).isdisjoint(batch):  # the store has gone away again
             return self._keep_behind(batch)
         return await self._write_all(batch, self._limits.batch, is_awaited=True)
 

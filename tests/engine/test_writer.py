@@ -404,6 +404,14 @@ async def test_what_somebody_waits_for_never_stands_behind_what_can_wait(watched
         await first
 
 
+async def test_news_do_not_wait_for_what_can_wait_of_the_same_project(watched: WatchedStore, engine: Engine) -> None:
+    project = await known(watched, engine)
+    await engine.write(project.id, {LAST_SEEN_AT: now() + 5})
+    await engine.write(project.id, error(now()))
+    assert await stage_two(watched, project.id)  # stored, not put aside
+    assert not engine.writer.is_away
+
+
 async def test_an_effect_is_told_from_what_is_known(watched: WatchedStore, engine: Engine) -> None:
     project = await known(watched, engine)
     assert engine.projects.effect_of(project.id, beat(now() + 5)) is Effect.REFRESH
