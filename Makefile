@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check api bench attacks model newest snippets test-sets lock audit-python audit-javascript dist clean
+.PHONY: setup demo test test-fast check api bench attacks faults model newest snippets test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
 # their names: by the number of their tests, the slow ones with few would come last, and one process would idle.
@@ -51,6 +51,9 @@ snippets: test-sets  ## the page's code with the newest SDKs and frameworks, whi
 
 attacks: .venv/.dev .venv/.system  ## each known flood against a real server, while another project's heartbeat is timed
 	$(BIN)/python -m bench.attacks $(ATTACKS)
+
+faults: .venv/.dev .venv/.system  ## each fault under real workers and watchers, into docs/reliability.md: make faults FAULTS=empty,cut VIEWERS=50
+	$(BIN)/python -m bench.faults "$(FAULTS)" --viewers $(or $(VIEWERS),500) $(if $(FAULTS),,--write)
 
 model: .venv/.dev  ## what can be lost, late or doubled, at random, for longer than in the tests: make model STEPS=1000000
 	FIRSTLIGHT_MODEL_STEPS=$(or $(STEPS),100000) $(BIN)/pytest --no-cov tests/model
