@@ -116,7 +116,7 @@ async def test_a_viewer_cannot_start_over(project: Project, stage: Stage, http: 
         await tab.page.get_by_role("button", name="Start over").click()
         await tab.page.locator(".confirm-yes").click()
         await tab.shows(reached)
-    await expect(viewer.page.locator(".over-result")).to_have_text("Only the owner of the project can do that.")
+    await expect(viewer.page.locator(".over-result")).to_have_text("Only the project’s owner can do that.")
     await viewer.shows("awaiting")
 
 

@@ -119,7 +119,7 @@ async def test_a_link_for_others_only_lets_them_look(
     stage.allow("status of 403")
     await guest.page.get_by_role("button", name="Start over").click()
     await guest.page.locator(".confirm-yes").click()
-    await expect(guest.page.locator(".over-result")).to_have_text("Only the owner of the project can do that.")
+    await expect(guest.page.locator(".over-result")).to_have_text("Only the project’s owner can do that.")
 
 
 async def test_a_project_goes_only_when_its_name_is_typed(
