@@ -60,7 +60,10 @@ class Ear:
         try:
             async with asyncio.timeout(self._server.seconds):
                 await self._subscribe(subscriber)
-            heard_at = probe_at = clock()
+            heard_at = clock()
+            # The first one follows the confirmation: sent at once, by another connection, it may overtake the
+            # subscription, and then the link counts as doubtful until the next.
+            probe_at = heard_at + probe_seconds
             # A stopped Redis (SIGSTOP) raises nothing: in 20 s neither health_check_interval nor socket_timeout noticed
             # it. Only a message of our own that does not come back tells.
             while clock() < heard_at + deaf_seconds:
@@ -74,6 +77,7 @@ class Ear:
                     return  # a slot has moved
                 if message and self._hear(message):
                     heard_at = clock()
+                    probe_at = heard_at if self._is_new else probe_at
             raise TimeoutError("nothing is heard any more")
         finally:
             await subscriber.aclose()  # type: ignore[no-untyped-call]
