@@ -44,7 +44,7 @@ from .owners.request import State as OwnersState
 from .responses import PROBLEM_JSON, SafeResponses, headers_of, problem_of, status_of
 from .sdk.door import matches, sdk_door
 from .sdk.tools import State as SdkState
-from .sdk.tools import make_tools
+from .sdk.tools import Tools, make_tools
 from .settings import Log, Settings
 from .site import content, descriptions, pages, prompt, reference, snippets
 from .stores import Store
@@ -167,18 +167,7 @@ class Firstlight:
                     senders=senders,
                     lobby=Lobby(self.limits.viewers),
                     pace=_pace(self.limits.viewers),
-                    sdk=make_tools(
-                        projects,
-                        writer,
-                        unverified,
-                        senders,
-                        time.monotonic,
-                        self.limits.sdk,
-                        self.settings.max_body,
-                        self.settings.keep,
-                        self.settings.lists_requests,
-                        tally,
-                    ),
+                    sdk=self._tools(projects, writer, unverified, senders, tally),
                 )
             finally:
                 # The tasks end before the writer's last flush, which would otherwise share its batches with them.
@@ -187,6 +176,23 @@ class Firstlight:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 # After the tasks, before the store: what is pending is written, or put on disk.
                 self.left = max(await writer.close(), unverified.close())
+
+    def _tools(
+        self, projects: Projects, writer: Writer, unverified: Unverified, senders: Senders, tally: Tally
+    ) -> Tools:
+        """What the door for SDKs works with."""
+        return make_tools(
+            projects,
+            writer,
+            unverified,
+            senders,
+            time.monotonic,
+            self.limits.sdk,
+            self.settings.max_body,
+            self.settings.keep,
+            self.settings.lists_requests,
+            tally,
+        )
 
     def _writers(self, store: Store, projects: Projects, meter: Metrics) -> tuple[Writer, Unverified]:
         """The write door and what stands before it while the store is away, with what dead processes left to them."""

@@ -22,6 +22,7 @@ from typing import Any
 from .app import Firstlight, create_app
 from .command.client import Client
 from .command.exits import reason_for
+from .command.terminal import STAGES
 from .run.listening import bind
 from .run.serving import Config, Server
 from .settings import Settings
@@ -67,7 +68,7 @@ class FirstlightServer:
         while True:
             query = f"wait={stage}&timeout={min(left, ASK_SECONDS):g}"
             found = self._client.ask("GET", f"/live/{self.project_id}?{query}")
-            if _STAGES.index(found["stage"]) >= _STAGES.index(stage):
+            if STAGES.index(found["stage"]) >= STAGES.index(stage):
                 return found
             left -= ASK_SECONDS
             if left <= 0:
@@ -76,9 +77,6 @@ class FirstlightServer:
     def reset(self) -> None:
         """Start over: *awaiting* again."""
         self._client.ask("POST", f"/projects/{self.project_id}/reset")
-
-
-_STAGES = ("awaiting", "connected", "first_error_received")
 
 
 def _why(stage: str, seconds: float, found: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "server"
-COMMANDS = ("agent", "cli", "developer", "owner", "run", "serve")
+COMMANDS = ("cli", "developer", "params", "run", "serve")
 COMMAND = {"server.run.serving", *(f"server.command.{name}" for name in COMMANDS)}
 """What starts the server may read the environment."""
 

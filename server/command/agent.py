@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from ..core.wire.dsn import Dsn
 from .client import TIMEOUT_SECONDS, Client, Unreachable, request
 from .doctor import examine
 from .exits import Exit, Failed
-from .owner import PROJECT_ID, client_of, on_server
+from .params import PROJECT_ID, as_viewer, on_server, viewer_token
 
 INSTALL = 'The package mcp is missing: pip install "firstlight[mcp]"'
 
@@ -36,7 +35,7 @@ def mcp(project_id: str | None, server: str | None) -> None:
         raise Failed(INSTALL, Exit.USAGE)
     from ..agents.protocol import serve_stdio  # takes a second to import, and may not be there
 
-    asker = _Outside(client_of(server, "FIRSTLIGHT_TOKEN", "FIRSTLIGHT_ADMIN_TOKEN"))
+    asker = _Outside(as_viewer(server))
     asyncio.run(serve_stdio(Caller(asker, project_id, _examine)))
 
 
@@ -61,6 +60,5 @@ class _Outside:
 
 
 async def _examine(dsn: Dsn) -> list[dict[str, Any]]:
-    token = os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN")
-    steps = await asyncio.to_thread(lambda: list(examine(dsn, token)))
-    return [{"name": step.name, "result": step.result, "said": step.said, "fix": step.fix} for step in steps]
+    steps = await asyncio.to_thread(lambda: list(examine(dsn, viewer_token())))
+    return [step.told for step in steps]

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterator
 
 import click
 
-from ..core.model.errors import BadRequest
-from ..core.wire.dsn import parse_dsn
+from ..core.wire.dsn import Dsn
 from ..settings import Settings
 from . import client
 from .doctor import Result, Step, examine
 from .exits import Exit, Failed, end_line, exit_of, exit_of_status, reason_for
 from .output import or_json, tell, wants_json
-from .owner import PROJECT_ID, client_of, on_server
+from .params import DSN, PROJECT_ID, as_viewer, on_server, viewer_token
 from .store_doctor import examine_store
 from .terminal import STAGES, Progress, Snapshot, plain, step_line
 
@@ -34,10 +32,11 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
 
     Shows the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one.
     """
-    progress, last = Progress(), Last()
+    progress, last = Progress(), None
 
     def seen(snapshot: Snapshot) -> bool:
-        last.snapshot = snapshot
+        nonlocal last
+        last = snapshot
         lines = list(progress.lines(snapshot))
         # A program is told every state; it compares for itself.
         if lines or wants_json():
@@ -48,23 +47,16 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
         async with asyncio.timeout(timeout):
             await viewer.watch(project_id, seen, patient=timeout is not None)
 
-    # The narrower token first: a viewer's is enough.
-    viewer = client_of(server, "FIRSTLIGHT_TOKEN", "FIRSTLIGHT_ADMIN_TOKEN")
+    viewer = as_viewer(server)
     try:
         asyncio.run(follow())
     except TimeoutError:
-        raise _not_reached(until or "ended", timeout or 0, last.snapshot) from None
+        raise _not_reached(until or "ended", timeout or 0, last) from None
     except KeyboardInterrupt:
         click.echo()
         return
     if wants_json():
-        click.echo(end_line(Exit.REACHED, f"The project is {(last.snapshot or {})['stage']}."))
-
-
-class Last:
-    """The newest snapshot, for the last word."""
-
-    snapshot: Snapshot | None = None
+        click.echo(end_line(Exit.REACHED, f"The project is {(last or {})['stage']}."))
 
 
 def _not_reached(wanted: str, seconds: float, snapshot: Snapshot | None) -> Failed:
@@ -75,28 +67,17 @@ def _not_reached(wanted: str, seconds: float, snapshot: Snapshot | None) -> Fail
 
 @click.command()
 @click.argument("signal", type=click.Choice(["heartbeat", "error", "message"]))
-@click.argument("dsn")
+@click.argument("dsn", type=DSN)
 @or_json
-def send(signal: str, dsn: str) -> None:
+def send(signal: str, dsn: Dsn) -> None:
     """Send one signal to a DSN, as an SDK would. It shows that the way works, and does not count as your app."""
-    try:
-        answer = client.send(signal, parse_dsn(dsn))
-    except BadRequest as error:
-        raise click.BadParameter(str(error), param_hint="DSN") from None
+    answer = client.send(signal, dsn)
     told = {"status": answer.status, "body": answer.body}
     if answer.status >= 300:
         if wants_json():
             tell("answer", told)
         raise Failed(answer.detail, exit_of_status(answer.status))
     tell("answer", told, f"{answer.status}  {json.dumps(answer.body)}")
-
-
-def _examine_dsn(dsn: str) -> Iterator[Step]:
-    try:
-        parsed = parse_dsn(dsn)
-    except BadRequest as error:
-        raise click.BadParameter(str(error), param_hint="DSN") from None
-    return examine(parsed, os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN"))
 
 
 async def _examine_store() -> list[Step]:
@@ -106,10 +87,10 @@ async def _examine_store() -> list[Step]:
 
 
 @click.command()
-@click.argument("dsn", required=False)
+@click.argument("dsn", type=DSN, required=False)
 @click.option("--store", is_flag=True, help="Check the Redis in REDIS_URL instead, as the server would use it.")
 @or_json
-def doctor(dsn: str | None, store: bool) -> None:
+def doctor(dsn: Dsn | None, store: bool) -> None:
     """Check the way from here to a DSN, step by step, and say what to fix.
 
     Run it where your app runs, and with --store where the server runs. Where a step fails, the exit status says which.
@@ -117,11 +98,10 @@ def doctor(dsn: str | None, store: bool) -> None:
     if store == (dsn is not None):
         raise click.UsageError("Give a DSN, or --store.")
     cause = Exit.REACHED
-    for step in asyncio.run(_examine_store()) if dsn is None else _examine_dsn(dsn):
+    for step in asyncio.run(_examine_store()) if dsn is None else examine(dsn, viewer_token()):
         if step.result is Result.FAILED:
             cause = step.cause
-        told = {"name": step.name, "result": step.result, "said": step.said, "fix": step.fix}
-        tell("step", told, step_line(step.name, step.result, step.said, step.fix))
+        tell("step", step.told, step_line(step.name, step.result, step.said, step.fix))
     if wants_json():
         click.echo(end_line(cause, cause.meaning))
     raise SystemExit(cause)

@@ -46,6 +46,11 @@ class Step:
     fix: str = ""
     cause: Exit = Exit.NETWORK
 
+    @property
+    def told(self) -> dict[str, str]:
+        """What a program is told of it."""
+        return {"name": self.name, "result": self.result, "said": self.said, "fix": self.fix}
+
 
 def examine(dsn: Dsn, token: str | None = None) -> Iterator[Step]:
     """Go the way of an SDK. Ends after a step that makes the next ones pointless.
@@ -187,7 +192,7 @@ def _round_trip(dsn: Dsn, token: str | None) -> Step:
 
 
 async def _watch_check(dsn: Dsn, token: str | None) -> tuple[float, Snapshot]:
-    base = dsn.ingest_url.removesuffix(f"/api/{dsn.project_id}")
+    base = dsn.server_url
     sent: list[float] = []
     before: list[Any] = []
     last: dict[str, Any] = {}

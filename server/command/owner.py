@@ -4,51 +4,17 @@ from __future__ import annotations
 
 import binascii
 import json
-import os
 from base64 import urlsafe_b64decode
-from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any
 from urllib.parse import quote
 
 import click
 
-from ..core.model.errors import BadRequest
 from ..core.model.grant import Scope
-from ..core.model.keys import parse_project_id
 from .client import Client
 from .output import or_json, tell
+from .params import PROJECT_ID, as_owner, on_server
 from .terminal import plain
-
-
-class _ProjectId(click.ParamType[str]):
-    name = "id"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return str(parse_project_id(value))
-        except BadRequest:
-            self.fail(f"{value!r} is no project id: a whole number from 1.", param, ctx)
-
-
-PROJECT_ID = _ProjectId()
-
-
-def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command that talks to a running server."""
-    return click.option("--server", metavar="URL", help="Where it runs; FIRSTLIGHT_PUBLIC_URL unless given.")(command)
-
-
-def client_of(server: str | None, *tokens: str) -> Client:
-    """A client of that server, with the first of these environment variables that is set as its token."""
-    url = server or os.environ.get("FIRSTLIGHT_PUBLIC_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}"
-    if not url.startswith(("http://", "https://")):
-        raise click.BadParameter(f"{url!r} must start with http:// or https://.", param_hint="--server")
-    return Client(url.rstrip("/"), next((os.environ[name] for name in tokens if os.environ.get(name)), None))
-
-
-def _owner(server: str | None) -> Client:
-    return client_of(server, "FIRSTLIGHT_ADMIN_TOKEN")
 
 
 @click.group()
@@ -66,7 +32,7 @@ def project() -> None:
 @on_server
 def create_project(name: str, platform: str | None, server: str | None) -> None:
     """Make a project, and print its DSN and its page."""
-    owner = _owner(server)
+    owner = as_owner(server)
     if platform:
         _check_platform(owner, platform)
     made = owner.ask("POST", "/projects", name=name, **({"platform": platform} if platform else {}))
@@ -90,7 +56,7 @@ def _check_platform(owner: Client, platform: str) -> None:
 @on_server
 def list_projects(server: str | None) -> None:
     """List all projects: id, name, platform, DSN."""
-    owner, following = _owner(server), "0"
+    owner, following = as_owner(server), "0"
     while following:
         page = owner.ask("GET", f"/projects?after={following}&limit=500")
         for shown in page["projects"]:
@@ -105,7 +71,7 @@ def list_projects(server: str | None) -> None:
 @on_server
 def reset_project(project_id: str, server: str | None) -> None:
     """Let a project start over: awaiting its SDK again."""
-    snapshot = _owner(server).ask("POST", f"/projects/{project_id}/reset")
+    snapshot = as_owner(server).ask("POST", f"/projects/{project_id}/reset")
     tell("snapshot", snapshot, f"Project {snapshot['project']} is {snapshot['stage']} again.")
 
 
@@ -143,7 +109,7 @@ def token(
     server: str | None,
 ) -> None:
     """Print a viewer's token, and on the next line the link that carries it; or take tokens back."""
-    owner, path = _owner(server), f"/projects/{project_id}/tokens"
+    owner, path = as_owner(server), f"/projects/{project_id}/tokens"
     if revoke_all or revoke is not None:
         owner.ask("DELETE", path if revoke_all else f"{path}/{quote(revoke or '', safe='')}")
         tell("revoked", {"project": project_id}, "Revoked.")

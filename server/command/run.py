@@ -13,13 +13,12 @@ from typing import Any
 
 import click
 
-from ..core.model.errors import BadRequest
 from ..core.wire.dsn import Dsn, parse_dsn
 from .client import Client, Refused, Unreachable
 from .doctor import Step, examine
 from .exits import Exit, Failed, end_line
 from .output import as_line, or_json, wants_json
-from .owner import on_server
+from .params import DSN, as_viewer, on_server
 from .relay import Relay
 from .terminal import STAGES, Snapshot, plain
 from .verdict import Conclusion, conclude, is_verified, problem_since
@@ -40,7 +39,10 @@ END_SECONDS = 5.0
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Then it is stopped.")
 @click.option("--stop", is_flag=True, help="Stop the program as soon as it is verified, as for a web server.")
 @click.option(
-    "--dsn", help="The project to look at; SENTRY_DSN unless given. Without one, a server is started for the run."
+    "--dsn",
+    type=DSN,
+    envvar="SENTRY_DSN",
+    help="The project to look at; SENTRY_DSN unless given. Without one, a server is started for the run.",
 )
 @click.option(
     "--mark",
@@ -54,7 +56,7 @@ def run(
     verify: str | None,
     timeout: float | None,
     stop: bool,
-    dsn: str | None,
+    dsn: Dsn | None,
     mark: bool,
     server: str | None,
     command: tuple[str, ...],
@@ -64,7 +66,7 @@ def run(
     Its input, output and signals are its own. Without --verify, its exit status is passed on. With --json, standard
     output is for that, and what the program prints goes to standard error.
     """
-    with _target(dsn or os.environ.get("SENTRY_DSN") or None, server) as target:
+    with _target(dsn, server) as target:
         status = asyncio.run(_Run(target, command, verify, timeout, stop, mark).go())
     raise SystemExit(status)
 
@@ -83,23 +85,15 @@ class Target:
 
 
 @contextlib.contextmanager
-def _target(dsn: str | None, server: str | None) -> Iterator[Target]:
+def _target(dsn: Dsn | None, server: str | None) -> Iterator[Target]:
     if dsn is None:
         from ..testing import firstlight_server  # 0.3 s that only this needs
 
         with firstlight_server("run") as own:
             yield Target(parse_dsn(own.dsn), Client(own.url), is_own=True)
-        return
-    try:
-        parsed = parse_dsn(dsn)
-    except BadRequest as error:
-        raise click.BadParameter(str(error), param_hint="--dsn or SENTRY_DSN") from None
-    # The server may be known here by another name than in the DSN, as where the program runs in a container.
-    url = (
-        server or os.environ.get("FIRSTLIGHT_PUBLIC_URL") or parsed.ingest_url.removesuffix(f"/api/{parsed.project_id}")
-    )
-    token = os.environ.get("FIRSTLIGHT_TOKEN") or os.environ.get("FIRSTLIGHT_ADMIN_TOKEN")
-    yield Target(parsed, Client(url.rstrip("/"), token), is_own=False)
+    else:
+        # The server may be known here by another name than in the DSN, as where the program runs in a container.
+        yield Target(dsn, as_viewer(server, dsn.server_url), is_own=False)
 
 
 class _Run:

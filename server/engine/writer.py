@@ -108,7 +108,12 @@ class Writer:
     def unwritten(self) -> int:
         """How many projects have something that is not stored."""
         waiting = {*self._at_once, *self._later, *self._overdue, *self._rejected}
-        return len(waiting | {number for number, _ in self._in_doubt.values()})
+        return len(waiting | self._doubtful)
+
+    @property
+    def _doubtful(self) -> set[int]:
+        """Projects of which something is sent and not answered."""
+        return {number for number, _ in self._in_doubt.values()}
 
     @property
     def spilled(self) -> int:
@@ -278,15 +283,13 @@ class Writer:
         if any(number in self._sending and self._sending[number].is_news for number in batch):
             async with self._later_lane:
                 pass
-        doubtful = {number for number, _ in self._in_doubt.values()}
-        if doubtful & batch.keys():
+        if self._doubtful & batch.keys():
             await self._settle()
         self._overdue = {n: self._later.pop(n) for n in batch if n in self._later and self._later[n].is_news}
         if self._overdue:
             await self._write_all(self._overdue, self._limits.batch, is_awaited=False)
-        doubtful = {number for number, _ in self._in_doubt.values()}
         answered = {number for number, pending in self._later.items() if pending.is_news}
-        if not (doubtful | answered).isdisjoint(batch):  # the store has gone away again
+        if not (self._doubtful | answered).isdisjoint(batch):  # the store has gone away again
             return self._keep_behind(batch)
         return await self._write_all(batch, self._limits.batch, is_awaited=True)
 

@@ -27,9 +27,14 @@ class Dsn:
     project_id: int
 
     @property
+    def server_url(self) -> str:
+        """The address of the server, without a trailing slash."""
+        return f"{self.scheme}://{self.host}{self.prefix}"
+
+    @property
     def ingest_url(self) -> str:
         """The address that endpoint names are appended to, without a trailing slash."""
-        return f"{self.scheme}://{self.host}{self.prefix}/api/{self.project_id}"
+        return f"{self.server_url}/api/{self.project_id}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.key}@{self.host}{self.prefix}/{self.project_id}"

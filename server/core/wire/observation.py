@@ -206,16 +206,22 @@ def observe_envelope(
         is_beat=0 < beats == len(envelope.items),
     )
     for item in envelope.items:
-        if item.type == "event":
-            observation = _with_event(observation, parse_event(item.payload, budget, is_later), new_id)
-        elif item.type == "transaction":  # whatever its payload says: only an event can be an error
-            transaction = replace(parse_event(item.payload, budget), signal=Signal.TRANSACTION, is_sample=False)
-            observation = _with_event(observation, transaction, new_id)
-        elif item.type == "attachment" and item.attachment_type in _CRASH_ATTACHMENTS:
-            # Beside an event it is that event's own dump, and the event says more.
-            observation = observation if observation.event else _with_event(observation, NATIVE_CRASH, new_id)
-        elif item.type == "heartbeat":
-            observation = _with_heartbeat(observation, parse_heartbeat(bytes(item.payload), budget))
+        observation = _with_item(observation, item, new_id, budget, is_later)
+    return observation
+
+
+def _with_item(observation: Observation, item: Item, new_id: str, budget: Budget, is_later: bool) -> Observation:
+    """What is looked into. All other items prove what their type says, and nothing else."""
+    if item.type == "event":
+        return _with_event(observation, parse_event(item.payload, budget, is_later), new_id)
+    if item.type == "transaction":  # whatever its payload says: only an event can be an error
+        transaction = replace(parse_event(item.payload, budget), signal=Signal.TRANSACTION, is_sample=False)
+        return _with_event(observation, transaction, new_id)
+    if item.type == "attachment" and item.attachment_type in _CRASH_ATTACHMENTS:
+        # Beside an event it is that event's own dump, and the event says more.
+        return observation if observation.event else _with_event(observation, NATIVE_CRASH, new_id)
+    if item.type == "heartbeat":
+        return _with_heartbeat(observation, parse_heartbeat(bytes(item.payload), budget))
     return observation
 
 
