@@ -151,6 +151,7 @@ async def test_what_a_process_leaves_that_ends_after_the_next_began_is_written_b
         return [view.text(FIRST_ERROR) for view in views] == ['{"event_id":"e1"}', '{"event_id":"e2"}']
 
     await until_answer(are_stored)
+    await until(lambda: not (fresh.writer.unwritten or len(fresh.unverified)))  # it has read the answers, too
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
