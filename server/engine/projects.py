@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ..core.diagnosis.rules import cured, has_problems
 from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
-from ..core.state.fields import FIRST_ERROR, Effect, Join, State, Update, effect_of, join
+from ..core.model.signals import Stage
+from ..core.state.fields import FIRST_ERROR, STAGE, Effect, Join, State, Update, effect_of, join, stage_of
 from ..core.state.update import lacks_nothing
 from ..core.state.view import View
 from ..limits import ProjectLimits
@@ -207,11 +208,16 @@ class Projects:
         return memory.epoch if memory else None
 
     def without_known(self, project_id: int, update: Update) -> Update:
-        """An update without a first error, where there is one: clocks step, and it could look like the earlier one."""
+        """An update without a first error, where there is one: clocks step, and it could look like the earlier one.
+
+        Nor does it have the stage that only a first error brings: news are kept over a reset that was not heard of yet,
+        and the new epoch would have the one without the other.
+        """
         memory = self._memories.get(project_id)
-        if FIRST_ERROR not in update or not memory or FIRST_ERROR not in memory.state:
+        if stage_of(update) is not Stage.FIRST_ERROR_RECEIVED or not memory or FIRST_ERROR not in memory.state:
             return update
-        return {field: value for field, value in update.items() if field is not FIRST_ERROR}
+        kept = {field: value for field, value in update.items() if field is not FIRST_ERROR}
+        return {**kept, STAGE: int(Stage.CONNECTED)}
 
     def learn(self, project_id: int, update: Update, epoch: str | None, version: int, is_late: bool = False) -> None:
         """Remember that an update of an epoch is stored, and the version that it led to."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
@@ -87,10 +86,8 @@ async def envelope(request: SdkRequest) -> bytes:
         # Raises where they differ: a tunnel that mixes two applications up would count one's errors for the other.
         credentials = one_of(credentials, Credentials(dsn.key))
         _check_project(request, dsn)
-    observe = partial(observe_envelope, parsed, uuid4().hex, request.client(credentials), request.budget)
-    if request.tools.projects.has_whole_first_error(request.project_id):
-        return await record(request, observe(is_later=True), observe)
-    return await record(request, observe())
+    client, is_later = request.client(credentials), request.tools.projects.has_whole_first_error(request.project_id)
+    return await record(request, observe_envelope(parsed, uuid4().hex, client, request.budget, is_later))
 
 
 async def store(request: SdkRequest) -> bytes:
@@ -153,13 +150,8 @@ async def drain(request: SdkRequest) -> bytes:
     return await record(request, observe_drain((await read_body(request)).decoded, request.client(credentials)))
 
 
-async def record(
-    request: SdkRequest, observation: Observation, whole: Callable[[], Observation] | None = None
-) -> bytes:
+async def record(request: SdkRequest, observation: Observation) -> bytes:
     """Write down what a request proves; gives the answer.
-
-    Args:
-        whole: reads it once more, with what was passed over as it is shown of first errors only.
 
     Raises:
         RateLimited: it says nothing new, and its project sends too much. An app's heartbeat alone always passes.
@@ -181,12 +173,8 @@ async def record(
     if source is not Source.APP:
         return await _show_test(request, update, answer)
     # A heartbeat, and whatever says something new, always passes: somebody waits for exactly that.
-    if not observation.is_beat:
-        if tools.projects.effect_of(project_id, update) < Effect.NEWS:
-            tools.gate.check_project(project_id)
-        elif whole:
-            # News are kept over a reset that happens meanwhile, and in the new epoch this error is the first.
-            return await record(request, whole())
+    if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:
+        tools.gate.check_project(project_id)
     # What somebody waits for is stored, or on disk, when this returns: 200 is a promise. The rest waits in there.
     await tools.writer.write(project_id, update)
     tools.senders.met(project_id, request.sender)

@@ -16,7 +16,8 @@ import pytest
 from server.core.model.codes import Code
 from server.core.model.errors import Overloaded, StoreUnavailable
 from server.core.model.project import Project
-from server.core.state.fields import LAST_SEEN_AT, PROBLEMS, Effect, Update
+from server.core.model.signals import Stage
+from server.core.state.fields import FIRST_ERROR, LAST_SEEN_AT, PROBLEMS, Effect, Update
 from server.core.state.update import update_of_problem
 from server.core.state.view import View
 from server.engine.projects import Projects
@@ -323,6 +324,23 @@ async def test_a_project_that_was_just_created_is_known(watched: WatchedStore, e
     assert await engine.get(7) is None
     await watched.put(Project(7, "Shop", None, (), 0))
     assert await until_answer(lambda: engine.get(7), UNKNOWN_SECONDS / 2)
+
+
+async def test_news_that_meet_a_reset_bring_no_stage_without_its_error(watched: WatchedStore, clock: Clock) -> None:
+    """What is left out, since this process knows the first error, is not known to the epoch that has begun."""
+    engine = Engine(watched, clock)  # hears of no reset
+    writing = asyncio.create_task(engine.writer.run())
+    project = await watched.create("Shop", None, KEY)
+    await engine.get(project.id)
+    await engine.write(project.id, error(now()))
+    await watched.reset(project.id, "another")
+    await engine.write(project.id, {**error(now(), "e2"), **named({"signal.transaction.first_at": now()})})
+    view = await watched.read(project.id)
+    assert view
+    assert (view.epoch, view.stage) == ("another", Stage.CONNECTED)
+    assert view.text(FIRST_ERROR) is None
+    writing.cancel()
+    await asyncio.wait([writing])
 
 
 async def test_a_project_is_asked_for_again_in_time(watched: WatchedStore, clock: Clock) -> None:
