@@ -18,6 +18,9 @@ from tests.support.server import ServerProcess
 
 from .onboarding import Onboarding
 
+ADMIN = "an-admin-token-of-the-tests"
+OWNER = {"Authorization": f"Bearer {ADMIN}"}
+
 _figures: list[str] = []
 
 
@@ -64,6 +67,14 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerPr
     """A server of two processes on a Redis. Do not stop either."""
     folder = tmp_path_factory.mktemp("shared")
     with RedisServer(folder) as redis, ServerProcess(folder, on_redis(redis)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that asks for tokens, with the projects of one file of tests alone."""
+    env = {"FIRSTLIGHT_SECRET": "a-secret-of-the-tests-with-32-bytes-or-more", "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}
+    with ServerProcess(tmp_path_factory.mktemp("guarded"), env) as server:
         yield server
 
 

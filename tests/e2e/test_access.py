@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -12,18 +11,7 @@ from playwright.async_api import expect
 from tests.support.server import ServerProcess
 
 from . import signals
-from .conftest import MakeProject, Project, Stage
-
-ADMIN = "an-admin-token-of-the-tests"
-OWNER = {"Authorization": f"Bearer {ADMIN}"}
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that asks for tokens."""
-    env = {"FIRSTLIGHT_SECRET": "a-secret-of-the-tests-with-32-bytes-or-more", "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}
-    with ServerProcess(tmp_path_factory.mktemp("guarded"), env) as server:
-        yield server
+from .conftest import ADMIN, OWNER, MakeProject, Project, Stage
 
 
 @pytest.fixture

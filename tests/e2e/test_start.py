@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx2
 import pytest
 from playwright.async_api import Page, expect
@@ -11,19 +9,8 @@ from playwright.async_api import Page, expect
 from tests.support.server import ServerProcess
 
 from . import signals
-from .conftest import MakeProject, Project, Stage
+from .conftest import ADMIN, OWNER, MakeProject, Project, Stage
 from .onboarding import Onboarding
-
-ADMIN = "an-admin-token-of-the-tests"
-OWNER = {"Authorization": f"Bearer {ADMIN}"}
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that asks for tokens."""
-    env = {"FIRSTLIGHT_SECRET": "a-secret-of-the-tests-with-32-bytes-or-more", "FIRSTLIGHT_ADMIN_TOKEN": ADMIN}
-    with ServerProcess(tmp_path_factory.mktemp("start"), env) as server:
-        yield server
 
 
 @pytest.fixture

@@ -9,12 +9,10 @@ from typing import Self
 from .redis_server import free_port
 from .server import wait_for
 
-CONFIG = """
+ALONE = """
 daemon off;
 master_process off;
 pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-worker_rlimit_nofile 8192;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;
@@ -23,7 +21,12 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  client_max_body_size 20m;
+"""
+"""The start of a configuration: one process, which writes into one folder only. It ends inside of `http`."""
+
+CONFIG = (
+    f"error_log {{folder}}/error.log warn;\nworker_rlimit_nofile 8192;{ALONE}"
+    + """  client_max_body_size 20m;
   client_body_buffer_size 1m;
   keepalive_requests 1000000;
   map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
@@ -43,6 +46,7 @@ http {{
   }}
 }}
 """
+)
 
 
 class Nginx:

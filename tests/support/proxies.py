@@ -9,25 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .nginx import ALONE
 from .redis_server import HOST, free_port
 from .server import ROOT, wait_for_port
 
 DEPLOY = ROOT / "deploy"
-NGINX = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  include {file};
-}}
-"""
+NGINX = f"{ALONE}  include {{file}};\n}}}}\n"
 FILES = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile"}
 
 
