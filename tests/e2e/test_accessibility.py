@@ -215,11 +215,13 @@ async def test_copying_by_keyboard(embedded_server: ServerProcess, make_project:
     context = await stage.context(embedded_server.url, permissions=["clipboard-read", "clipboard-write"])
     tab = await stage.open(project, context)
     copied = "navigator.clipboard.readText()"
+    await expect(tab.page.locator(".copy-dsn")).to_be_enabled()
     await tab.page.locator(".copy-dsn").press("Enter")
     await expect(tab.page.locator(".copy-dsn")).to_have_text("Copied")
     # The button has a name that stays, so that it is said beside it, too.
     await expect(tab.page.locator(".copy-dsn + [role=status]")).to_have_text("Copied")
     assert await tab.page.evaluate(copied) == project.dsn
+    await expect(tab.page.locator(".copy-configure")).to_be_enabled()
     await tab.page.locator(".copy-configure").press("Space")
     await expect(tab.page.locator(".copy-configure")).to_have_text("Copied")
     assert await tab.page.evaluate(copied) == await tab.snippet("configure")
