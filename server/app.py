@@ -26,7 +26,7 @@ from .access import Access
 from .agents import door as agents
 from .agents.door import Agents
 from .command.exits import as_markdown as exit_rows
-from .core.model.errors import FirstlightError
+from .core.model.errors import FirstlightError, NotFound
 from .core.snapshot import Presenter
 from .engine.hub import Hub
 from .engine.limits import Guesses, Limiter
@@ -47,6 +47,7 @@ from .sdk.tools import State as SdkState
 from .sdk.tools import Tools, make_tools
 from .settings import Log, Settings
 from .site import content, descriptions, pages, prompt, reference, snippets
+from .site.lost import Lost
 from .stores import Store
 from .stores.embedded import EmbeddedStore
 from .viewers import admission, door
@@ -83,6 +84,7 @@ class Firstlight:
         # WebSockets stand outside of Starlette and its middleware: each layer is a coroutine for as long as a
         # connection lasts, and all of them together were 4 KiB for every viewer.
         self._sockets = door.sockets()
+        self._lost = Lost(settings)
         steps = snippets.load_snippets(pages.static_folder() / "platforms")
         self._site = Starlette(
             routes=[
@@ -99,7 +101,11 @@ class Firstlight:
                 *metrics.routes(),
             ],
             middleware=_middleware(settings),
-            exception_handlers={FirstlightError: _answer_error, HTTPException: self._answer_routing_error},
+            exception_handlers={
+                FirstlightError: _answer_error,
+                NotFound: self._answer_not_found,
+                HTTPException: self._answer_routing_error,
+            },
             lifespan=self._lifespan,
             max_body_size=owners.MAX_BODY,
         )
@@ -117,9 +123,15 @@ class Firstlight:
         # costs 1.7 times a bare function, and one BaseHTTPMiddleware makes it ten times (measured).
         return sdk_door if scope["type"] == "http" and matches(scope["path"]) else self._site
 
+    async def _answer_not_found(self, request: Request[Any], error: Exception) -> Response:
+        """A page for a browser, and for programs the form of all refusals."""
+        return self._lost.page(request) or await _answer_error(request, error)
+
     async def _answer_routing_error(self, request: Request[Any], error: Exception) -> Response:
-        """What Starlette itself refuses, in the form of all refusals. A 405 names each method that the address has."""
+        """What Starlette itself refuses, in the same forms. A 405 names each method that the address has."""
         assert isinstance(error, HTTPException)
+        if error.status_code == 404 and (page := self._lost.page(request)):
+            return page
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if error.status_code == 405:
             # Starlette names those of the first route alone, and here each method is a route (RFC 9110, 15.5.6).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,13 +57,22 @@ def _page(texts: Mapping[str, str], headers: Mapping[str, str]) -> Callable[[Req
     """Answer with a page in the language that somebody chose, or else that the browser likes best."""
 
     async def page(request: Request) -> Response:
-        wished = request.cookies.get(CHOICE) or request.headers.get("accept-language", "")
-        language = templates.chosen(wished, texts)
+        language = language_of(request, texts)
         # Vary, or a shared cache would give one person's language to all.
         spoken = {"content-language": language, "vary": "accept-language, cookie"}
         return HTMLResponse(texts[language], headers={**headers, **spoken})
 
     return page
+
+
+def language_of(request: Request, languages: Collection[str]) -> str:
+    """The language that somebody chose with the switch, or else that the browser likes best."""
+    return templates.chosen(request.cookies.get(CHOICE) or request.headers.get("accept-language", ""), languages)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person asks: browsers name HTML when they open an address, and scripts and API clients do not."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def static_folder() -> Path:

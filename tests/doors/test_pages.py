@@ -57,7 +57,7 @@ def test_a_page_may_talk_to_the_public_address() -> None:
     ]
 
 
-@pytest.mark.parametrize("file", ["site/start.html", "page/onboarding.html"])
+@pytest.mark.parametrize("file", ["site/start.html", "site/lost.html", "page/onboarding.html"])
 def test_a_page_works_under_a_path_prefix(file: str) -> None:
     """An address that starts with a slash or a scheme would leave the prefix."""
     text = (STATIC / file).read_text(encoding="utf-8")
@@ -111,6 +111,47 @@ async def test_nothing_else_is_served(site: Site, path: str) -> None:
     assert answer[9:12] in (b"404", b"307"), answer[:200]
     assert b"root:" not in answer
     assert b"[project]" not in answer
+
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/a/b%2fc/", "/static/nothing.js", "/problems/nothing", "/live/4711"])
+async def test_a_person_who_is_lost_gets_a_page(site: Site, path: str) -> None:
+    answer = await site.http.get(path, headers={**BROWSER, "accept-language": "fr"})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["content-language"] == "fr"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert {"accept", "accept-language", "cookie"} <= set(answer.headers["vary"].split(", "))
+    assert "Il n’y a rien ici" in answer.text
+    for url in re.findall(r"""(?:href|src)="(?!data:)([^"]+)""", answer.text):
+        found = await site.http.get(str(answer.url.join(url)))
+        assert found.status_code == 200, url
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/static/nothing.js", "/problems/nothing", "/live/4711"])
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/problem+json"])
+async def test_a_program_that_is_lost_gets_json(site: Site, path: str, accept: str) -> None:
+    answer = await site.http.get(path, headers={"accept": accept})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == 404
+
+
+async def test_an_address_without_end_gets_no_page(site: Site) -> None:
+    """Each of its folders would stand before each link of the page."""
+    answer = await site.http.get("/x" * 1000, headers=BROWSER)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_page_tells_nobody_which_projects_exist(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "firstlight.db", secret="s" * 32, admin_token="a" * 32)
+    async with open_site(settings, token="a" * 32) as site:
+        made = (await site.http.post("/projects", json={"name": "shop"}, headers=site.headers)).json()["id"]
+        for path in ("/live/{}", "/projects/{}", "/onboarding/{}", "/onboarding/{}/nothing"):
+            there, not_there = [await site.http.get(path.format(each), headers=BROWSER) for each in (made, "4711")]
+            assert (there.status_code, there.text) == (not_there.status_code, not_there.text)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])

@@ -147,6 +147,11 @@ async def test_axe_finds_nothing_where_there_is_nothing(embedded_server: ServerP
     await check(tab.page)
     await tab.page.goto(f"{embedded_server.url}/problems")
     await check(tab.page)
+    await tab.page.goto(f"{embedded_server.url}/nothing/here")
+    await expect(tab.page.locator("h1")).to_have_text("There is nothing here")
+    await check(tab.page)
+    await tab.page.get_by_role("link", name="To the start page").click()
+    await expect(tab.page).to_have_url(f"{embedded_server.url}/")
 
 
 async def test_the_steps_are_one_jump_away(
