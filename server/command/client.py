@@ -249,7 +249,9 @@ class _Watcher:
                     await socket.send(msgspec.json.encode({"type": "auth", "token": self._client.token or ""}).decode())
                 while True:
                     # A link that was cut on the way, or a laptop that slept, raises nothing.
-                    if self._take(await asyncio.wait_for(socket.recv(), SILENCE_SECONDS)):
+                    async with asyncio.timeout(SILENCE_SECONDS):
+                        frame = await socket.recv()
+                    if self._take(frame):
                         return True
         except ConnectionClosed as error:
             _check_close(error)

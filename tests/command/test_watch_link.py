@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection, serve
 
 from server.command import client
@@ -29,6 +31,26 @@ async def test_a_link_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPa
         port = server.sockets[0].getsockname()[1]
         await Client(f"http://127.0.0.1:{port}").watch("1", seen)
     assert versions == [0, 1]
+
+
+async def test_an_end_that_comes_with_a_message_is_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    receive = ClientConnection.recv
+
+    async def recv(self: ClientConnection) -> Any:
+        message = await receive(self)
+        asyncio.get_running_loop().call_soon(watching.cancel)
+        return message
+
+    async def says_one_thing(socket: ServerConnection) -> None:
+        await socket.send('{"type": "snapshot", "version": 1}')
+        await socket.wait_closed()
+
+    monkeypatch.setattr(ClientConnection, "recv", recv)
+    async with serve(says_one_thing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        watching = asyncio.create_task(Client(f"http://127.0.0.1:{port}").watch("1", lambda _: False))
+        await asyncio.wait([watching], timeout=10)
+        assert watching.cancelled()
 
 
 def test_pauses_stay_short_while_somebody_waits() -> None:

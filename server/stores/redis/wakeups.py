@@ -72,7 +72,8 @@ class Wakeups:
         """Start the task; return when the link is up, or has failed once."""
         self._task = asyncio.create_task(self._own())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), self._server.seconds)
+            async with asyncio.timeout(self._server.seconds):
+                await self._settled.wait()
 
     def check(self) -> None:
         """Raise `StoreUnavailable` if the link is down."""
