@@ -62,7 +62,7 @@ IMPURE = {"asyncio", "os", "sys", "time", "socket", "logging"} | {
     "threading",
     "subprocess",
 }
-CODECS = {"msgspec", "brotli", "backports", "compression", "google", "opentelemetry"}
+CODECS = {"msgspec", "brotli", "zlib_ng", "backports", "compression", "google", "opentelemetry"}
 WEB = {"starlette", "uvicorn", "websockets", "httptools", "uvloop"}
 
 CORE = ["server.core"]

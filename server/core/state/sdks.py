@@ -8,9 +8,9 @@ one family the most particular one is told: what is known does not come and go w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from ..wire.event import Sdk
 from .fields import FRAMEWORK_SDK, PLAIN_SDK, UNVERSIONED_SDK, Stamped, Text
@@ -24,7 +24,7 @@ _PAYLOAD_NAMES = {"sentry-ruby": "sentry.ruby", "sentry-elixir": "sentry.elixir"
 def told(*sdks: Sdk | None) -> dict[Text, str]:
     """What one request says, by field. Of two names of one kind the last one counts."""
     named = (replace(sdk, name=_PAYLOAD_NAMES.get(sdk.name, sdk.name)) for sdk in sdks if sdk)
-    return {_kind(sdk): msgspec.json.encode(asdict(sdk)).decode() for sdk in named}
+    return {_kind(sdk): msgspec.json.encode(sdk).decode() for sdk in named}
 
 
 def _kind(sdk: Sdk) -> Text:

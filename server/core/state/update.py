@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -225,5 +224,5 @@ def _lacks(event: Event) -> str:
 def _first_error(event: Event, event_id: str | None) -> str:
     kept = ("title", "level", "platform", "handled", "culprit", "lacks")
     told: dict[str, Any] = {"event_id": event_id, **{name: getattr(event, name) for name in kept}}
-    told["frames"] = [asdict(frame) for frame in event.frames]
+    told["frames"] = event.frames
     return msgspec.json.encode(told).decode()

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -62,8 +61,7 @@ class _ItemHeader(Struct):
     attachment_type: Raw = _NULL
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True, gc=False):
     """One item: its type and its payload as a view into the body (no copy)."""
 
     type: str
@@ -71,8 +69,7 @@ class Item:
     attachment_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True, gc=False):
     """A whole envelope; every item is within its limits."""
 
     headers: dict[str, Any]

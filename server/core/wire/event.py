@@ -7,13 +7,10 @@ even if one of its tags is strange.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from functools import lru_cache, partial
 from typing import Any
 
-import msgspec
 from msgspec import Raw, Struct
 
 from ..model.signals import Signal
@@ -38,11 +35,11 @@ _NULL = Raw(b"null")
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "fatal"}  # Python's logging numbers, sent by raven
 _OTHER_TYPES = {"transaction": Signal.TRANSACTION, "feedback": Signal.FEEDBACK, "csp": Signal.CSP_REPORT}
 """Payloads that travel as event items without being errors or messages: sentry-python sends user feedback this way."""
-_CELERY = "celery"
+CELERY = "celery"
 """How sentry-sdk calls Celery, in integrations and mechanisms. Its own name never says it, since it is made of what is
 installed, and looks for web frameworks alone."""
 _RUNTIME_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?")
-_ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
+ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
 """Relay also reads critical as fatal."""
 
 
@@ -69,8 +66,9 @@ class _Event(Struct):
     debug_meta: Raw = _NULL
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+# Structs and no dataclasses: they are made, compared and looked up in caches with every request, which `msgspec` does
+# in C. None can refer to itself, so the garbage collector need not look (`gc`).
+class Frame(Struct, frozen=True, gc=False):
     """One line of a stack trace."""
 
     function: str | None
@@ -80,16 +78,14 @@ class Frame:
     context_line: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Sdk:
+class Sdk(Struct, frozen=True, gc=False):
     """Who sends: `sentry.python.flask`, `2.75.0`."""
 
     name: str
     version: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True, gc=False):
     """What the application says of itself."""
 
     release: str | None = None
@@ -97,8 +93,7 @@ class App:
     runtime: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One event as the onboarding page needs it. `frames` start with the one nearest to the failure.
 
     `kind` is the type of its exception, which its title starts with; `lacks` is what its stack lacks to be read,
@@ -124,13 +119,12 @@ class Event:
     run: str | None = None
 
 
-def parse_event(payload: bytes | memoryview, budget: Budget | None = None, is_later: bool = False) -> Event:
+def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Event:
     """Read an event item's payload, or a `/store/` body.
 
     Args:
         payload: JSON, decompressed.
         budget: what may be read the slow way; a whole one where none is given.
-        is_later: the project's first error is known. Of an error the stack is then passed over, which is most of it.
 
     Raises:
         InvalidJSON: it is not a JSON object.
@@ -138,70 +132,32 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None, is_la
     budget = budget or Budget()
     raw = decode(payload, _Event, "The event", budget)
     read = partial(read_field, budget=budget)
-    level = _level(read(raw.level))
-    # A sample is no error, and its title is shown.
-    if is_later and level in _ERROR_LEVELS and raw.type == _NULL and not _is_sample(read(raw.tags)):
-        return _later_error(raw, level, read)
+    level = level_of(read(raw.level))
     exceptions = _exceptions(read(raw.exception))
     # Sentry's order: from the cause to what was finally raised. Frames likewise have the failing call last.
     crash = exceptions[-1] if exceptions else {}
     frames, sdk = _frames(crash), read(raw.sdk)  # read once: a second time would be paid from the budget again
     integrations = integrations_of(sdk.get("integrations") if isinstance(sdk, dict) else None)
-    platform, release = _text(read(raw.platform)), _text(read(raw.release))
+    platform, release = text_of(read(raw.platform)), text_of(read(raw.release))
     return Event(
         event_id=parse_event_id(read(raw.event_id)),
         # No level counts as an error, since Relay fills it in so. An exception counts whatever its level says, as where
         # Python's logging reports one with `warning(…, exc_info=True)`.
-        signal=_OTHER_TYPES.get(_text(read(raw.type)) or "")
-        or (Signal.ERROR if level in _ERROR_LEVELS or not all(map(_is_stack, exceptions)) else Signal.MESSAGE),
-        is_sample=_is_sample(read(raw.tags)),
-        run=_run(read(raw.tags)),
+        signal=_OTHER_TYPES.get(text_of(read(raw.type)) or "")
+        or (Signal.ERROR if level in ERROR_LEVELS or not all(map(_is_stack, exceptions)) else Signal.MESSAGE),
+        is_sample=is_sample_of(read(raw.tags)),
+        run=run_of(read(raw.tags)),
         title=_title(crash, read(raw.logentry), read(raw.message)),
-        kind=_text(crash.get("type")),
+        kind=text_of(crash.get("type")),
         level=level,
         platform=platform,
         handled=_handled(exceptions),
-        culprit=_culprit(crash) or _text(read(raw.transaction)),
+        culprit=_culprit(crash) or text_of(read(raw.transaction)),
         frames=tuple(_frame(frame) for frame in frames[:MAX_FRAMES]),
-        sdk=_named(sdk_of(sdk), integrations, exceptions),
+        sdk=with_framework(sdk_of(sdk), integrations, any(map(_is_caught, exceptions))),
         integrations=integrations,
         lacks=lacks_of(frames, platform, release, lambda: read(raw.debug_meta)),
-        app=App(release, _text(read(raw.environment)), _runtime(read(raw.contexts))),
-    )
-
-
-class _Mechanism(Struct):
-    """Of an exception whose stack nobody will see."""
-
-    mechanism: Raw = _NULL
-
-
-class _Chain(Struct):
-    values: list[_Mechanism] = []
-
-
-def _later_error(raw: _Event, level: str, read: Callable[[Raw], Any]) -> Event:
-    """An error after the first: who sent it and from where, and nothing of what failed."""
-    sdk, exceptions = read(raw.sdk), []
-    integrations = integrations_of(sdk.get("integrations") if isinstance(sdk, dict) else None)
-    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # another form, as old SDKs have it
-        chain = msgspec.json.decode(raw.exception, type=_Chain | None)
-        exceptions = [{"mechanism": read(one.mechanism)} for one in chain.values[-MAX_EXCEPTIONS:]] if chain else []
-    return Event(
-        event_id=parse_event_id(read(raw.event_id)),
-        signal=Signal.ERROR,
-        is_sample=False,
-        run=_run(read(raw.tags)),
-        title=NO_MESSAGE,
-        level=level,
-        platform=_text(read(raw.platform)),
-        handled=None,
-        culprit=None,
-        frames=(),
-        sdk=_named(sdk_of(sdk), integrations, exceptions),
-        integrations=integrations,
-        app=App(_text(read(raw.release)), _text(read(raw.environment)), _runtime(read(raw.contexts))),
-        is_later=True,
+        app=App(release, text_of(read(raw.environment)), _runtime(read(raw.contexts))),
     )
 
 
@@ -219,24 +175,32 @@ def parse_event_id(value: Any) -> str | None:
 
 def sdk_of(value: Any) -> Sdk | None:
     """Read `{"name": …, "version": …}`; None without a name, since a version alone says nothing."""
-    fields = value if isinstance(value, dict) else {}
-    name = _text(fields.get("name"))
-    return Sdk(name, _text(fields.get("version"))) if name else None
+    return sdk_named(value.get("name"), value.get("version")) if isinstance(value, dict) else None
 
 
-def _named(sdk: Sdk | None, integrations: Collection[str], exceptions: Iterable[dict[str, Any]]) -> Sdk | None:
+def sdk_named(name: Any, version: Any) -> Sdk | None:
+    """An SDK by what a payload says of it; None without a name."""
+    told = text_of(name)
+    return Sdk(told, text_of(version)) if told else None
+
+
+def with_framework(sdk: Sdk | None, integrations: Collection[str], is_caught: bool) -> Sdk | None:
     """The SDK with the framework that caught the error, or else the one that is there, where its name has none."""
     if sdk is None or not sdk.name.startswith("sentry.python"):
         return sdk
-    caught = any(_mechanism(exception).get("type") == _CELERY for exception in exceptions)
-    is_plain = sdk.name == "sentry.python" and _CELERY in integrations
-    return Sdk(f"sentry.python.{_CELERY}", sdk.version) if caught or is_plain else sdk
+    is_plain = sdk.name == "sentry.python" and CELERY in integrations
+    return Sdk(f"sentry.python.{CELERY}", sdk.version) if is_caught or is_plain else sdk
 
 
 def integrations_of(names: Any) -> tuple[str, ...]:
     """The names of an SDK's integrations, as events and spans list them; whatever else stands there is left out."""
-    listed = names[:MAX_INTEGRATIONS] if isinstance(names, list) else ()
-    return tuple(name[:40] for name in listed if isinstance(name, str))
+    listed = names[:MAX_INTEGRATIONS] if isinstance(names, list) else []
+    return names_of([name for name in listed if isinstance(name, str)])
+
+
+def names_of(listed: list[str]) -> tuple[str, ...]:
+    """As many names of integrations, and as much of each, as is kept."""
+    return tuple([name[:40] for name in listed[:MAX_INTEGRATIONS]])
 
 
 def parse_client(text: str | None) -> Sdk | None:
@@ -246,8 +210,9 @@ def parse_client(text: str | None) -> Sdk | None:
     return Sdk(name[:MAX_TEXT], version.partition(" ")[0][:MAX_TEXT] or None) if name else None
 
 
-# Cut before it is stripped, so that a megabyte of spaces is not copied first. An empty text is the same as none.
-def _text(value: Any, limit: int = MAX_TEXT) -> str | None:
+def text_of(value: Any, limit: int = MAX_TEXT) -> str | None:
+    """A text on its own, cut; None where it is empty, or something else."""
+    # Cut before it is stripped, so that a megabyte of spaces is not copied first.
     return value[:limit].strip() or None if isinstance(value, str) else None
 
 
@@ -255,10 +220,11 @@ def _dicts(values: Any) -> list[dict[str, Any]]:
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
-def _level(value: Any) -> str:
+def level_of(value: Any) -> str:
+    """The level of an event; without one it is an error."""
     if type(value) is int:  # not isinstance: True is an int in Python
         return _LEVELS.get(value, "error")
-    return (_text(value) or "error").lower()
+    return (text_of(value) or "error").lower()
 
 
 def _exceptions(value: Any) -> list[dict[str, Any]]:
@@ -270,6 +236,11 @@ def _exceptions(value: Any) -> list[dict[str, Any]]:
     return [entry for entry in _dicts(last) if "type" in entry or "value" in entry or "stacktrace" in entry]
 
 
+def _is_caught(exception: dict[str, Any]) -> bool:
+    """Whether Celery has caught it."""
+    return bool(_mechanism(exception).get("type") == CELERY)
+
+
 def _is_stack(exception: dict[str, Any]) -> bool:
     """Whether it is only an SDK's way to attach a stack to a message. JavaScript's SDKs do so by default since 11."""
     return _mechanism(exception).get("synthetic") is True and not exception.get("type")
@@ -278,7 +249,7 @@ def _is_stack(exception: dict[str, Any]) -> bool:
 def title_of(kind: Any, value: Any) -> str | None:
     """Sentry's title of an exception: its type, and the first line of its message. None where it has neither."""
     # What follows the first line (SQL, a response body) is not for a heading.
-    parts = (_text(kind), (_text(value) or "").partition("\n")[0].strip())
+    parts = (text_of(kind), (text_of(value) or "").partition("\n")[0].strip())
     return ": ".join(part for part in parts if part)[:MAX_TEXT] or None
 
 
@@ -289,7 +260,7 @@ def _title(crash: dict[str, Any], logentry: Any, message: Any) -> str:
     # `logentry` is today's interface, with a template and its parameters; `message` is raven's, or a plain text.
     for source in (logentry, message):
         fields = source if isinstance(source, dict) else {"message": source}
-        text = _text(fields.get("formatted")) or _interpolate(_text(fields.get("message")), fields.get("params"))
+        text = text_of(fields.get("formatted")) or _interpolate(text_of(fields.get("message")), fields.get("params"))
         if text:
             return text.partition("\n")[0]
     return NO_MESSAGE
@@ -334,39 +305,39 @@ def _frames(crash: dict[str, Any]) -> list[dict[str, Any]]:
 def _frame(fields: dict[str, Any]) -> Frame:
     lineno = fields.get("lineno")
     return Frame(
-        function=_text(fields.get("function")),
-        filename=_text(fields.get("filename")) or _text(fields.get("abs_path")),
+        function=text_of(fields.get("function")),
+        filename=text_of(fields.get("filename")) or text_of(fields.get("abs_path")),
         # A number as it is shown on the page: neither `True`, which is an int, nor 4,000 digits.
         lineno=lineno if type(lineno) is int and 0 <= lineno < 2**31 else None,
         in_app=fields.get("in_app") is True,
-        context_line=_text(fields.get("context_line")),
+        context_line=text_of(fields.get("context_line")),
     )
 
 
 # In the form of Sentry's own: "shop.cart in total".
 def _culprit(crash: dict[str, Any]) -> str | None:
     for fields in _frames(crash)[:1]:
-        where = _text(fields.get("module")) or _text(fields.get("filename"))
-        function = _text(fields.get("function"))
+        where = text_of(fields.get("module")) or text_of(fields.get("filename"))
+        function = text_of(fields.get("function"))
         if where and function:
             return f"{where} in {function}"[:MAX_TEXT]
         return where or function
     return None
 
 
-def _is_sample(tags: Any) -> bool:
+def is_sample_of(tags: Any) -> bool:
     """Whether it is tagged `sample_event: yes`, as Sentry's "create sample event" does. Tags are an object or pairs."""
     if isinstance(tags, dict):
         return bool(tags.get("sample_event") == "yes")
     return isinstance(tags, list) and ["sample_event", "yes"] in tags
 
 
-def _run(tags: Any) -> str | None:
+def run_of(tags: Any) -> str | None:
     """The marker of a verification run, as the tag `firstlight_run`."""
     if isinstance(tags, list):
         pairs = (pair for pair in tags if isinstance(pair, list) and len(pair) == 2)
-        return next((_text(value) for name, value in pairs if name == "firstlight_run"), None)
-    return _text(tags.get("firstlight_run")) if isinstance(tags, dict) else None
+        return next((text_of(value) for name, value in pairs if name == "firstlight_run"), None)
+    return text_of(tags.get("firstlight_run")) if isinstance(tags, dict) else None
 
 
 def _runtime(contexts: Any) -> str | None:
@@ -380,7 +351,11 @@ def runtime_of(value: Any) -> str | None:
     The version is the same for all who tell it: Node's SDK writes `v20.20.2`, Go's `go1.22.1`, Ruby's the whole of
     `ruby 3.1.2p20 (2022-04-12 revision 4491bb740a)`.
     """
-    fields = value if isinstance(value, dict) else {}
-    name, version = _text(fields.get("name"), 80), _text(fields.get("version"), 80) or ""
+    return runtime_named(value.get("name"), value.get("version")) if isinstance(value, dict) else None
+
+
+def runtime_named(told_name: Any, told_version: Any) -> str | None:
+    """As `runtime_of`, from name and version."""
+    name, version = text_of(told_name, 80), text_of(told_version, 80) or ""
     number = _RUNTIME_VERSION.search(version)
     return " ".join(part for part in (name, number[0] if number else version) if part) if name else None

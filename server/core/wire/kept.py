@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from .event import Event, Frame
 from .scrub import scrub, scrub_code

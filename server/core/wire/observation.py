@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -12,6 +11,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from ..model.codes import Code
 from ..model.errors import BadRequest, InvalidJSON, TooLarge
@@ -22,6 +22,7 @@ from .container import TYPES, Told, parse_container
 from .envelope import Envelope, Item, check_size
 from .event import MAX_TEXT, App, Event, Sdk, parse_event, parse_event_id, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
+from .later import parse_later_error
 from .lenient import decode, parse_object
 
 MAX_SESSION_BYTES = 100 * 1024
@@ -97,8 +98,7 @@ class _Session(Struct):
     attrs: Raw = Raw(b"null")
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True, gc=False):
     """One line of a client report: how many of a category were not sent, and for what reason."""
 
     reason: str
@@ -106,8 +106,7 @@ class Dropped:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True, gc=False):
     """What one accepted request proves.
 
     Args:
@@ -129,7 +128,7 @@ class Observation:
     event_id: str | None = None
     client_sdk: Sdk | None = None
     payload_sdk: Sdk | None = None
-    app: App = field(default_factory=App)
+    app: App = App()
     config: str | None = None
     interval: float | None = None
     inferred: tuple[tuple[str, str], ...] = ()
@@ -137,7 +136,7 @@ class Observation:
     dropped: tuple[Dropped, ...] = ()
     is_envelope: bool = False
     is_beat: bool = False
-    problems: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    problems: Mapping[str, Mapping[str, str]] = {}
     has_no_client: bool = False
 
     @property
@@ -213,7 +212,8 @@ def observe_envelope(
 def _with_item(observation: Observation, item: Item, new_id: str, budget: Budget, is_later: bool) -> Observation:
     """What is looked into. All other items prove what their type says, and nothing else."""
     if item.type == "event":
-        return _with_event(observation, parse_event(item.payload, budget, is_later), new_id)
+        later = parse_later_error(item.payload, budget) if is_later else None
+        return _with_event(observation, later or parse_event(item.payload, budget), new_id)
     if item.type == "transaction":  # whatever its payload says: only an event can be an error
         transaction = replace(parse_event(item.payload, budget), signal=Signal.TRANSACTION, is_sample=False)
         return _with_event(observation, transaction, new_id)

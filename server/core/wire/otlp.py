@@ -6,12 +6,12 @@ Who sends is said by the first resource: one process exports. The first error is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from ..model.errors import InvalidJSON, TooLarge
 from ..model.signals import Signal
@@ -99,8 +99,8 @@ def _judged(event: Event | None, app: App) -> Event | None:
     if event is None or not (event.kind or event.frames):
         return event
     # For no language: a stack that is a text has no lines of code, but Python's, and no debug ids.
-    lacks = lacks_of(map(asdict, event.frames), None, app.release, lambda: None)
-    return replace(event, lacks=lacks)
+    lacks = lacks_of(map(structs.asdict, event.frames), None, app.release, lambda: None)
+    return structs.replace(event, lacks=lacks)
 
 
 def _sdk_of(told: Mapping[str, str]) -> Sdk:

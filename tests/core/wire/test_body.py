@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.core.model.errors import Refusal, TooLarge, UnsupportedEncoding
-from server.core.wire.body import ENCODINGS, MAX_MEMBERS, Body, inflate_store_body
+from server.core.wire.body import ENCODINGS, MAX_MEMBERS, Body, inflate_store_body, unpacked
 from server.core.wire.zstd import zstd
 
 from ...support.inputs import mutated
@@ -155,6 +155,28 @@ def test_any_bytes_are_unpacked_or_refused(encoding: str, data: st.DataObject) -
         str(error).encode()
     else:
         assert len(out) <= 10_000
+
+
+@given(mutated(gzip.compress(TEXT), gzip.compress(b"x" * 5000) * 2) | st.just(gzip.compress(TEXT)))
+def test_what_is_unpacked_in_one_go_is_what_comes_out_little_by_little(packed: bytes) -> None:
+    whole = unpacked("gzip", packed, 10_000)
+    if whole is not None:
+        assert whole == unpack("gzip", packed, step=7)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("br", brotli.compress(TEXT)),
+        ("gzip", gzip.compress(TEXT)[:-1]),
+        ("gzip", gzip.compress(TEXT) + b"x"),
+        ("gzip", gzip.compress(bytes(len(TEXT) + 1))),
+        ("gzip", TEXT),
+    ],
+)
+def test_only_one_whole_and_small_gzip_stream_is_unpacked_in_one_go(encoding: str, packed: bytes) -> None:
+    assert unpacked(encoding, packed, len(TEXT)) is None
+    assert unpacked("gzip", gzip.compress(TEXT), len(TEXT)) == TEXT
 
 
 @pytest.mark.parametrize("body", [TEXT, b"  \n" + TEXT, b"", b" "])

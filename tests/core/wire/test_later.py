@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.core.state import fields
 from server.core.state.update import lacks_nothing, update_of
@@ -52,10 +54,40 @@ MADE = {
 }
 
 
+# Of each field the forms that SDKs give it, and others.
+STRANGE = st.sampled_from([None, 7, "x", " ", [], {}, True, ["a", 1], {"name": 1}, 2**70, "\ud83d"])
+SDK = {"name": "sentry.python", "version": "2", "integrations": ["celery", "a" * 50]}
+CHAIN = [{"mechanism": {"type": "celery"}}, {"type": "E", "mechanism": None}]
+FIELDS: dict[str, st.SearchStrategy[object]] = {
+    "event_id": STRANGE | st.just("AB" * 16),
+    "type": st.sampled_from([None, "error", "feedback", 1]),
+    "level": STRANGE | st.sampled_from(["error", "FATAL", "info", 40]),
+    "platform": STRANGE,
+    "release": STRANGE,
+    "environment": STRANGE,
+    "tags": STRANGE | st.sampled_from([{"sample_event": "yes"}, [["firstlight_run", "firstlight-run-" + "a" * 16]]]),
+    "sdk": STRANGE
+    | st.just(SDK)
+    | st.builds(lambda name, value: {**SDK, name: value}, st.sampled_from([*SDK]), STRANGE),
+    "contexts": STRANGE
+    | st.builds(lambda value: {"runtime": value}, STRANGE | st.just({"name": "go", "version": "go1.2"})),
+    "exception": STRANGE | st.builds(lambda value: {"values": value}, STRANGE | st.just(CHAIN)),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=FIELDS))
+def test_a_later_error_of_any_form_tells_the_same(fields: dict[str, object]) -> None:
+    tells_the_same(b'{}\n{"type":"event"}\n' + json.dumps(fields).encode())
+
+
 @pytest.mark.parametrize(
     "body", [body for _, body in envelopes()] + list(MADE.values()), ids=[name for name, _ in envelopes()] + list(MADE)
 )
 def test_a_later_error_tells_the_same(body: bytes) -> None:
+    tells_the_same(body)
+
+
+def tells_the_same(body: bytes) -> None:
     client = Sdk("sentry.python", "2.75.0")
     whole = update_of(observe_envelope(parse_envelope(body), NEW_ID, client), AT)
     later = update_of(observe_envelope(parse_envelope(body), NEW_ID, client, is_later=True), AT)

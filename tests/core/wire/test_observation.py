@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from server.core.model.errors import (
     BadRequest,
