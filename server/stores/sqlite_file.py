@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS projects (
 _KEYS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (key TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (key, id)) WITHOUT ROWID
 """
+# Each write of a project takes its old keys out; without this, by a look at the keys of all projects.
+_KEYS_BY_ID = "CREATE INDEX IF NOT EXISTS keys_by_id ON keys (id)"
 # What a row was before it was written anew, as it could not be read.
 _DAMAGED_SCHEMA = """
 CREATE TABLE IF NOT EXISTS damaged (
@@ -153,7 +155,7 @@ class SqliteFile:
                 # after our reads. timeout=0: SQLite waits for a lock by sleeping, and the event loop with it.
                 db = opened.enter_context(closing(sqlite3.connect(self.path, isolation_level=None, timeout=0)))
                 _check_format(db)
-                for statement in (*_PRAGMAS, _SCHEMA, _KEYS_SCHEMA, _DAMAGED_SCHEMA):
+                for statement in (*_PRAGMAS, _SCHEMA, _KEYS_SCHEMA, _KEYS_BY_ID, _DAMAGED_SCHEMA):
                     db.execute(statement)
                 _migrate(db)
                 opened.pop_all()

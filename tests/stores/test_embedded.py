@@ -333,3 +333,23 @@ async def test_a_damaged_row_costs_the_others_nothing(path: Path) -> None:
         assert firsts(found[good.id]) == {"first_error"}
         with pytest.raises(StoreRejected, match="damaged"):
             await store.read(spoilt.id)
+
+
+async def test_no_write_of_a_project_looks_at_all_others(path: Path) -> None:
+    """A host application that syncs 50,000 projects would pay for each of them 50,000 times."""
+    async with embedded(path) as store:
+        project = await store.create("Shop", None, KEY)
+        said: list[str] = []
+        store._file._db.set_trace_callback(said.append)
+        await store.put(project)
+        await store.edit(project)
+        await store.apply({project.id: error(now())}, now())
+        await store.owner_of(KEY)
+        await store.reset(project.id, "another")
+        await store.delete(project.id)
+        store._file._db.set_trace_callback(None)
+    with closing(sqlite3.connect(path)) as db:
+        asked = [text for text in said if text.split()[0] in ("SELECT", "INSERT", "DELETE", "UPDATE")]
+        plans = {text: str(db.execute(f"EXPLAIN QUERY PLAN {text}").fetchall()) for text in asked}
+    assert len(plans) > 5
+    assert {text for text, plan in plans.items() if "SCAN" in plan} == set()
