@@ -170,8 +170,13 @@ class ViewerLimits:
 class ProjectLimits:
     """Of what is remembered of projects (`server.engine.projects`)."""
 
-    remembered: int = 10_000
-    """Projects that are remembered, 4 KiB each, or 11 with a full list of what arrived; as many that do not exist."""
+    remembered: int = 1_000_000
+    """Projects whose next heartbeat costs no round trip, under 400 bytes each. What is used stays (`engine.clock`)."""
+    whole: int = 10_000
+    """Of those, the ones of which all is remembered, and given back to a store that has lost it: 4 KiB each, or 11 with
+    a full list of what arrived. Those that something was written of stay."""
+    missing: int = 10_000
+    """Projects that do not exist, or whose key was refused, and are remembered for a second as such."""
     recheck_seconds: float = 15.0
     """How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
     healing_seconds: float = 10.0

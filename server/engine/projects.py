@@ -1,7 +1,8 @@
 """What this process knows of projects: their keys, and which of their fields are stored already.
 
 A worker remembers what it has read, so that a repeated heartbeat costs no round trip. What it remembers is a lower
-bound of what is stored: a state only ever grows, so a memory that lacks something only costs a write too many.
+bound of what is stored: a state only ever grows, so a memory that lacks something only costs a write too many. Of most
+projects that is next to nothing, and of some everything (`memory`).
 """
 
 from __future__ import annotations
@@ -9,42 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from ..core.diagnosis.rules import cured, has_problems
 from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
 from ..core.model.signals import Stage
-from ..core.state.fields import FIRST_ERROR, STAGE, Effect, Join, State, Update, effect_of, join, stage_of
-from ..core.state.update import lacks_nothing
+from ..core.state.bits import bits_of, effect_of
+from ..core.state.fields import FIRST_ERROR, STAGE, Effect, Update, stage_of
 from ..core.state.view import View
 from ..limits import ProjectLimits
 from ..stores import Store
+from .clock import Clock
 from .limits import Limiter
+from .memory import Memory, Whole, memory_of
 
 log = logging.getLogger("firstlight.projects")
 
 HEAL_AT_ONCE = 16
 """Projects that are compared with the store at the same time, after its link was lost."""
+SAME_SECONDS = 0.1
+"""How long reads count as made at the same time, the first one's."""
 AGAIN_MS = 1000
 """How soon a request that says the same as the one before it says nothing at all."""
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What this process knows of one project."""
-
-    project: Project
-    epoch: str
-    version: int
-    state: State
-    checked_at: float
-    said: tuple[object, ...] = ()
-    said_at: int = 0
-
-    def view(self) -> View:
-        """As if it had just been read."""
-        return View(self.project, self.epoch, self.version, self.state, 0)
 
 
 class Projects:
@@ -61,7 +47,10 @@ class Projects:
         self._monotonic = monotonic
         self._limits = limits
         self._recheck_seconds = limits.recheck_seconds
-        self._memories: dict[int, _Memory] = {}
+        self._memories: Clock[int, Memory] = Clock(limits.remembered)
+        self._wholes: Clock[int, Whole] = Clock(limits.whole)
+        """The same projects, as far as all is remembered of them."""
+        self._doubted_at = self._read_at = float("-inf")
         self._doubt = asyncio.Event()
         self._is_new = True
         self._healing_until = float("-inf")
@@ -76,8 +65,8 @@ class Projects:
     def changed(self, project_id: int, effect: Effect) -> None:
         """What is remembered stays true; but of a problem, another process may have seen the end."""
         memory = self._memories.get(project_id)
-        if memory and effect >= Effect.NEWS and has_problems(memory.state):
-            memory.checked_at = float("-inf")
+        if memory and effect >= Effect.NEWS and memory.has_problems:
+            memory.doubt()
 
     def edited(self, project_id: int) -> None:
         """Ask again before the next use; what was received for a past epoch is dropped by the store."""
@@ -85,13 +74,14 @@ class Projects:
         self._refused.pop(project_id, None)
         self._lookups.pop(project_id, None)  # its answer may be from before
         # Kept, though it is stale: should the store go away now, an old key list is better than refusing everybody.
-        if project_id in self._memories:
-            self._memories[project_id].checked_at = float("-inf")
+        memory = self._memories.get(project_id)
+        if memory:
+            memory.doubt()
             self._begin_to_read(project_id)  # else a store that came back empty would be given a past epoch
 
     def deleted(self, project_id: int) -> None:
         """Forget it: a store that comes back empty would be given it back."""
-        self._memories.pop(project_id, None)
+        self._forget(project_id)
         self.edited(project_id)
 
     def resync(self) -> None:
@@ -104,8 +94,8 @@ class Projects:
         self._missing.clear()
         self._refused.clear()
         self._lookups.clear()
-        for memory in self._memories.values():
-            memory.checked_at = float("-inf")
+        # One number, and not a walk through a million of them; what is read from now on has a later one.
+        self._doubted_at, self._read_at = self._monotonic(), float("-inf")
 
     def away(self) -> None:
         """What is remembered goes on to serve; what is not there when the store is back may come back, too."""
@@ -121,7 +111,8 @@ class Projects:
     def current(self, project_id: int) -> Project | None:
         """The project, where it is remembered and that is recent enough."""
         memory = self._memories.get(project_id)
-        if memory and self._monotonic() - memory.checked_at <= self._recheck_seconds:
+        if memory and memory.checked_at > max(self._doubted_at, self._monotonic() - self._recheck_seconds):
+            memory.is_used = True
             return memory.project
         return None
 
@@ -172,18 +163,17 @@ class Projects:
     def effect_of(self, project_id: int, update: Update) -> Effect:
         """What an update would mean, as far as this process knows."""
         memory = self._memories.get(project_id)
-        return effect_of(memory.state if memory else {}, update)
+        return effect_of(memory.known if memory else 0, bits_of(update))
 
     def has_whole_first_error(self, project_id: int) -> bool:
         """Whether the first error is known and lacks nothing, so that the stacks of later ones say nothing new."""
         memory = self._memories.get(project_id)
-        first = memory.state.get(FIRST_ERROR) if memory else None
-        return isinstance(first, tuple) and lacks_nothing(first[1])
+        return memory is not None and memory.is_mended
 
     def cured_by(self, project_id: int, update: Update) -> Update:
         """When open problems are resolved by an update, as far as this process knows of them."""
         memory = self._memories.get(project_id)
-        return cured(memory.state, update) if memory else {}
+        return memory.cured_by(update) if memory else {}
 
     def says_again(self, project_id: int, said: tuple[object, ...], at: int) -> bool:
         """Whether this project said just this within the last second; what it says now is noted.
@@ -214,7 +204,7 @@ class Projects:
         and the new epoch would have the one without the other.
         """
         memory = self._memories.get(project_id)
-        if stage_of(update) is not Stage.FIRST_ERROR_RECEIVED or not memory or FIRST_ERROR not in memory.state:
+        if stage_of(update) is not Stage.FIRST_ERROR_RECEIVED or not memory or not memory.has(FIRST_ERROR):
             return update
         kept = {field: value for field, value in update.items() if field is not FIRST_ERROR}
         return {**kept, STAGE: int(Stage.CONNECTED)}
@@ -224,11 +214,7 @@ class Projects:
         memory = self._memories.get(project_id)
         # What was stored in another epoch says nothing of this one; remembered, it would hide the next first error.
         if memory and epoch == memory.epoch:
-            # What was read meanwhile has it already, and a count that is joined twice would be more than is stored.
-            is_read = version <= memory.version
-            news = {f: value for f, value in update.items() if f.joined_by is not Join.SUM} if is_read else update
-            join(memory.state, news, is_late)
-            memory.version = max(memory.version, version)
+            memory.learn(update, version, is_late)
 
     @property
     def is_healing(self) -> bool:
@@ -237,7 +223,7 @@ class Projects:
 
     def met(self, view: View) -> None:
         """Remember a project that was read for viewers, unless it is remembered."""
-        if view.project.id not in self._memories:
+        if self._memories.get(view.project.id) is None:
             # Not as recent: an edit may have come since, and whoever sends something asks for himself.
             self._remember(view.project.id, view, float("-inf"))
 
@@ -249,7 +235,7 @@ class Projects:
         Raises:
             StoreUnavailable: the store is away again.
         """
-        numbers = list(self._memories)
+        numbers = list(self._wholes)
         # A few at a time, so that the first requests after an outage do not stand behind 10,000 projects.
         for start in range(0, len(numbers), HEAL_AT_ONCE):
             await asyncio.gather(*(self._heal(number) for number in numbers[start : start + HEAL_AT_ONCE]))
@@ -265,8 +251,8 @@ class Projects:
 
     def _is_lost(self, project_id: int, stored: View | None) -> bool:
         """Whether the store holds less of a project than is remembered."""
-        memory = self._memories.get(project_id)
-        return memory is not None and (stored is None or memory.view().exceeds(stored))
+        whole = self._wholes.get(project_id)
+        return whole is not None and (stored is None or whole.view().exceeds(stored))
 
     async def give_back(self, project_id: int) -> bool:
         """Give back to the store what is remembered of a project, which it may have lost.
@@ -278,10 +264,10 @@ class Projects:
             StoreUnavailable: the store is away.
             StoreRejected: it cannot hold this project.
         """
-        memory = self._memories.get(project_id)
-        found = memory is not None and await self._store.restore(memory.view())
+        whole = self._wholes.get(project_id)
+        found = whole is not None and await self._store.restore(whole.view())
         if not found:
-            self._memories.pop(project_id, None)  # it was deleted
+            self._forget(project_id)  # it was deleted
         return found
 
     async def run(self) -> None:
@@ -293,6 +279,12 @@ class Projects:
                 await self.heal()
             except (StoreUnavailable, StoreRejected) as error:
                 log.info("The store is not healed now: %s", error)  # the link is lost again, or one key is spoilt
+
+    def _moment(self) -> float:
+        """The time, or a moment before it: one object for all projects that are read together."""
+        if self._age(self._read_at) > SAME_SECONDS:
+            self._read_at = self._monotonic()
+        return self._read_at
 
     def _is_recent(self, at: float | None) -> bool:
         return at is not None and self._age(at) <= self._limits.unknown_seconds
@@ -323,7 +315,7 @@ class Projects:
         task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _read(self, project_id: int) -> Project | None:
-        asked_at = self._monotonic()
+        asked_at = self._moment()
         is_current = False
         try:
             view = await self._store.read(project_id)
@@ -345,24 +337,37 @@ class Projects:
         return view.project if view else None
 
     def _is_newer(self, view: View) -> bool:
-        memory = self._memories.get(view.project.id)
-        return memory is None or view.version > memory.version
+        whole = self._wholes.get(view.project.id)
+        return whole is None or view.version > whole.version
 
     def _remember(self, project_id: int, view: View | None, asked_at: float) -> None:
         if view is None:
-            self._memories.pop(project_id, None)
+            self._forget(project_id)
             # A project that was just created is known at once, by its wake-up; this bounds what made-up ids cost: a
             # read a second.
             self._bound(self._missing)
             self._missing[project_id] = asked_at
         else:
-            self._bound(self._memories)
-            self._memories[project_id] = _Memory(view.project, view.epoch, view.version, dict(view.state), asked_at)
+            whole = Whole(view)
+            gone = self._memories.put(project_id, memory_of(view, whole, asked_at))
+            if gone:
+                self._wholes.pop(gone.id)
+            self._keep_whole(whole)
 
-    def _bound(self, mapping: dict[int, _Memory] | dict[int, float]) -> None:
+    def _keep_whole(self, whole: Whole) -> None:
+        gone = self._wholes.put(whole.project.id, whole)
+        memory = self._memories.get(gone.project.id) if gone else None
+        if memory:
+            memory.forget_the_rest()
+
+    def _forget(self, project_id: int) -> None:
+        self._memories.pop(project_id)
+        self._wholes.pop(project_id)
+
+    def _bound(self, mapping: dict[int, float]) -> None:
         """Forget the oldest tenth of a full mapping."""
-        if len(mapping) >= self._limits.remembered:
+        if len(mapping) >= self._limits.missing:
             # In the order of insertion, the oldest first. A tenth at a time: one by one, a flood of new ids would copy
             # the list of keys for each of them.
-            for number in list(mapping)[: max(1, self._limits.remembered // 10)]:
+            for number in list(mapping)[: max(1, self._limits.missing // 10)]:
                 del mapping[number]

@@ -5,17 +5,25 @@ A request without a valid key from one of them is most likely the same developer
 
 from __future__ import annotations
 
+from .clock import Clock
+
+
+class _Met:
+    __slots__ = ("is_used",)
+
+    def __init__(self) -> None:
+        self.is_used = False
+
 
 class Senders:
     """See the module. One per process.
 
     Args:
-        size: pairs that are remembered; the oldest are forgotten first.
+        size: pairs that are remembered; those that still send stay.
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._met: dict[tuple[int, str], None] = {}
+        self._met: Clock[tuple[int, str], _Met] = Clock(size)
 
     def __len__(self) -> int:
         return len(self._met)
@@ -23,16 +31,12 @@ class Senders:
     def met(self, project_id: int, sender: str) -> None:
         """Remember an address (`network_of`), or the Origin of a page, that proved to belong to a project."""
         pair = (project_id, sender)
-        # Not moved to the end: this is on the way of every request, and what is forgotten is met again with the next
-        # one.
-        if pair in self._met:
-            return
-        if len(self._met) >= self._size:
-            # A tenth at a time, see `Projects`.
-            for old in list(self._met)[: max(1, self._size // 10)]:
-                del self._met[old]
-        self._met[pair] = None
+        met = self._met.get(pair)
+        if met:
+            met.is_used = True
+        else:
+            self._met.put(pair, _Met())
 
     def knows(self, project_id: int, sender: str) -> bool:
         """Whether it is one of this project's."""
-        return (project_id, sender) in self._met
+        return self._met.get((project_id, sender)) is not None

@@ -747,5 +747,6 @@ async def test_what_was_read_meanwhile_is_not_counted_again(
         one.projects.edited(project.id)
         await one.projects.get(project.id)  # stored, and not yet answered
     await writing
-    memory = one.projects._memories[project.id]
+    memory = one.projects._wholes.get(project.id)
+    assert memory
     assert memory.state[PROBLEMS["too_large"].total] == 1

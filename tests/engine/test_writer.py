@@ -393,17 +393,50 @@ async def test_a_lost_link_makes_every_project_be_asked_for_again(watched: Watch
 
 
 async def test_only_so_many_projects_are_remembered(watched: WatchedStore, clock: Clock) -> None:
-    engine = Engine(watched, clock, ProjectLimits(remembered=20))
+    engine = Engine(watched, clock, ProjectLimits(remembered=20, missing=20))
     projects = [await watched.create("Shop", None, KEY) for _ in range(21)]
-    for number in [project.id for project in projects] + list(range(1000, 1021)):
+    for number in [project.id for project in projects[:20]] + list(range(1000, 1021)):
         await engine.get(number)
+    assert engine.projects.current(projects[1].id)  # in use, when one has to go
+    await engine.get(projects[20].id)
     watched.calls.clear()
-    await engine.get(projects[2].id)
+    await engine.get(projects[1].id)
     await engine.get(1002)
     assert watched.calls == []
-    await engine.get(projects[1].id)  # the oldest tenth had to go
-    await engine.get(1001)
+    await engine.get(projects[2].id)  # not used since
+    await engine.get(1001)  # the oldest tenth had to go
     assert watched.calls == ["read", "read"]
+
+
+async def test_a_project_of_which_little_is_remembered_costs_no_call(watched: WatchedStore, clock: Clock) -> None:
+    """And nothing else is different: what is news, whose key it is, and what becomes of a reset."""
+    async with running(watched, clock, ProjectLimits(whole=1)) as engine:
+        project, _ = await known(watched, engine), await known(watched, engine)
+        await engine.write(project.id, error(now()))
+        other = await known(watched, engine)
+        watched.calls.clear()
+        assert (await engine.get(project.id)) == Project(project.id, "", None, project.keys, 0)
+        assert engine.projects.effect_of(project.id, error(now() + 5)) is Effect.REFRESH
+        assert engine.projects.epoch_of(project.id) == (await watched._store.read(project.id)).epoch  # type: ignore[union-attr]
+        assert engine.projects.has_whole_first_error(project.id)
+        await engine.write(project.id, beat(now()))
+        assert watched.calls == []
+        await watched.reset(project.id, "another")
+        await until(lambda: engine.projects.epoch_of(project.id) == "another")
+        assert engine.projects.effect_of(project.id, error(now())) is Effect.TRANSITION
+        assert other
+
+
+async def test_a_problem_of_which_little_is_remembered_ends_all_the_same(watched: WatchedStore, clock: Clock) -> None:
+    async with running(watched, clock, ProjectLimits(whole=1)) as engine:
+        project, at = await known(watched, engine), now() - 60_000
+        row = PROBLEMS[Code.DROPPED_BY_SDK]
+        await engine.write(project.id, update_of_problem(Code.DROPPED_BY_SDK, {}, at))
+        await known(watched, engine)
+        assert engine.projects.current(project.id) is None  # its times are forgotten: it is asked for again
+        assert await engine.get(project.id)
+        await engine.write(project.id, error(at + 20_000))
+        assert (await view_of(watched, project.id)).time(row.cured_at) is not None
 
 
 async def test_what_somebody_waits_for_never_stands_behind_what_can_wait(watched: WatchedStore, clock: Clock) -> None:

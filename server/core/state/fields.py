@@ -320,19 +320,3 @@ _JOINED: dict[Join, Callable[[Any, Any], Value]] = {
 
 _EARLIER: dict[Join, Callable[[Any, Any], Value]] = {**_JOINED, Join.ONCE: min}
 """The same for what was answered before it could be stored."""
-
-
-def effect_of(state: Update, update: Update) -> Effect:
-    """What the update would mean if it were joined into the state now. The strongest of its fields counts.
-
-    For the process's own copy, to choose a lane before the store has decided. It may be behind, and then says too
-    much: a write is made at once that could have waited.
-    """
-    strongest = Effect.SILENT
-    for field, new in update.items():
-        old = state.get(field)
-        effect = field.first if old is None else field.later
-        # In this order, since most fields are a refresh at most, and then nothing has to be joined.
-        if effect > strongest and (old is None or _JOINED[field.joined_by](old, new) != old):
-            strongest = effect
-    return strongest

@@ -1,0 +1,156 @@
+"""What a process remembers of one project.
+
+Of each that it meets: its keys, which fields are known, and what it said last. That takes under 400 bytes, as there may
+be a million. All that is stored is remembered of fewer, for two reasons: to give it back to a store that has lost it,
+and to find out when a problem ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import msgspec
+
+from ..core.diagnosis.rules import cured, has_problems
+from ..core.model.keys import is_key
+from ..core.model.project import Key, Project
+from ..core.state.bits import bits_of, has
+from ..core.state.fields import FIRST_ERROR, Field, Join, State, Update, join
+from ..core.state.update import lacks_nothing
+from ..core.state.view import View
+
+
+class Whole:
+    """All that is stored of a project, as far as this process knows.
+
+    Args:
+        view: as it was read.
+    """
+
+    __slots__ = ("epoch", "is_used", "project", "state", "version")
+
+    def __init__(self, view: View) -> None:
+        self.project = view.project
+        self.epoch = view.epoch
+        self.version = view.version
+        self.state: State = dict(view.state)
+        self.is_used = False
+
+    def view(self) -> View:
+        """As if it had just been read."""
+        return View(self.project, self.epoch, self.version, self.state, 0)
+
+    def join(self, update: Update, version: int, is_late: bool) -> None:
+        """Take in what is stored, and the version that it led to."""
+        # What was read meanwhile has it already, and a count that is joined twice would be more than is stored.
+        is_read = version <= self.version
+        news = {f: value for f, value in update.items() if f.joined_by is not Join.SUM} if is_read else update
+        join(self.state, news, is_late)
+        self.is_used = True
+        self.version = max(self.version, version)
+
+
+# Hidden from the garbage collector, for which a million of these would be a long walk: nothing in one leads back to it.
+class Memory(msgspec.Struct, gc=False):
+    """See the module.
+
+    Args:
+        id: of the project.
+        card: its epoch and its keys, packed.
+        known: the fields that are stored, see `core.state.bits`.
+        checked_at: when it was read, in seconds.
+        whole: all the rest, or None where that is forgotten.
+        has_problems: whether any problem was seen that a later request ends.
+        is_mended: whether its first error is known and lacks nothing.
+        is_used: see `clock`.
+        said: what it said last, and when, in milliseconds.
+    """
+
+    id: int
+    card: bytes
+    known: int
+    checked_at: float
+    whole: Whole | None
+    has_problems: bool
+    is_mended: bool
+    is_used: bool = False
+    said: object = None
+    said_at: int = 0
+
+    @property
+    def project(self) -> Project:
+        """The project; where it is not whole, with nothing but its keys."""
+        if self.whole:
+            return self.whole.project
+        _, enabled, disabled = _unpack(self.card)
+        keys = [Key(key.hex()) for key in enabled] + [Key(key.hex(), enabled=False) for key in disabled]
+        return Project(self.id, "", None, tuple(keys), 0)
+
+    @property
+    def epoch(self) -> str:
+        """The epoch that it is in."""
+        return self.whole.epoch if self.whole else _unpack(self.card)[0]
+
+    def has(self, field: Field) -> bool:
+        """Whether a field is stored."""
+        return has(self.known, field)
+
+    def cured_by(self, update: Update) -> Update:
+        """When open problems are resolved by an update."""
+        return cured(self.whole.state, update) if self.whole and self.has_problems else {}
+
+    def learn(self, update: Update, version: int, is_late: bool) -> None:
+        """Note that an update is stored, and the version that it led to."""
+        if self.whole:
+            self.whole.join(update, version, is_late)
+        if FIRST_ERROR in update:
+            # Where it is not whole, the store may have kept another one.
+            is_only = not is_late and not self.has(FIRST_ERROR)
+            self.is_mended = _is_mended(self.whole.state if self.whole else update if is_only else {})
+        self.known = _shared(self.known | bits_of(update))
+        self.has_problems = self.has_problems or has_problems(update)
+
+    def doubt(self) -> None:
+        """Let it be read again before it is used, unless the store is away."""
+        self.checked_at = float("-inf")
+
+    def forget_the_rest(self) -> None:
+        """Make room for another one."""
+        self.whole = None
+        if self.has_problems:  # only the times in its state tell when they end
+            self.doubt()
+
+
+def memory_of(view: View, whole: Whole, checked_at: float) -> Memory:
+    """What is remembered of a project that was read at a time, in seconds."""
+    return Memory(
+        view.project.id,
+        _card_of(view.epoch, view.project.keys),
+        _shared(bits_of(view.state)),
+        checked_at,
+        whole,
+        has_problems(view.state),
+        _is_mended(view.state),
+    )
+
+
+def _is_mended(state: Update) -> bool:
+    first = state.get(FIRST_ERROR)
+    return isinstance(first, tuple) and lacks_nothing(first[1])
+
+
+# Applications of one SDK tell the same fields: one number for all of them.
+@lru_cache(maxsize=4096)
+def _shared(known: int) -> int:
+    return known
+
+
+def _card_of(epoch: str, keys: Iterable[Key]) -> bytes:
+    # Half as long as the hex digits. A key that has none is not one that anybody could have made here.
+    known = [(bytes.fromhex(key.key), key.enabled) for key in keys if is_key(key.key)]
+    return _pack((epoch, [key for key, enabled in known if enabled], [key for key, enabled in known if not enabled]))
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[str, list[bytes], list[bytes]]).decode
