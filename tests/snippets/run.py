@@ -52,7 +52,9 @@ def fetched(folder: Path, shown: Mapping[str, Any]) -> None:
     """Do the part of the page's first step that fetches a file of ours, without the server."""
     for line in shown["steps"]["install"].get("code", ()):
         for name, source in re.findall(r"curl (?:-O|-o (\S+)) {{server}}/clients/([\w./-]+)", line):
-            shutil.copy(CLIENTS / source, folder / (name or Path(source).name))
+            copy = folder / (name or Path(source).name)
+            copy.parent.mkdir(exist_ok=True)  # a new app of Rails has `lib`, with nothing in it
+            shutil.copy(CLIENTS / source, copy)
 
 
 def save(folder: Path, files: Files, changes: Mapping[str, str], values: Mapping[str, str]) -> None:

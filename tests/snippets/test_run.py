@@ -18,6 +18,7 @@ from tests.clients.languages import MODULES
 from tests.support.redis_server import RedisServer
 
 from .code import HEARTBEAT, app, composed, filled, written
+from .lambda_service import ENV, lambda_service
 from .run import Runner, fetched, running, sees_first_error, visit
 
 PYTHON = ("python",)
@@ -45,6 +46,7 @@ RUNNERS = {
     "node-hapi": NODE,
     "node-hono": NODE,
     "ruby-sinatra": Runner(("ruby", "app.rb", "-p", "{port}"), "/first-error"),
+    "ruby-rails": Runner(("puma", "-b", "tcp://127.0.0.1:{port}"), "/first-error"),
     "ruby-sidekiq": Runner(("sidekiq", "-r", "./worker.rb"), env={"REDIS_URL": "{redis}"}),
 }
 
@@ -62,6 +64,16 @@ def test_the_first_error_arrives(
 ) -> None:
     [shown] = composed([(platform, HEARTBEAT)])
     leads_to_a_first_error(platform, shown, RUNNERS[platform], make_project(), redis, tmp_path)
+
+
+def test_the_first_error_of_a_lambda_function_arrives(
+    make_project: Callable[[], Project], redis: RedisServer, tmp_path: Path
+) -> None:
+    [shown] = composed([("python-lambda", HEARTBEAT)])
+    with lambda_service() as address:
+        command = (*PYTHON, "-m", "awslambdaric", "lambda_function.lambda_handler")
+        runner = Runner(command, env={**ENV, "AWS_LAMBDA_RUNTIME_API": address})
+        leads_to_a_first_error("python-lambda", shown, runner, make_project(), redis, tmp_path)
 
 
 def test_the_first_error_arrives_without_modules(
