@@ -68,8 +68,7 @@ class Crowd:
         for start in range(0, len(requests), AT_ONCE):
             group = requests[start : start + AT_ONCE]
             self.expect(len(group))
-            for request in group:
-                await loop.create_connection(partial(_Viewer, self, request), host, port)
+            await asyncio.gather(*(loop.create_connection(partial(_Viewer, self, ask), host, port) for ask in group))
             await self.complete()
 
     def leave(self) -> None:

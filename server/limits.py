@@ -73,8 +73,6 @@ class SocketLimits:
     """How long the answer to a handshake may take."""
     keyless: int = 1000
     """WebSockets without a token, in one process; the one that waits longest makes room for the next."""
-    closing_seconds: float = 5.0
-    """How long the other side may take to answer a close frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

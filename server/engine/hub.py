@@ -42,6 +42,9 @@ log = logging.getLogger("firstlight.hub")
 RETURN_SECONDS = 0.5, 1.5
 """When those come back who are dismissed: in a second all over, and soon enough that no page looks stale."""
 
+FRESH_SECONDS = 0.1
+"""How old a snapshot may be that says nothing else than a new one would, but for its time."""
+
 LATE_SECONDS = 0.01
 """After the moment of a change, so that the store's clock is past it, too."""
 
@@ -183,7 +186,7 @@ class Hub:
         viewer = self._seat(project_id, sink, guest, seconds)
         if project_id not in self._watches:
             self._watches[project_id] = Watch(project_id, self.changed)
-        self._watches[project_id].viewers.add(viewer)
+        self._watches[project_id].add(viewer)
         self._wheel.set(viewer, viewer.due)
         # Also where the project is watched already: the read that this causes brings the new viewer its first frame.
         self.changed(project_id)
@@ -300,7 +303,7 @@ class Hub:
         self._seats.leave(viewer.project_id, viewer.guest)
         self._wheel.discard(viewer)
         watch = self._watches[viewer.project_id]
-        watch.viewers.discard(viewer)
+        watch.discard(viewer)
         if not watch.viewers:
             del self._watches[viewer.project_id]
             self._wheel.discard(watch)
@@ -363,14 +366,24 @@ class Hub:
         watch.is_dirty = True
 
     async def _deliver(self, watch: Watch, view: View) -> None:
-        watch.view, watch.pushed_at = view, self._wheel.now()
-        self._tally.pushes += len(watch.viewers)
-        self._writes.met(view)
-        self._await_change(watch, view)
-        frame = Frame(Kind.SNAPSHOT, self.encode(view), (view.epoch, view.version))
-        await watch.show(view.project, frame, self._wheel.now)
+        is_known = watch.take(view)
+        audience = watch.audience(is_known)
+        self._tally.pushes += len(audience)
+        frame = self._frame(watch, view, is_known)
+        await watch.show(audience, view.project, frame, self._wheel.now)
         if self._is_away:  # it can be read, and takes no writes: what was received since is not in it
             watch.delay(self._wheel.now())
+
+    def _frame(self, watch: Watch, view: View, is_known: bool) -> Frame:
+        now = self._wheel.now()
+        # A crowd that comes back after a restart comes within seconds, and is told the same.
+        if is_known and watch.frame is not None and now < min(watch.turns_at, watch.pushed_at + FRESH_SECONDS):
+            return watch.frame
+        watch.pushed_at = now
+        self._writes.met(view)
+        self._await_change(watch, view)
+        watch.frame = Frame(Kind.SNAPSHOT, self.encode(view), (view.epoch, view.version))
+        return watch.frame
 
     async def _start_clock(self, watch: Watch, view: View) -> None:
         """Note since when somebody waits: what is said of a long silence counts from there."""

@@ -72,6 +72,10 @@ class Viewer(Timed):
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give the place back. Once."""
         self._leave(self)
 
     @property

@@ -24,16 +24,22 @@ class Watch(Timed):
         wake: reads the project again.
     """
 
-    __slots__ = ("absences", "clocked", "is_dirty", "project_id", "pushed_at", "task", "turns_at", "view", "viewers",
-                 "waits_until", "wake")  # fmt: skip
+    __slots__ = ("absences", "clocked", "frame", "is_delayed", "is_dirty", "newcomers", "project_id", "pushed_at",
+                 "task", "turns_at", "view", "viewers", "waits_until", "wake")  # fmt: skip
 
     def __init__(self, project_id: int, wake: Callable[[int], None]) -> None:
         super().__init__()
         self.project_id = project_id
         self.wake = wake
         self.viewers: set[Viewer] = set()
+        self.newcomers: set[Viewer] = set()
+        """Of these, who has not been offered anything yet."""
         self.view: View | None = None
+        self.frame: Frame | None = None
+        """The newest snapshot, since `pushed_at`."""
         self.is_dirty = False
+        self.is_delayed = False
+        """Some were told that what they see may be old, and not yet that it is not."""
         self.clocked: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.absences = 0
@@ -56,15 +62,38 @@ class Watch(Timed):
             self.wake(self.project_id)
         return None if self.due == inf else self.due
 
-    async def show(self, project: Project, frame: Frame, now: Callable[[], float]) -> None:
-        """Offer a snapshot to everybody who may see it: a token can be revoked while it watches.
+    def add(self, viewer: Viewer) -> None:
+        """One more watches."""
+        self.viewers.add(viewer)
+        self.newcomers.add(viewer)
+
+    def discard(self, viewer: Viewer) -> None:
+        """It watches no longer."""
+        self.viewers.discard(viewer)
+        self.newcomers.discard(viewer)
+
+    def take(self, view: View) -> bool:
+        """Hold a reading. Returns whether it says no more than the one before, which everybody has but newcomers."""
+        held, self.view = self.view, view
+        is_known = held is not None and not self.is_delayed and _names(held) == _names(view)
+        self.is_delayed = False
+        return is_known
+
+    def audience(self, is_known: bool) -> list[Viewer]:
+        """Who has to be offered what was read."""
+        newcomers, self.newcomers = self.newcomers, set()
+        # Else each of 10,000 who come back after a restart would cost a look at all who came before.
+        # A copy: viewers come and leave while others have their turn. One who came meanwhile has caused a read of its
+        # own.
+        return list(newcomers if is_known else self.viewers)
+
+    async def show(self, audience: list[Viewer], project: Project, frame: Frame, now: Callable[[], float]) -> None:
+        """Offer a snapshot to those who may see it: a token can be revoked while it watches.
 
         Everybody else has a turn in between, as a thousand viewers take ten milliseconds.
         """
         absences = self.absences
-        # A copy: viewers come and leave while others have their turn. One who came meanwhile has caused a read of its
-        # own.
-        for number, viewer in enumerate(list(self.viewers), 1):
+        for number, viewer in enumerate(audience, 1):
             if self.absences != absences:
                 return  # the store went away meanwhile: what was told then is truer than this
             if viewer.guest.grant.is_revoked(project):
@@ -84,5 +113,11 @@ class Watch(Timed):
     def delay(self, now: float) -> None:
         """Tell every viewer that what it sees may be old."""
         self.absences += 1
+        self.is_delayed = True
         for viewer in list(self.viewers):
             viewer.delay(now)
+
+
+def _names(view: View) -> tuple[str, int, Project]:
+    # The project as well: a token that is revoked changes no state.
+    return view.epoch, view.version, view.project

@@ -20,9 +20,11 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from .connections import FOREVER, Connections, State, is_reserved
+from .conversation import Conversation
 from .exchange import Exchange
+from .handshake import VERSION_SPOKEN, accepted_key
 from .http_reader import HttpReader
-from .refused import CROWDED, Refused, head_of
+from .refused import CROWDED, Refused
 from .websocket_protocol import WebSocketProtocol
 
 log = logging.getLogger("firstlight.http")
@@ -212,14 +214,33 @@ class HttpProtocol(HttpReader):
         # From here on another protocol owns the transport; it puts itself into the list.
         self.connections.discard(self)
         self.flow.resume_reading()
-        # A second parser, for WebSockets, reads the fields that the first one read. Handed the raw bytes, the two could
-        # disagree about where the head ends.
-        head = head_of(str(self.scope["method"]), self.url, "1.1", self.headers, without=b"content-length")
-        protocol = WebSocketProtocol(self._owner, self.config, self.server_state, self.app_state)
-        self.transport.set_protocol(protocol)
-        protocol.connection_made(self.transport)
-        protocol.shake_hands(head, rest)
+        socket = WebSocketProtocol(self._owner, self.connections)
+        self.transport.set_protocol(socket)
+        socket.connection_made(self.transport)
+        self._converse(socket, rest)
         self._let_go()
+
+    def _converse(self, socket: WebSocketProtocol, early: bytes) -> None:
+        headers = self.server_state.default_headers
+        try:
+            key = accepted_key(str(self.scope["method"]), self.headers)
+        except Refused as refused:
+            socket.refuse(refused.answer([*headers, VERSION_SPOKEN]))
+            return
+        conversation = Conversation(socket, key, headers, early)
+        socket.turn_to(conversation)
+        task = self.loop.create_task(conversation.run(self.app, self._websocket_scope()))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _websocket_scope(self) -> dict[str, Any]:
+        offers = [value.decode("latin-1") for name, value in self.headers if name == b"sec-websocket-protocol"]
+        return {
+            **self.scope,
+            "type": "websocket",
+            "scheme": "wss" if self.scheme == "https" else "ws",
+            "subprotocols": [token.strip() for offer in offers for token in offer.split(",")],
+        }
 
     # Refusals.
 

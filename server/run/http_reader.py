@@ -229,12 +229,20 @@ class HttpReader(HttpToolsProtocol):
             raise Refused("The handshake of a WebSocket has no body.")
         if not self._is_admitted:
             raise Refused(CROWDED, 503)
+        self._name_target()
         self._offer = _WEBSOCKET
 
     def _begin(self, version: str) -> None:
         # Request smuggling lives on what two parsers make of an unknown or doubled coding; so none is guessed at.
         if self._coding not in (None, b"chunked"):
             raise Refused("Only chunked is understood as Transfer-Encoding.", 501)  # RFC 9112, 6.1
+        self._name_target()
+        keep_alive = self._may_stay and version != "1.0" and self.parser.should_keep_alive()
+        self.cycle = exchange = self._exchange(keep_alive)
+        self._is_begun = True
+        self._start(exchange)
+
+    def _name_target(self) -> None:
         target = httptools.parse_url(self.url)
         if target.path is None:
             raise Refused("The target of this request has no path.")
@@ -242,10 +250,6 @@ class HttpReader(HttpToolsProtocol):
         self.scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         self.scope["raw_path"] = self.root_path.encode("ascii") + target.path
         self.scope["query_string"] = target.query or b""
-        keep_alive = self._may_stay and version != "1.0" and self.parser.should_keep_alive()
-        self.cycle = exchange = self._exchange(keep_alive)
-        self._is_begun = True
-        self._start(exchange)
 
     def _exchange(self, keep_alive: bool) -> Exchange:
         exchange = Exchange(

@@ -51,8 +51,6 @@ class Config(uvicorn.Config):
             loop="uvloop",
             http=partial(HttpProtocol, self.connections),  # type: ignore[arg-type] # it is called, and no more
             ws="none",  # that protocol brings its own
-            # More than doubles the memory of a viewer (60 to 123 KiB in place of 28), for snapshots of 1 KiB.
-            ws_per_message_deflate=False,
             lifespan="on",
             log_config=level and log_config(level, settings.log),
             # It nearly halves what a process can do (0.54 of the requests), and writes every viewer's address down.
@@ -174,10 +172,12 @@ class Server(uvicorn.Server):
     async def _dismiss(self) -> None:
         # Viewers first, connections after. Uvicorn alone closes a thousand with 1012 within 0.6 s, and all of them come
         # back at once.
-        limits, hub = self._limits, self._hub
+        limits, hub, connections = self._limits, self._hub, self.config.connections
         dismissal = asyncio.create_task(hub.dismiss(limits.batch, limits.batch_seconds, limits.dismissal_seconds))
         left = limits.goodbye_seconds
-        while not self.force_exit and not (dismissal.done() and (left <= 0 or not hub.viewers)):
+        while not self.force_exit:
+            if dismissal.done() and (left <= 0 or not (hub.viewers or connections.is_lingering)):
+                break
             await asyncio.sleep(TICK_SECONDS)
             left -= TICK_SECONDS if dismissal.done() else 0
         dismissal.cancel()

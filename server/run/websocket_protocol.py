@@ -1,8 +1,10 @@
-"""A viewer's WebSocket: uvicorn's protocol on websockets' sans-I/O layer, where each frame is counted.
+"""A viewer's WebSocket: one small object from the handshake to the end, whoever it talks to meanwhile.
+
+    who connects ──bytes──▶ WebSocketProtocol ──messages──▶ Conversation (an ASGI application decides who may watch)
+                                                       └──▶ Watching (then the hub calls it; no task, queue, timer)
 
 A viewer has one thing to say, its hello with the token, and may ping. So a connection has a budget of frames, bytes and
-messages (`SocketLimits`); who breaks it is closed with 1008. What comes is read in slices, so that one read of 256 KiB
-with 40,000 empty frames costs no more than the budget allows.
+messages (`SocketLimits`); who breaks it is closed with 1008.
 
 - Who is closed here is still read from: what was on its way is dropped until the answer to the close frame comes, for
   `HttpLimits.linger_seconds` at most. To end the connection first would take the close frame back: the kernel answers
@@ -10,294 +12,308 @@ with 40,000 empty frames costs no more than the budget allows.
 
 - While something waits to be written nothing is read, so that nobody can make the server queue answers. Of several
   pings only the latest is answered (RFC 6455, section 5.5.3).
-- The server sends no pings of its own: the application's own message every 25 s does the same, through proxies too, and
-  a peer that acknowledges nothing is cut by TCP_USER_TIMEOUT.
-- Every handshake is answered, also one that cannot be read.
-
-An application may say `scope["extensions"]["firstlight"]["trust"]()` when a viewer has shown its token: those without
-one make room for others. A protocol that takes the transport over (`transport.set_protocol`) needs of this one only
-`state`, `since`, `stalled_at`, `transport` and `expire`; see `server.run.connections.Connection`.
+- The server sends no pings of its own: the application's own message does the same, through proxies too, and a peer
+  that acknowledges nothing is cut by TCP_USER_TIMEOUT.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from asyncio.transports import BaseTransport
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.config import Config
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.server import ServerState
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request
-from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
+from websockets.frames import CloseCode, Opcode
 
 from .connections import FOREVER, Connections, State
-from .refused import Refused
+from .websocket_frames import BrokenRule, Frame, close_code_of, close_frame_of, frame_of, read_frame
 
 log = logging.getLogger("firstlight.websocket")
 
-_SLICE = 256
-"""Bytes that are read before the budget is asked again: 42 empty frames, or a token."""
+_OPEN = (State.KEYLESS, State.WATCHING)
 
 
-def _nobody_is_here() -> None:
-    """What `trust` does when the viewer has left."""
+class Side(Protocol):
+    """Who a WebSocket talks to. None of these blocks or raises."""
+
+    def hear(self, is_text: bool, data: bytes) -> None:
+        """A message is whole; text is UTF-8."""
+
+    def flow(self) -> None:
+        """All that was written has left."""
+
+    def leave(self, code: int) -> None:
+        """Nothing more comes, and nothing more can be sent. Told once."""
 
 
-class _Frames(ServerProtocol):
-    """The library's protocol, which leaves the answer to a ping to us."""
+class _Nobody:
+    """After the end."""
 
-    def recv_frame(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.PING:
-            self.events.append(frame)
-        else:
-            super().recv_frame(frame)
+    def hear(self, is_text: bool, data: bytes) -> None:
+        pass
+
+    def flow(self) -> None:
+        pass
+
+    def leave(self, code: int) -> None:
+        pass
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+NOBODY = _Nobody()
+
+
+class _Budget:
+    """What a client may still send: two token buckets, refilled with each read."""
+
+    __slots__ = ("bytes", "counted_at", "frames")
+
+    def __init__(self, frames: float, size: float, now: float) -> None:
+        self.frames, self.bytes, self.counted_at = frames, size, now
+
+    @property
+    def is_spent(self) -> bool:
+        return self.frames < 0 or self.bytes < 0
+
+
+class WebSocketProtocol(asyncio.Protocol):
     """One WebSocket. See the module.
 
     Args:
         owner: watches over all connections.
+        connections: uvicorn's list of those.
     """
 
-    def __init__(
-        self, owner: Connections, config: Config, server_state: ServerState, app_state: dict[str, Any]
-    ) -> None:
-        super().__init__(config, server_state, app_state)
-        self._owner = owner
-        self._limits = limits = owner.limits.socket
-        self.conn.parser.close()  # a generator that refers to what holds it is left to the garbage collector
-        self.conn = _Frames(max_size=limits.message_bytes)
-        self.ping_interval = None
-        self.close_timeout = limits.closing_seconds
+    # Slots, and nothing made before it is needed: 19,000 of these wait, and most of them never say a word.
+    __slots__ = ("_budget", "_connections", "_is_deaf", "_owner", "_parts", "_ping", "_rest", "_said", "_side", "since",
+                 "stalled_at", "state", "transport")  # fmt: skip
+
+    transport: asyncio.Transport
+
+    def __init__(self, owner: Connections, connections: set[Any]) -> None:
         self.state = State.HANDSHAKE
-        self.since = FOREVER
-        self.stalled_at = FOREVER
-        # Token buckets by hand, refilled with each read: two numbers for a connection, where a shared limiter would
-        # keep a table.
-        self._frames = float(limits.frames)
-        self._bytes = float(limits.burst_bytes)
-        self._counted_at = self.loop.time()
-        self._messages = 0
-        self._is_trusted = False
-        self._told: dict[str, Callable[[], None]] = {}
+        self.since = self.stalled_at = FOREVER
+        self._owner = owner
+        self._connections = connections
+        self._side: Side = NOBODY
+        self._budget: _Budget | None = None
+        self._rest = b""
+        """The beginning of a frame that is not whole yet."""
+        self._parts: tuple[int, bytes] | None = None
+        """Kind and beginning of a message that is not whole yet."""
         self._ping: bytes | None = None
-        self._early = b""
+        self._said = 0
+        self._is_deaf = False
+        """Nothing that still comes is read: where the next frame would begin is not known, or there are too many."""
 
-    # The handshake.
+    # What its side asks of it.
 
-    def connection_made(self, transport: BaseTransport) -> None:
-        """A handshake was read on this connection."""
-        super().connection_made(transport)
-        self.transport.pause_reading()  # RFC 6455, 4.1: nothing is to come before it is answered
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can be sent."""
+        return self.state in _OPEN and not self.transport.is_closing()
 
-    def shake_hands(self, head: bytes, early: bytes) -> None:
-        """Take the handshake.
+    @property
+    def is_stalled(self) -> bool:
+        """Whether something still waits to leave."""
+        return self.stalled_at != FOREVER
+
+    def turn_to(self, side: Side) -> None:
+        """Talk to somebody else from now on."""
+        self._side = side
+
+    def open(self, answer: bytes, early: bytes) -> None:
+        """The handshake is accepted.
 
         Args:
-            early: what came with it.
+            answer: to it.
+            early: what the client sent without waiting for it.
         """
-        self._early = early
-        self.conn.receive_data(head)
-        self.handle_events()
-        if not self.handshake_initiated:
-            log.debug("A handshake could not be read: %r", self.conn.handshake_exc)
-            self.transport.write(Refused("This handshake cannot be read.").answer(self.default_headers))
-            self.transport.close()
-
-    def handle_connect(self, event: Request) -> None:
-        """The handshake is well-formed: the application decides."""
-        super().handle_connect(event)
-        if not self.close_sent:
-            self._told["trust"] = self._trust
-            self.scope["extensions"]["firstlight"] = cast("dict[object, object]", self._told)
-
-    def _trust(self) -> None:
-        self._is_trusted = True
-        if self.state is State.KEYLESS:
-            self._enter(State.WATCHING)
-
-    def _opened(self) -> None:
-        self._enter(State.WATCHING if self._is_trusted else State.KEYLESS)
+        self.transport.write(answer)
+        self._enter(State.KEYLESS)
+        self._owner.add_keyless(self)
         self.transport.resume_reading()
-        early, self._early = self._early, b""
         if early:
             self.data_received(early)
 
-    def _enter(self, state: State) -> None:
-        self.state = state
-        self.since = FOREVER
-        if state is State.KEYLESS:
-            self._owner.add_keyless(self)
-        else:
-            self._owner.drop_keyless(self)
+    def refuse(self, answer: bytes) -> None:
+        """The handshake is not: this is the last word."""
+        self.transport.write(answer)
+        self.transport.close()
 
-    # What comes.
+    def trust(self) -> None:
+        """It has shown a token, or needs none, and does not make room for others any more."""
+        self._enter(State.WATCHING)
+
+    def end(self, code: int, reason: str = "") -> None:
+        """Say the last word, and wait for the other side's (RFC 6455, section 7.1.1)."""
+        if self.is_open:
+            self._say_goodbye(code, code, reason)
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """A handshake was read on this connection."""
+        self.transport = cast(asyncio.Transport, transport)
+        self._connections.add(self)
+        self.transport.pause_reading()  # RFC 6455, 4.1: nothing is to come before it is answered
+        # What the kernel does not take at once waits here, as the newest only, and not in a buffer as all there was.
+        self.transport.set_write_buffer_limits(high=0)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has left."""
+        self._connections.discard(self)
+        self._enter(State.CLOSING)
+        self._leave(CloseCode.ABNORMAL_CLOSURE)
 
     def data_received(self, data: bytes) -> None:
         """Read frames, as many as the budget allows."""
-        self._refill()
-        self._bytes -= len(data)
-        # A read may be 256 KiB, and the library parses all that it is given before anybody can say stop.
-        for start in range(0, len(data), _SLICE):
-            if self._is_over():
-                self._drop()
-                return
-            self.conn.receive_data(data[start : start + _SLICE])
-            self._take()
-            if self._bytes < 0 or self._frames < 0:
-                self._fail(CloseCode.POLICY_VIOLATION, "Too much is sent on this connection.")
+        self._pay(len(data))
+        try:
+            if not self._is_deaf:
+                self._read(data)
+        except BrokenRule as broken:
+            log.debug("A viewer broke the protocol: %s", broken)
+            self._is_deaf = True
+            self.end(broken.code, str(broken))
+        if self._is_deaf:
+            self._drop()
         self._answer_ping()
 
-    def _take(self) -> None:
-        self.handle_events()
-        if self.conn.parser_exc is not None and not self.close_sent and not self.transport.is_closing():
-            log.debug("A viewer broke the protocol: %s", self.conn.parser_exc)
-            self._end()
-
-    def handle_events(self) -> None:
-        """Count what was read, and take it."""
-        self._frames -= len(self.conn.events) if self.handshake_initiated else 0
-        for event in self.conn.events:
-            if isinstance(event, Frame) and event.opcode is Opcode.PING:
-                self._ping = bytes(event.data)
-        super().handle_events()
-
-    def _refill(self) -> None:
-        now = self.loop.time()
-        passed, self._counted_at = now - self._counted_at, now
-        self._frames = min(self._limits.frames, self._frames + passed * self._limits.frames_per_second)
-        self._bytes = min(self._limits.burst_bytes, self._bytes + passed * self._limits.bytes_per_second)
-
-    def send_receive_event_to_app(self) -> None:
-        """A message is whole."""
-        data, self.frames = b"".join(self.frames), []
-        if self.close_sent:
-            return
-        self._messages += 1
-        # 1008 and not a drop: a client that is only mistaken can read why.
-        if self._messages > self._limits.messages:
-            self._fail(CloseCode.POLICY_VIOLATION, "Nothing more is to be said on this connection.")
-        elif self.curr_msg_data_type == "bytes":
-            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
-        else:
-            self._receive_text(data)
-
-    def _receive_text(self, data: bytes) -> None:
-        try:
-            self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
-        except UnicodeDecodeError:  # RFC 6455, section 8.1
-            self._fail(CloseCode.INVALID_DATA, "This message is not UTF-8.")
-
-    def handle_ping(self) -> None:
-        """Answer it below, unless another one follows."""
-
-    def handle_pong(self, event: Frame) -> None:
-        """Nobody asked for it."""
-
-    def _answer_ping(self) -> None:
-        ping, self._ping = self._ping, None
-        if ping is not None and self.conn.state is OPEN and not self.transport.is_closing():
-            self.conn.send_pong(ping)
-            self._flush()
-
-    # The end.
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The viewer has left."""
-        super().connection_lost(exc)
-        self._owner.drop_keyless(self)
-        self.conn.parser.close()
-        if self._told:  # neither is this, though the application may still hold it
-            self._told["trust"] = _nobody_is_here
-
-    def _is_over(self) -> bool:
-        return self.disconnected or self.conn.eof_sent or self.transport.is_closing()
-
-    def _fail(self, code: CloseCode, reason: str) -> None:
-        """Close, since a rule was broken; at the second time, what comes is not even parsed any more."""
-        if self._is_over():
-            return
-        if self.conn.state is not OPEN:
-            self.conn.fail(code)  # says nothing then, and drops whatever it is given
-            return
-        log.debug("A viewer is closed with %d: %s", code, reason)
-        self.conn.send_close(code, reason)
-        # As much again for what was on its way: behind it comes the answer.
-        self._frames, self._bytes = float(self._limits.frames), float(self._limits.burst_bytes)
-        self._end()
-
-    def _end(self) -> None:
-        """Tell both sides, and wait for the peer's end. A close frame is already in what is to be written."""
-        self.close_sent = True
-        sent = self.conn.close_sent
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": sent.code if sent else 1006})
-        self._flush()
-        self._enter(State.LINGERING)
-        if self.close_timer is None:  # where there is one, uvicorn leaves the connection open after the application
-            self.close_timer = self.loop.call_later(self._owner.limits.http.linger_seconds, self.transport.abort)
-
-    def _drop(self) -> None:
-        # Not cut: the reset would overtake the close frame. The timer ends it.
-        if self._bytes < -self._owner.limits.http.linger_bytes and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def _flush(self) -> None:
-        self.transport.write(b"".join(self.conn.data_to_send()))
-
-    def expire(self) -> None:
-        """As `Connection.expire`."""
-        if self.state is State.KEYLESS:
-            self._fail(CloseCode.TRY_AGAIN_LATER, "This server is crowded. Come back in a few seconds.")
-            return
-        if self.state is State.HANDSHAKE:
-            log.warning(
-                "A handshake was not answered within %g s; the connection is cut", self._limits.handshake_seconds
-            )
-        self.transport.abort()
-
-    def shutdown(self) -> None:
-        """The server ends."""
-        if not self.handshake_initiated or self.state is State.LINGERING:
-            self.transport.abort()
-        elif not self.transport.is_closing():
-            super().shutdown()
-
-    # What goes.
-
     def pause_writing(self) -> None:
-        """The viewer reads more slowly than it is written to: nothing that it says is taken meanwhile."""
-        super().pause_writing()
-        self.stalled_at = self.loop.time()
+        """It reads more slowly than it is written to: nothing that it says is taken meanwhile."""
+        self.stalled_at = asyncio.get_running_loop().time()
+        self._owner.unsettle(self)
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """It has read."""
-        super().resume_writing()
         self.stalled_at = FOREVER
-        if self.handshake_complete and not self.transport.is_closing():
+        if self.state is State.WATCHING:
+            self._owner.settle(self)
+        if self.state is not State.HANDSHAKE and not self.transport.is_closing():
             self.transport.resume_reading()
+        self._side.flow()
 
-    async def send(self, message: ASGISendEvent) -> None:
-        """As ASGI has it; to who has left, or was closed here, it fails as a lost connection does."""
-        # So that an application that awaits its sends is slowed down by a slow viewer, and nothing piles up in the
-        # transport.
-        await self.writable.wait()
-        if self.disconnected or (self.handshake_complete and self.close_sent):
-            raise ClientDisconnected
-        was_open = self.handshake_complete
-        await super().send(message)
-        if self.initial_response is not None and self.close_sent:
-            self.handshake_complete = True  # by an answer that is none; uvicorn would log each as an error
-        if self.handshake_complete and not was_open and not self.close_sent:
-            self._opened()
+    # What the process calls.
 
-    async def receive(self) -> ASGIReceiveEvent:
-        """As ASGI has it. Uvicorn's reads on from here; this one reads on while there is a budget."""
-        return await self.queue.get()
+    def expire(self) -> None:
+        """As `Connection.expire`."""
+        if self.state is State.KEYLESS:
+            self.end(CloseCode.TRY_AGAIN_LATER, "This server is crowded. Come back in a few seconds.")
+            return
+        if self.state is State.HANDSHAKE:
+            seconds = self._owner.limits.socket.handshake_seconds
+            log.warning("A handshake was not answered within %g s; the connection is cut", seconds)
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        """The server ends."""
+        if self.state in (State.HANDSHAKE, State.LINGERING):
+            self.transport.abort()
+        self.end(CloseCode.SERVICE_RESTART)
+
+    # What comes.
+
+    def _pay(self, size: int) -> None:
+        limits, now = self._owner.limits.socket, asyncio.get_running_loop().time()
+        budget = self._budget = self._budget or _Budget(limits.frames, limits.burst_bytes, now)
+        passed, budget.counted_at = now - budget.counted_at, now
+        budget.frames = min(limits.frames, budget.frames + passed * limits.frames_per_second)
+        budget.bytes = min(limits.burst_bytes, budget.bytes + passed * limits.bytes_per_second) - size
+
+    def _read(self, data: bytes) -> None:
+        data, self._rest = self._rest + data, b""
+        at, limit = 0, self._owner.limits.socket.message_bytes
+        while not self._is_deaf and not self.transport.is_closing():
+            frame = read_frame(data, at, limit)
+            if frame is None:
+                break
+            at = frame.end
+            self._take(frame)
+        self._rest = b"" if self._is_deaf else data[at:]
+
+    def _take(self, frame: Frame) -> None:
+        assert self._budget is not None
+        self._budget.frames -= 1
+        if self._budget.is_spent and self.state is State.LINGERING:
+            self._is_deaf = True
+        elif self._budget.is_spent:
+            self.end(CloseCode.POLICY_VIOLATION, "Too much is sent on this connection.")
+        elif frame.opcode == Opcode.CLOSE:
+            self._take_goodbye(frame)
+        elif frame.opcode == Opcode.PING:
+            self._ping = frame.data
+        elif frame.opcode != Opcode.PONG and self.is_open:  # a pong nobody asked for
+            self._gather(frame)
+
+    def _gather(self, frame: Frame) -> None:
+        # Section 5.4: the parts of a message come one after the other, and only the first one says what it is.
+        if (frame.opcode == Opcode.CONT) is (self._parts is None):
+            raise BrokenRule(CloseCode.PROTOCOL_ERROR, "The parts of a message are out of order.")
+        kind, begun = self._parts or (frame.opcode, b"")
+        data = begun + frame.data
+        if len(data) > self._owner.limits.socket.message_bytes:
+            raise BrokenRule(CloseCode.MESSAGE_TOO_BIG, "This message is too large.")
+        self._parts = None if frame.is_last else (kind, data)
+        if frame.is_last:
+            self._hear(kind == Opcode.TEXT, data)
+
+    def _hear(self, is_text: bool, data: bytes) -> None:
+        self._said += 1
+        # 1008 and not a drop: a client that is only mistaken can read why.
+        if self._said > self._owner.limits.socket.messages:
+            self.end(CloseCode.POLICY_VIOLATION, "Nothing more is to be said on this connection.")
+        elif is_text and not _is_utf8(data):  # section 8.1
+            self.end(CloseCode.INVALID_DATA, "This message is not UTF-8.")
+        else:
+            self._side.hear(is_text, data)
+
+    def _answer_ping(self) -> None:
+        ping, self._ping = self._ping, None
+        if ping is not None and self.is_open:
+            self.transport.write(frame_of(Opcode.PONG, ping))
+
+    # The end.
+
+    def _take_goodbye(self, frame: Frame) -> None:
+        """The client's close frame: the first one is answered with its own code (section 5.5.1)."""
+        code = close_code_of(frame.data)
+        if self.is_open:
+            self._say_goodbye(code, CloseCode.NO_STATUS_RCVD if code is None else code)
+        self.transport.close()
+
+    def _say_goodbye(self, code: int | None, told: int, reason: str = "") -> None:
+        self.transport.write(close_frame_of(code, reason))
+        self._enter(State.LINGERING)
+        limits = self._owner.limits.socket
+        # As much again for what was on its way: behind it comes the answer.
+        self._budget = _Budget(limits.frames, limits.burst_bytes, asyncio.get_running_loop().time())
+        self._leave(told)
+
+    def _leave(self, code: int) -> None:
+        # Let go of before it is told: the two refer to each other, and a flood of such pairs would be left to the
+        # garbage collector, which stops the loop.
+        side, self._side = self._side, NOBODY
+        side.leave(code)
+
+    def _drop(self) -> None:
+        # Not cut: the reset would overtake the close frame. The end of LINGERING cuts.
+        if self._budget is not None and self._budget.bytes < -self._owner.limits.http.linger_bytes:
+            self.transport.pause_reading()
+
+    def _enter(self, state: State) -> None:
+        self._owner.drop_keyless(self)
+        self.state = state
+        self.since = FOREVER
+        if state is State.WATCHING:
+            self._owner.settle(self)
+        else:
+            self._owner.unsettle(self)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -59,7 +59,7 @@ class Lobby:
             WebSocketDisconnect: the client left.
         """
         try:
-            # In the first message and not in the address: uvicorn logs the query of a WebSocket even with its access
+            # In the first message and not in the address: uvicorn itself logs the query of one even with its access
             # log off.
             async with asyncio.timeout(self._seconds):
                 message = await websocket.receive()

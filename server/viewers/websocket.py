@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from ..core.model.close_codes import Close
+from ..core.model.close_codes import Close, fitting
 from ..core.model.errors import (
     AccessDenied,
     FirstlightError,
@@ -23,15 +24,12 @@ from ..core.model.errors import (
     TooManyRequests,
 )
 from ..engine.frames import Frame
-from ..engine.hub import Hub
+from ..engine.viewer import Viewer
 from ..responses import PROBLEM_JSON, headers_of, problem_of
 from .admission import State, Visit, address_of, check_origin, visit_of
 from .pump import Pump
 
 log = logging.getLogger("firstlight.viewers")
-
-MAX_REASON = 123
-"""Bytes of the reason in a close frame (RFC 6455, section 5.5)."""
 
 # As a close code and not as a status: scripts of a browser see nothing of a handshake that was refused.
 CLOSE_CODES: dict[type[FirstlightError], Close] = {
@@ -62,13 +60,7 @@ class WebSocketSink(Pump):
 
 
 def _ending(code: Close, reason: str) -> Message:
-    return {
-        "type": "websocket.close",
-        "code": int(code),
-        # Cut by bytes, as the frame counts, and then without half a character: a reason that is no UTF-8 breaks the
-        # frame.
-        "reason": reason.encode()[:MAX_REASON].decode(errors="ignore"),
-    }
+    return {"type": "websocket.close", "code": int(code), "reason": fitting(reason)}
 
 
 def _as_text(frame: Frame) -> Message:
@@ -84,21 +76,30 @@ class WatchByWebSocket:
         if admitted is None:
             return
         visit, has_spoken = admitted
-        hub: Hub = scope["state"]["hub"]
-        try:
-            seat = hub.attach(visit.project_id, WebSocketSink(send), visit.guest, visit.seconds)
-        except Overloaded as error:
-            with suppress(OSError):  # it may have left meanwhile
+        attach = partial(scope["state"]["hub"].attach, visit.project_id, guest=visit.guest, seconds=visit.seconds)
+        watch = scope.get("extensions", {}).get("firstlight", {}).get("watch")
+        with suppress(OSError):  # it may have left meanwhile
+            try:
+                if watch is None:
+                    await _stay(attach(WebSocketSink(send)), has_spoken, receive)
+                else:
+                    watch(
+                        attach
+                    )  # our own server takes it from here, and nothing of this stays (`server.run.watching`)
+            except Overloaded as error:
                 await send(_ending(_code_of(error), str(error)))
-            return
-        with seat as viewer:
-            # Something has to receive for as long as the viewer stays: with nobody there, uvicorn closes with 1011 at
-            # the first frame of the client.
-            while (await receive())["type"] != "websocket.disconnect":
-                if has_spoken:
-                    viewer.close(Close.BROKEN_RULE, "A viewer has nothing to say after its token.")
-                    return
-                has_spoken = True  # a client that had a cookie, or needs no token, says hello all the same
+
+
+async def _stay(seat: Viewer, has_spoken: bool, receive: Receive) -> None:
+    """Wait for the end on a server that knows of no hub."""
+    with seat as viewer:
+        # Something has to receive for as long as the viewer stays: with nobody there, uvicorn closes with 1011 at the
+        # first frame of the client.
+        while (await receive())["type"] != "websocket.disconnect":
+            if has_spoken:
+                viewer.close(Close.BROKEN_RULE, "A viewer has nothing to say after its token.")
+                return
+            has_spoken = True  # a client that had a cookie, or needs no token, says hello all the same
 
 
 async def _admitted(websocket: WebSocket[State]) -> tuple[Visit, bool] | None:
@@ -110,22 +111,13 @@ async def _admitted(websocket: WebSocket[State]) -> tuple[Visit, bool] | None:
         await websocket.close(Close.BROKEN_RULE)  # before the handshake: the browser sees a 403
         return None
     try:
-        admitted = await _let_in(websocket)
-        _trust(websocket)
-        return admitted
+        return await _let_in(websocket)
     except WebSocketDisconnect:
         log.debug("A viewer left.")
     except FirstlightError as error:
         with suppress(WebSocketDisconnect):  # it may have left meanwhile
             await _refuse(websocket, error)
     return None
-
-
-def _trust(websocket: WebSocket[State]) -> None:
-    """Tell the transport that this one may stay when it is crowded (`server.run.websocket_protocol`)."""
-    told = websocket.scope.get("extensions", {}).get("firstlight")
-    if told:
-        told["trust"]()
 
 
 async def _let_in(websocket: WebSocket[State]) -> tuple[Visit, bool]:

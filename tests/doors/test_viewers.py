@@ -19,7 +19,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.limits import Limits, SocketLimits, ViewerLimits
+from server.limits import Limits, ViewerLimits
 from server.settings import Settings
 
 from ..support.site import AUTH, LIMITS, Site, open_site
@@ -51,15 +51,22 @@ async def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield site
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["own", "plain"])
+def is_plain(request: pytest.FixtureRequest) -> bool:
+    """Whether by another server, which knows of no hub: all the same must hold there, over ASGI."""
+    return bool(request.param)
+
+
 @pytest.fixture(scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def site(tmp_path_factory: pytest.TempPathFactory, is_plain: bool) -> AsyncIterator[Site]:
     """Open."""
-    async with open_site(Settings(data=tmp_path_factory.mktemp("live") / "firstlight.db")) as site:
+    settings = Settings(data=tmp_path_factory.mktemp("live") / "firstlight.db")
+    async with open_site(settings, is_plain=is_plain) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+async def guarded(is_plain: bool, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """With a secret, an admin token and one other origin."""
     settings = Settings(
         data=tmp_path_factory.mktemp("guarded") / "firstlight.db",
@@ -67,7 +74,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sit
         admin_token=ADMIN,
         origins=frozenset({ORIGIN}),
     )
-    async with open_site(settings, token=ADMIN) as site:
+    async with open_site(settings, token=ADMIN, is_plain=is_plain) as site:
         yield site
 
 
@@ -358,16 +365,6 @@ async def test_a_viewer_has_nothing_more_to_say(site: Site, guarded: Site) -> No
             await next_message(socket)
             await socket.send(auth)
             assert await close_code(socket) == 1008
-
-
-async def test_the_application_has_that_rule_itself(tmp_path: Path) -> None:
-    """Should a protocol below it let more messages through."""
-    limits = replace(LIMITS, socket=SocketLimits(messages=5))
-    opened = open_site(Settings(data=tmp_path / "firstlight.db"), limits=limits)
-    async with opened as site, watch(site, await site.project()) as socket:
-        await socket.send("{}")
-        await socket.send("{}")
-        assert await close_code(socket) == 1008
 
 
 async def test_who_streams_a_body_has_its_stream_ended(site: Site) -> None:

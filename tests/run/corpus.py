@@ -8,11 +8,22 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 
-def masked(opcode: int, data: bytes, fin: bool = True) -> bytes:
-    """A frame of a client, masked with zeros."""
+def masked(opcode: int, data: bytes, fin: bool = True, mask: bytes = bytes(4)) -> bytes:
+    """A frame of a client; masked with zeros, unless told otherwise."""
     head = bytes([opcode | (0x80 if fin else 0)])
     size = bytes([0x80 | len(data)]) if len(data) < 126 else bytes([0x80 | 126]) + len(data).to_bytes(2, "big")
-    return head + size + bytes(4) + data
+    return head + size + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+
+
+def frames_of(data: bytes) -> list[tuple[int, bytes]]:
+    """Opcode and payload of each small frame that a server has sent."""
+    found = []
+    while data:
+        size = data[1]
+        assert size < 126
+        found.append((data[0] & 15, data[2 : 2 + size]))
+        data = data[2 + size :]
+    return found
 
 
 HANDSHAKE = (

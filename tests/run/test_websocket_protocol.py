@@ -12,37 +12,34 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
-from server.limits import HttpLimits, Limits, SocketLimits
+from server.core.model.close_codes import Close
+from server.core.snapshot import DELAYED
+from server.engine.frames import Frame, Kind
+from server.limits import ConnectionLimits, HttpLimits, Limits, SocketLimits
 from server.run.connections import HANDSHAKES
 from server.run.websocket_protocol import WebSocketProtocol
 
 from ..support.memory import Link
 from ..support.waiting import until
-from .corpus import HANDSHAKE, masked
+from ..support.watchers import Talking, Watched
+from .corpus import HANDSHAKE, frames_of, masked
 
+QUICK = ConnectionLimits(sweep_seconds=0.01)
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
-class Patient:
-    """Takes every viewer, trusts those with a message, and waits for their end."""
-
-    def __init__(self) -> None:
-        self.heard: list[Any] = []
-        self.codes: list[int] = []
-        self.send: Send | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert (await receive())["type"] == "websocket.connect"
-        await send({"type": "websocket.accept"})
-        self.send = send
-        while (message := await receive())["type"] == "websocket.receive":
-            self.heard.append(message.get("text") or message.get("bytes"))
-            scope["extensions"]["firstlight"]["trust"]()
-        self.codes.append(message["code"])
+App = Talking | Watched
+WAYS: dict[str, type[App]] = {"an application": Talking, "the hub": Watched}
 
 
-async def opened(limits: Limits | None = None) -> tuple[Patient, Link]:
-    app = Patient()
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> type[App]:
+    """Whom a viewer talks to once it is let in."""
+    return WAYS[request.param]
+
+
+async def opened(way: type[Any] = Talking, limits: Limits | None = None) -> tuple[Any, Link]:
+    app = way()
     link = Link(app, limits)
     link.feed(HANDSHAKE)
     for _ in range(5):
@@ -50,17 +47,6 @@ async def opened(limits: Limits | None = None) -> tuple[Patient, Link]:
     assert link.output.startswith(b"HTTP/1.1 101 ")
     link.transport.written.clear()
     return app, link
-
-
-def frames_of(data: bytes) -> list[tuple[int, bytes]]:
-    """Opcode and payload of each small frame that a server has sent."""
-    found = []
-    while data:
-        size = data[1]
-        assert size < 126
-        found.append((data[0] & 15, data[2 : 2 + size]))
-        data = data[2 + size :]
-    return found
 
 
 def close_code(link: Link) -> int | None:
@@ -80,8 +66,10 @@ def close_code(link: Link) -> int | None:
     ],
     ids=["empty fragments", "pings", "pongs", "large pings", "large pongs"],
 )
-async def test_a_flood_is_closed_after_a_few_frames_and_then_neither_read_nor_kept(frame: bytes) -> None:
-    app, link = await opened(Limits(http=HttpLimits(linger_seconds=0.01)))
+async def test_a_flood_is_closed_after_a_few_frames_and_then_neither_read_nor_kept(
+    frame: bytes, way: type[App]
+) -> None:
+    app, link = await opened(way, Limits(connections=QUICK, http=HttpLimits(linger_seconds=0.01)))
     link.feed(frame)
     assert close_code(link) == 1008
     assert len(link.output) < 1000
@@ -90,35 +78,60 @@ async def test_a_flood_is_closed_after_a_few_frames_and_then_neither_read_nor_ke
     assert not link.transport.has_eof
     await until(lambda: link.transport.is_ended)
     await link.settle()
-    assert app.codes == [1008]
+    assert app.ends == 1
 
 
-async def test_who_is_closed_and_answers_is_let_go_at_once() -> None:
+async def test_who_is_closed_and_answers_is_let_go_at_once(way: type[App]) -> None:
     """However much was on its way before the answer."""
-    app, link = await opened()
+    app, link = await opened(way)
     link.feed(masked(PONG, b"") * 100 + masked(PING, b"?"))
     assert frames_of(link.output)[-1][0] == CLOSE
     assert not link.transport.is_ended
     link.feed(masked(CLOSE, b"\x03\xf0"))
     assert link.transport.is_ended
     await link.settle()
-    assert app.codes == [1008]
+    assert app.ends == 1
 
 
-async def test_a_flood_after_the_end_is_not_read() -> None:
-    app, link = await opened()
-    assert app.send is not None
-    await app.send({"type": "websocket.close", "code": 1001})
+async def end(app: App) -> None:
+    """Close it from this side."""
+    if isinstance(app, Watched):
+        app.viewers[0].close(Close.GOING_AWAY)
+    else:
+        assert app.send is not None
+        await app.send({"type": "websocket.close", "code": 1001})
+
+
+async def test_a_flood_after_the_end_is_not_read(way: type[App]) -> None:
+    app, link = await opened(way)
+    await end(app)
     link.feed(masked(PONG, b"") * 1000 + masked(CLOSE, b"\x03\xe9"))
     assert close_code(link) == 1001
     assert not link.transport.is_ended
     link.finish()
     await link.settle()
-    assert app.codes == [1001]
+    assert app.ends == 1
 
 
-async def test_a_flood_over_time_is_closed_too() -> None:
-    _, link = await opened(Limits(socket=SocketLimits(frames=10, frames_per_second=0.001)))
+async def test_who_does_not_answer_the_end_is_cut(way: type[App]) -> None:
+    app, link = await opened(way, Limits(connections=QUICK, http=HttpLimits(linger_seconds=0.01)))
+    await end(app)
+    await until(lambda: link.transport.is_ended)
+    await link.settle()
+    assert not link.server_state.connections
+
+
+async def test_a_server_that_ends_tells_everybody(way: type[App]) -> None:
+    app, link = await opened(way)
+    link.transport.protocol.shutdown()
+    assert (close_code(link), link.transport.is_ended) == (1012, False)
+    link.transport.protocol.shutdown()  # it had its time to answer
+    await link.settle()
+    assert (link.transport.is_ended, app.ends) == (True, 1)
+
+
+async def test_a_flood_over_time_is_closed_too(way: type[App]) -> None:
+    _, link = await opened(way, Limits(socket=SocketLimits(frames=10, frames_per_second=0.001)))
     for _ in range(10):
         link.feed(masked(PONG, b""))
     assert not link.output
@@ -127,8 +140,8 @@ async def test_a_flood_over_time_is_closed_too() -> None:
     await link.settle()
 
 
-async def test_of_several_pings_the_latest_is_answered() -> None:
-    _, link = await opened()
+async def test_of_several_pings_the_latest_is_answered(way: type[App]) -> None:
+    _, link = await opened(way)
     link.feed(b"".join(masked(PING, b"%d" % number) for number in range(20)))
     assert frames_of(link.output) == [(PONG, b"19")]
     link.feed(masked(PING, b"next"))
@@ -137,8 +150,8 @@ async def test_of_several_pings_the_latest_is_answered() -> None:
     await link.settle()
 
 
-async def test_nothing_is_read_while_something_waits_to_be_written() -> None:
-    _, link = await opened()
+async def test_nothing_is_read_while_something_waits_to_be_written(way: type[App]) -> None:
+    _, link = await opened(way)
     protocol = link.transport.protocol
     protocol.pause_writing()
     assert link.transport.is_paused
@@ -148,34 +161,73 @@ async def test_nothing_is_read_while_something_waits_to_be_written() -> None:
     await link.settle()
 
 
-@pytest.mark.parametrize(
-    ("data", "code", "heard"),
-    [
-        (masked(TEXT, b"hello") + masked(TEXT, b"more"), 1008, ["hello"]),
-        (masked(BINARY, b"\x00") + masked(TEXT, b"more"), 1008, [b"\x00"]),
-        (masked(TEXT, b"\xff"), 1007, []),
-        (masked(TEXT, bytes(4097)), 1009, []),
-        (masked(TEXT, bytes(3000), fin=False) + masked(0, bytes(3000)), 1009, []),
-        (b"\x81\x05hello", 1002, []),  # not masked
-        (masked(3, b""), 1002, []),
-        (masked(PING, b"", fin=False), 1002, []),
-        (masked(CLOSE, b"\x03\xe8"), 1000, []),
-        (masked(CLOSE, b""), None, []),
-        (masked(CLOSE, b"\x00"), 1002, []),
-        (masked(CLOSE, b"\x03\xe8\xff"), 1007, []),
-    ],
-)
-async def test_a_broken_rule_ends_with_its_code_and_one_line_for_developers(
-    data: bytes, code: int | None, heard: list[Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def words(size: int) -> Frame:
+    return Frame(Kind.SNAPSHOT, b"x" * size, ("e", size))
+
+
+async def test_who_is_slow_gets_the_newest_next_and_the_end_after_that() -> None:
+    app, link = await opened(Watched)
+    viewer, socket = app.viewers[0], link.transport.protocol
+    socket.pause_writing()
+    for size in range(1, 10):
+        viewer.offer(words(size), 0.0)
+    viewer.delay(0.0)
+    assert link.output == b""
+    socket.resume_writing()
+    assert frames_of(link.output) == [(TEXT, b"x" * 9), (TEXT, DELAYED)]
+    link.transport.written.clear()
+    socket.pause_writing()
+    viewer.offer(words(10), 0.0)
+    viewer.offer(words(11), 0.0)
+    viewer.close(Close.TOKEN, "The token has expired.")
+    assert frames_of(link.output) == [(TEXT, b"x" * 11), (CLOSE, b"\x11\x31The token has expired.")]
+    link.transport.lose()
+    await link.settle()
+
+
+async def test_who_has_left_is_not_written_to() -> None:
+    app, link = await opened(Watched)
+    transport = link.transport
+    link.feed(masked(CLOSE, b""))
+    transport.written.clear()
+    app.viewers[0].offer(words(1), 0.0)  # one that the hub was about to offer
+    app.viewers[0].dismiss(1.0)
+    await link.settle()
+    assert (bytes(transport.written), app.ends) == (b"", 1)
+
+
+async def test_who_reads_nothing_is_cut_in_either_case(way: type[App]) -> None:
+    app, link = await opened(way, Limits(connections=ConnectionLimits(sweep_seconds=0.01, stall_seconds=0.0)))
+    link.transport.protocol.pause_writing()
+    await until(lambda: link.transport.is_ended)
+    await link.settle()
+    assert app.ends == 1
+
+
+async def test_an_application_that_sends_to_who_reads_nothing_waits() -> None:
     app, link = await opened()
+    assert app.send is not None
+    link.transport.protocol.pause_writing()
+    sending = asyncio.ensure_future(app.send({"type": "websocket.send", "bytes": b"1"}))
+    await asyncio.sleep(0)
+    assert (sending.done(), link.output) == (False, b"")
+    link.transport.protocol.resume_writing()
+    await sending
+    assert frames_of(link.output) == [(BINARY, b"1")]
+    link.transport.lose()
+    await link.settle()
+
+
+@pytest.mark.parametrize("frame", [masked(TEXT, b"hello"), masked(TEXT, bytes(5000)), masked(CLOSE, b"\x00")])
+async def test_what_a_viewer_does_is_one_line_for_developers_at_most(
+    frame: bytes, way: type[App], caplog: pytest.LogCaptureFixture
+) -> None:
+    app, link = await opened(way)
     with caplog.at_level(logging.DEBUG, "firstlight"):
-        link.feed(data)
-        assert close_code(link) == code
+        link.feed(frame + frame)
         link.finish()
         await link.settle()
-    assert app.heard == heard
-    assert len(app.codes) == 1
+    assert app.ends == 1
     own = [record for record in caplog.records if record.name != "asyncio"]
     assert len([record for record in own if record.name.startswith("firstlight")]) <= 1
     assert all(record.levelno <= logging.INFO and not record.exc_info for record in own)
@@ -234,10 +286,10 @@ async def test_a_handshake_that_is_refused_is_no_error_in_the_log(
     ],
 )
 async def test_every_handshake_is_answered_and_its_connection_ends(head: bytes) -> None:
-    app = Patient()
-    link = Link(app)
+    link = Link(Talking())
     link.feed(head)
-    await asyncio.sleep(0)  # nothing is read until it is answered, the end neither
+    for _ in range(5):  # nothing is read until it is answered, the end neither
+        await asyncio.sleep(0)
     link.finish()
     await link.settle()
     assert link.output.startswith((b"HTTP/1.1 4", b"HTTP/1.1 101")), link.output
@@ -248,7 +300,7 @@ async def test_every_handshake_is_answered_and_its_connection_ends(head: bytes) 
 
 
 async def test_a_handshake_with_a_length_of_nothing_is_one() -> None:
-    link = Link(Patient())
+    link = Link(Talking())
     link.feed(HANDSHAKE.replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n") + masked(TEXT, b"hello"))
     for _ in range(5):
         await asyncio.sleep(0)
@@ -258,21 +310,21 @@ async def test_a_handshake_with_a_length_of_nothing_is_one() -> None:
 
 
 async def test_of_too_many_without_a_token_the_oldest_makes_room() -> None:
+    """Who watches has shown one, or needs none."""
     limits = Limits(socket=SocketLimits(keyless=1))
-    app, link = await opened(limits)
-    second = Link(app, limits)
-    second.server_state.connections = link.server_state.connections
-    second.transport.protocol._owner = link.owner
-    second.feed(HANDSHAKE)
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert close_code(link) == 1013
-    second.feed(masked(TEXT, b"a token"))
-    await asyncio.sleep(0)
-    assert not link.owner._keyless
-    for each in (link, second):
-        each.transport.lose()
-        await each.settle()
+    links = [Link(app, limits) for app in (Watched(), Talking(), Talking())]
+    for link in links:
+        link.transport.protocol._owner = links[0].owner
+        link.feed(HANDSHAKE)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    heads = [link.output.partition(b"\r\n\r\n") for link in links]
+    assert [frames_of(rest) and frames_of(rest)[0][1][:2] for _, _, rest in heads] == [[], b"\x03\xf5", []]  # 1013
+    for link in links:
+        link.transport.lose()
+        await link.settle()
+    assert not links[0].owner._keyless
+    assert not links[0].owner._settled
 
 
 FRAMES = st.builds(
@@ -284,13 +336,14 @@ FRAMES = st.builds(
 
 
 @given(st.lists(FRAMES | st.binary(max_size=20), max_size=40), st.integers(1, 300), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_whatever_comes_costs_little_and_ends_in_order(frames: list[bytes], size: int, is_ended: bool) -> None:
-    asyncio.run(_whatever(b"".join(frames), size, is_ended))
+    for way in WAYS.values():
+        asyncio.run(_whatever(way, b"".join(frames), size, is_ended))
 
 
-async def _whatever(data: bytes, size: int, is_ended: bool) -> None:
-    app, link = await opened()
+async def _whatever(way: type[App], data: bytes, size: int, is_ended: bool) -> None:
+    app, link = await opened(way)
     errors: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     for start in range(0, len(data), size):
@@ -300,14 +353,13 @@ async def _whatever(data: bytes, size: int, is_ended: bool) -> None:
     link.finish()
     await link.settle()
     assert errors == []
-    assert len(app.heard) <= 1
-    assert len(app.codes) == 1
+    assert app.ends == 1
     assert len(link.output) < 64 * 140
     assert not link.server_state.connections
 
 
 async def test_many_handshakes_at_once_let_others_in_between() -> None:
-    links = [Link(Patient()) for _ in range(3 * HANDSHAKES)]
+    links = [Link(Talking()) for _ in range(3 * HANDSHAKES)]
     for link in links:
         link.transport.protocol._owner = links[0].owner
         link.feed(HANDSHAKE)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import httpx2
 import uvicorn
 
-from server.limits import Limits
+from server.limits import Limits, SocketLimits
 from server.run.connections import Connections
 from server.run.http_protocol import HttpProtocol
 
@@ -19,18 +19,21 @@ HOST = "127.0.0.1"
 
 
 @asynccontextmanager
-async def running(app: Any, **options: Any) -> AsyncIterator[str]:
-    """Serve an application on a free port, by the server's own HTTP protocol; gives its URL.
+async def running(app: Any, is_plain: bool = False, **options: Any) -> AsyncIterator[str]:
+    """Serve an application on a free port; gives its URL.
 
     Args:
+        is_plain: by uvicorn's own protocols, as on any other server, and not by this one's.
         options: for uvicorn.
     """
+    own = partial(HttpProtocol, Connections(getattr(app, "limits", None) or Limits()))
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # asyncio: no Nagle then
         listener.bind((HOST, 0))
         config = uvicorn.Config(
             app,
-            http=cast(Any, partial(HttpProtocol, Connections(getattr(app, "limits", None) or Limits()))),
-            ws="none",
+            http="httptools" if is_plain else cast(Any, own),
+            ws="websockets-sansio" if is_plain else "none",
+            ws_max_size=SocketLimits().message_bytes,
             ws_per_message_deflate=False,
             lifespan="on",
             log_config=None,

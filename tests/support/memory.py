@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from server.limits import Limits
@@ -37,6 +38,9 @@ class MemoryTransport(asyncio.Transport):
         assert not self.has_eof, "written after the end"
         if not self.is_ended:
             self.written += data
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing is ever kept here."""
 
     def can_write_eof(self) -> bool:
         return True
@@ -78,15 +82,18 @@ class Link:
     Args:
         app: is served.
         limits: of the process.
+        is_plain: by uvicorn's own protocols, as on any other server.
     """
 
-    def __init__(self, app: Any, limits: Limits | None = None) -> None:
+    def __init__(self, app: Any, limits: Limits | None = None, is_plain: bool = False) -> None:
         self.loop = asyncio.get_event_loop()
         self.owner = Connections(limits or Limits())
+        make: Any = HttpToolsProtocol if is_plain else partial(HttpProtocol, self.owner)
         config = uvicorn.Config(
             app,
-            http=partial(HttpProtocol, self.owner),  # type: ignore[arg-type]
-            ws="none",
+            http=make,
+            ws="websockets-sansio" if is_plain else "none",
+            ws_max_size=self.owner.limits.socket.message_bytes,
             ws_per_message_deflate=False,
             log_config=None,
             access_log=False,
@@ -94,7 +101,7 @@ class Link:
         config.load()
         self.server_state = ServerState()
         self.transport = MemoryTransport(self.loop)
-        protocol = HttpProtocol(self.owner, config, self.server_state, {}, self.loop)
+        protocol = make(config, self.server_state, {}, self.loop)
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
 

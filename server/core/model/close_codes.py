@@ -11,6 +11,9 @@ STOP_RANGE = range(4400, 4500)
 """Codes after which a client stops, including those that it does not know, as with HTTP's 4xx: one that is older than a
 new code still does the right thing. They are in the range for private use (RFC 6455, 7.4.2)."""
 
+MAX_REASON = 123
+"""Bytes of the reason in a close frame (RFC 6455, section 5.5): what is left of 125 beside the code."""
+
 
 class Close(IntEnum):
     """A close code (RFC 6455, 7.4; IANA's registry for 1012 and 1013), with whether to reconnect beside it.
@@ -49,6 +52,12 @@ def reconnects(code: int) -> bool:
     # `Close(code)` would raise for the codes that servers, proxies and browsers add by themselves, such as 1006.
     known = {close.value: close for close in Close}.get(code)
     return known.reconnect if known else code not in STOP_RANGE
+
+
+def fitting(reason: str) -> str:
+    """As much of a reason as a close frame takes."""
+    # Cut by bytes, as the frame counts, and then without half a character: a reason that is no UTF-8 breaks the frame.
+    return reason.encode()[:MAX_REASON].decode(errors="ignore")
 
 
 def as_javascript() -> str:
