@@ -74,15 +74,29 @@ def body_of(error: errors.FirstlightError) -> dict[str, object]:
     return {"detail": str(error), "causes": list(causes)}
 
 
+def sdk_body_of(error: errors.FirstlightError) -> dict[str, object]:
+    """The same for SDKs, with the name of the sentence: a page in another language has it among its own."""
+    cause = error.cause if isinstance(error, errors.Refusal) else None
+    return {**body_of(error), "code": cause or _name_of(error).replace("-", "_")}
+
+
+def _name_of(error: errors.FirstlightError) -> str:
+    """By the class: stable for programs, while the words may get better."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+
+
 PROBLEM_JSON = "application/problem+json"
 
 
 def problem_of(error: errors.FirstlightError) -> dict[str, object]:
-    """The body of an error for viewers and owners (RFC 9457). SDKs get `body_of` alone, as they know it."""
+    """The body of an error for viewers and owners (RFC 9457). SDKs get `sdk_body_of`, in the form that they know."""
     status = status_of(error)
-    # By the class: stable for programs, while the words may get better.
-    kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
-    return {"type": f"urn:firstlight:{kind}", "title": HTTPStatus(status).phrase, "status": status, **body_of(error)}
+    return {
+        "type": f"urn:firstlight:{_name_of(error)}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        **body_of(error),
+    }
 
 
 def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:

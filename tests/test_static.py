@@ -189,6 +189,8 @@ def test_nothing_is_said_that_nobody_says() -> None:
         "after",
         "proofs",
         "sources",
+        "refusals",
+        "what",
     }
     unsaid = []
     for path, _ in sentences(messages("en")):
@@ -202,6 +204,16 @@ def test_nothing_is_said_that_nobody_says() -> None:
 def test_the_page_and_the_server_fill_sentences_from_the_same() -> None:
     (listed,) = re.findall(r"const OURS = \[([^\]]*)\]", code("core/problems.js"))
     assert {*re.findall(r'"([^"]+)"', listed), "count"} == SAYABLE
+
+
+def test_every_refusal_that_has_words_is_one_of_the_servers() -> None:
+    server = "\n".join(path.read_text(encoding="utf-8") for path in (STATIC.parent / "server").rglob("*.py"))
+    known = {*re.findall(r'"([a-z_]+)"', server), *map(_snake, re.findall(r"^class (\w+)", server, re.MULTILINE))}
+    assert set(messages("en")["refusals"]) <= known
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

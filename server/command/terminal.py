@@ -110,7 +110,7 @@ def _evidence(problem: Mapping[str, Any]) -> str:
     told = ", ".join(
         f"{name} {value}"
         for name, value in problem["evidence"].items()
-        if name != "detail" and not (name in SAYABLE and any(value in text for text in said))
+        if name not in ("detail", "cause") and not (name in SAYABLE and any(value in text for text in said))
     )
     return f"  {click.style(plain(told), dim=True)}" if told else ""
 

@@ -229,6 +229,7 @@ def _problem(problem: Problem, told: Told) -> dict[str, Any]:
         "fix": told.fix,
         "docs": f"problems#{rule.code}",  # relative, since a proxy may mount this server under any path
         "evidence": finding.evidence,
+        "values": finding.values,
         "count": finding.count,
         "first_at": iso(finding.first_at),
         "last_at": iso(finding.last_at),

@@ -162,7 +162,8 @@ class Arrival:
             async with asyncio.timeout_at(self._started + allowed):
                 message = await self._request.receive()
         except TimeoutError:
-            raise BadRequest(f"The body did not arrive within {allowed:.0f} seconds.") from None
+            said = f"The body did not arrive within {allowed:.0f} seconds."
+            raise BadRequest(said, (), {"seconds": f"{allowed:.0f}"}, "body_slow") from None
         return self.feed(message)
 
     def feed(self, message: Mapping[str, Any]) -> bytes:

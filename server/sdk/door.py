@@ -21,7 +21,7 @@ from ..core.model.errors import FirstlightError, RateLimited, Refusal, WrongMeth
 from ..core.model.keys import parse_project_id
 from ..core.state import fields
 from ..core.wire.address import address_of, nearest
-from ..responses import CORS_HEADERS, PREFLIGHT_HEADERS, SAFE_HEADERS, body_of, encode, headers_of, status_of
+from ..responses import CORS_HEADERS, PREFLIGHT_HEADERS, SAFE_HEADERS, encode, headers_of, sdk_body_of, status_of
 from .authentication import credentials_around
 from .endpoints import ENDPOINTS, EXACT, Endpoint, Handler, show
 from .otlp_answers import PROTOBUF, is_protobuf, refused
@@ -132,7 +132,7 @@ def _counted(request: SdkRequest, refusal: Refusal) -> Refusal:
 
 async def _answer_error(request: SdkRequest, error: FirstlightError, send: Send) -> None:
     request.tools.tally.refusals[_code_of(error)] += 1
-    body = refused(request, error) if _is_otlp(request) else encode(body_of(error))
+    body = refused(request, error) if _is_otlp(request) else encode(sdk_body_of(error))
     await _answer(send, status_of(error), body, {**headers_of(error), **(_form(request) or {})})
 
 

@@ -220,7 +220,9 @@ def _dsn_in(headers: Mapping[str, Any]) -> Dsn | None:
     try:
         return parse_dsn(text) if text else None
     except BadRequest as error:
-        raise MalformedEnvelope(f"its header's dsn is not a DSN ({error})", 0, (text or "")[:8] + "…") from None
+        raise MalformedEnvelope(
+            f"its header's dsn is not a DSN ({error})", 0, (text or "")[:8] + "…", "dsn_damaged"
+        ) from None
 
 
 def _check_project(request: SdkRequest, dsn: Dsn) -> None:

@@ -13,7 +13,7 @@ from ..core.model.errors import FirstlightError
 from ..core.model.signals import Signal
 from ..core.wire.integrations import rejected
 from ..core.wire.otlp import Export, is_json
-from ..responses import body_of, encode
+from ..responses import encode, sdk_body_of
 from .request import SdkRequest
 
 PROTOBUF = "application/x-protobuf"
@@ -41,7 +41,7 @@ def taken(request: SdkRequest, export: Export, signal: Signal) -> bytes:
 
 def refused(request: SdkRequest, error: FirstlightError) -> bytes:
     """The answer to a request that was not: `message` is the field of `google.rpc.Status`, in JSON beside our own."""
-    told = body_of(error)
+    told = sdk_body_of(error)
     message = str(told["detail"])
     return _field(2, message.encode()) if is_protobuf(request) else encode({"message": message, **told})
 

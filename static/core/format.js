@@ -106,6 +106,18 @@ export class Format {
   /** @param {Template} template @param {number} count @param {number} [digits] */
   #counted = (template, count, digits) => this.say(template, { count }, digits);
 
+  /** `2 hours`, `3 days`: in words, the largest unit alone. @param {number} span of whole minutes, hours or days */
+  span(span) {
+    const [unit, length] = span >= 2 * DAY ? ["day", DAY] : span >= 2 * HOUR ? ["hour", HOUR] : ["minute", MINUTE];
+    const style = /** @type {const} */ ({ style: "unit", unit, unitDisplay: "long" });
+    return Math.floor(span / Number(length)).toLocaleString(this.#locale, style);
+  }
+
+  /** `a, b and c`. @param {string[]} items */
+  list(items) {
+    return new Intl.ListFormat(this.#locale).format(items);
+  }
+
   /** `312 B`, `2.8 KB`, `14 MB`. @param {number} bytes */
   size(bytes) {
     const { bytes: small, kilobytes, megabytes } = this.#sizes;

@@ -5,6 +5,7 @@
  * puts the values of the project's own DSN into it, and nothing else: somebody is about to paste it into a terminal.
  */
 
+import { inWords } from "./evidence.js";
 import { plainName, visible } from "./format.js";
 import { plain } from "./words.js";
 
@@ -36,10 +37,12 @@ const OURS = [
 export function worded(problem, words) {
   const ours = words.messages.problems?.[problem.code];
   if (!ours) return problem;
-  const gaps = gapsOf(problem);
+  const evidence = inWords(problem, words);
+  const gaps = gapsOf({ ...problem, evidence });
   const said = problem.checks?.map((text, i) => ours.checks?.[problem.check_names?.[i] ?? ""] ?? words.note(text));
   return {
     ...problem,
+    evidence,
     summary: words.say(ours.summary, gaps),
     hint: words.say(ours.hint, gaps),
     checks: said?.map((text) => words.say(text, gaps)),

@@ -98,12 +98,21 @@ export interface Problem {
   fix?: string | null;
   docs?: string | null;
   evidence?: Record<string, unknown> | null;
+  /** The same as numbers and codes, where it is more than a name. */
+  values?: Record<string, unknown> | null;
   count: number;
   first_at: string;
   last_at: string;
   resolved: boolean;
   /** Null while it is open. */
   resolved_at?: string | null;
+}
+
+/** What an SDK dropped. */
+export interface Dropped {
+  count: number;
+  category: string;
+  reason: string;
 }
 
 /** A signal that was not the app's, and shows that the way works. */

@@ -1,5 +1,7 @@
 /** What the facts of a check mean, in words. Pure. */
 
+import { refusedBecause } from "./evidence.js";
+
 /** @import { Cause, Circumstances, Facts, LinkName, Problem, Result } from "./types.js" */
 /** @import { Words } from "./words.js" */
 
@@ -109,7 +111,7 @@ export class Verdict {
     const { ok, refused, fix } = this.#say.key;
     if (status === 200) return this.#good(ok);
     if (status === 429) return this.#limited();
-    return this.#bad(this.#words.say(refused, { status }), json?.detail ?? fix);
+    return this.#bad(this.#words.say(refused, { status }), refusedBecause(json, this.#words) ?? fix);
   }
 
   /** @param {Facts} facts @param {Cause | null} [cause] */
@@ -124,7 +126,7 @@ export class Verdict {
     const { status = 0, json, ms } = facts;
     if (status === 429) return this.#limited();
     if (status === 413) return this.#bad(cut, this.#say.small_proxy);
-    if (status !== 200) return this.#answeredWith(status, json?.detail ?? this.#say.small_proxy);
+    if (status !== 200) return this.#answeredWith(status, refusedBecause(json, this.#words) ?? this.#say.small_proxy);
     return json?.received === size ? this.#good(ok, ms) : this.#bad(changed, fix);
   }
 

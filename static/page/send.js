@@ -3,6 +3,8 @@
  * an SDK takes. `text/plain` needs no preflight, as SDKs in browsers do it.
  */
 
+import { refusedBecause } from "../core/evidence.js";
+
 /** @import { Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 /** @typedef {{ ok: boolean, text: string }} Sent What to say about it. */
@@ -143,5 +145,6 @@ async function post(url, body, words) {
 async function refusal(answer, words) {
   const { refused, refused_since: since } = words.messages.trial;
   const told = await answer.json().catch(() => null);
-  return words.say(told?.detail ? since : refused, { status: answer.status, detail: told?.detail });
+  const detail = refusedBecause(told, words);
+  return words.say(detail ? since : refused, { status: answer.status, ...(detail ? { detail } : {}) });
 }

@@ -1,5 +1,6 @@
 /** What can be done with one project: rename, keys, a link for others, and the end of it. Made when it is opened. */
 
+import { refusedBecause } from "../core/evidence.js";
 import { write } from "../elements/copy.js";
 import { el, part, setText } from "../elements/dom.js";
 
@@ -168,7 +169,8 @@ export class Manage {
     if (answer?.ok) return answer;
     const told = await answer?.json().catch(() => null);
     const { failed, no_answer: none } = this.#words.messages.start;
-    this.#result(told?.detail ?? (answer ? this.#words.say(failed, { status: answer.status }) : none));
+    const known = refusedBecause(told, this.#words);
+    this.#result(known ?? (answer ? this.#words.say(failed, { status: answer.status }) : none));
     return null;
   }
 

@@ -1,5 +1,6 @@
 /** The start page: makes a project, or leads to one of the existing. */
 
+import { refusedBecause } from "../core/evidence.js";
 import { loadWords } from "../core/load.js";
 import { Platforms } from "../core/platforms.js";
 import { part, setText } from "../elements/dom.js";
@@ -55,7 +56,8 @@ class StartPage {
     const answer = await this.#owner.ask("projects", { method: "POST", body });
     const told = await answer.json().catch(() => null);
     if (!answer.ok) {
-      return told?.detail ?? this.#words.say(this.#words.messages.start.failed, { status: answer.status });
+      const { failed } = this.#words.messages.start;
+      return refusedBecause(told, this.#words) ?? this.#words.say(failed, { status: answer.status });
     }
     await this.#owner.open(told.id);
     return "";

@@ -16,11 +16,13 @@ from typing import Any
 import brotli
 import pytest
 
+from server.core.diagnosis.words import gaps
 from server.core.model.errors import StoreUnavailable
 from server.core.wire.zstd import zstd
 from server.limits import Limits, SdkLimits
 from server.sdk import endpoints
 from server.settings import Settings
+from server.site.pages import static_folder
 from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 
@@ -28,6 +30,7 @@ from ..support.site import AUTH, KEY, NOBODYS_KEY, OTHER_KEY, Site, open_site
 from ..support.waiting import until
 
 MIB = 1024 * 1024
+REFUSALS = json.loads((static_folder() / "messages" / "en.json").read_text(encoding="utf-8"))["refusals"]
 ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 BOMB = b'{"dsn":"' + bytes(32 * MIB)
 BOMBS = {
@@ -309,7 +312,7 @@ async def test_another_endpoint(site: Site, endpoint: str) -> None:
     project = await site.project()
     answer = await site.post(project, endpoint)
     assert answer.status_code == 404
-    assert set(answer.json()) == {"detail", "causes"}
+    assert set(answer.json()) == {"detail", "causes", "code"}
 
 
 @pytest.mark.parametrize(
@@ -479,12 +482,15 @@ async def test_a_bad_body(both: Site, endpoint: str, body: bytes, code: str, wor
     answer = await both.post(project, endpoint, body)
     assert answer.status_code == 400
     told = answer.json()
-    assert set(told) == {"detail", "causes"}
+    assert set(told) == {"detail", "causes", "code"}
     assert words in told["detail"]
     assert told["detail"].endswith(".")
     problem = await both.told(project, code)
     assert (await both.snapshot(project))["stage"] == "connected"  # the key was right
     assert words in problem["evidence"]["detail"]
+    # A page in another language says it by this name, with what is evident.
+    assert problem["evidence"]["cause"] == told["code"]
+    assert set(gaps(REFUSALS[told["code"]])) <= set(problem["evidence"])
     assert problem["resolved"] is False
 
 
@@ -882,7 +888,7 @@ async def test_the_store_is_away(ailing: Ailing) -> None:
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.headers["access-control-allow-origin"] == "*"
-        assert set(answer.json()) == {"detail", "causes"}
+        assert set(answer.json()) == {"detail", "causes", "code"}
         assert "10.0.0.7" not in answer.text
         assert (await site.post(known, body=event())).status_code == 200  # kept, and written when the store is back
         ailing.is_away = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as default
 
 from ..model.codes import Code
@@ -31,6 +31,8 @@ class Finding:
     Args:
         checks: what to look at, the most probable first, by the names that their words have.
         variant: which of the problem's fixes fits, where it has several.
+        values: what the evidence of the same name says, as numbers and codes, for other languages: durations in
+            milliseconds, sizes in bytes, names of signals and of what was dropped.
     """
 
     first_at: int
@@ -39,6 +41,7 @@ class Finding:
     evidence: Mapping[str, str] = default(default_factory=dict)
     checks: tuple[str, ...] = ()
     variant: str = ""
+    values: Mapping[str, object] = default(default_factory=dict)
 
 
 Find = Callable[[View, Platforms], Finding | None]
@@ -56,9 +59,30 @@ def recorded(code: Code) -> Find:
         if first_at is None or last_at is None:
             return None
         # A state without the count still shows the problem: the times prove that it was seen once.
-        return Finding(first_at, last_at, view.number(row.total) or 1, view.decoded(row.evidence) or {})
+        evidence = view.decoded(row.evidence) or {}
+        values = {name: int(evidence[name]) for name in _SIZES if evidence.get(name, "").isdecimal()}
+        return Finding(first_at, last_at, view.number(row.total) or 1, evidence, values=values)
 
     return find
+
+
+_SIZES = ("limit", "sent", "size")
+"""Evidence in bytes."""
+
+
+def skewed(view: View, platforms: Platforms) -> Finding | None:
+    """A clock that is wrong: recorded in milliseconds, negative where it is behind."""
+    found = recorded(Code.CLOCK_SKEW)(view, platforms)
+    if found is None or not (skew := found.evidence.get("skew", "")).lstrip("-").isdecimal():
+        return found
+    said = f"{_span(abs(int(skew)))} {'behind' if int(skew) < 0 else 'ahead'}"
+    return replace(found, evidence={"skew": said}, values={"skew": int(skew)})
+
+
+def _span(milliseconds: int) -> str:
+    minutes = milliseconds // 60_000
+    days, hours = minutes // 1440, minutes // 60
+    return f"{days} days" if days > 1 else f"{hours} hours" if hours > 1 else f"{minutes} min"
 
 
 def dropped(view: View, platforms: Platforms) -> Finding | None:
@@ -72,8 +96,10 @@ def dropped(view: View, platforms: Platforms) -> Finding | None:
     counted = sorted(losses(view), reverse=True) or [unnamed]
     # The largest loss names the problem and chooses the fix; the next five are evidence, and more than enough.
     told = [(reason, f"{count} {_plural(category, count)}") for count, reason, category in counted]
+    lost = [{"count": count, "category": category, "reason": reason} for count, reason, category in counted]
     reason, what = told[0]
     more = {"more": "; ".join(f"{what} ({reason})" for reason, what in told[1:6])} if told[1:] else {}
+    values = {"what": lost[0], "reason": reason, **({"more": lost[1:6]} if told[1:] else {})}
     return Finding(
         min(part.first_at for part in parts),
         max(part.last_at for part in parts),
@@ -81,6 +107,7 @@ def dropped(view: View, platforms: Platforms) -> Finding | None:
         {"reason": reason, "what": what, **more},
         tuple(dict.fromkeys(reason for reason, _ in told)),
         variant=reason,
+        values=values,
     )
 
 
@@ -133,7 +160,8 @@ def silence(view: View, platforms: Platforms) -> Finding | None:
     # The step, not the time waited: a number that counted up would make a new snapshot each second.
     seconds = f"{steps[-1] // 1000} s" if steps[-1] < 120_000 else f"{steps[-1] // 60_000} min"
     checks = checks_of(platforms.hints(platforms.family_of(view), view.project.platform), len(steps))
-    return Finding(watched_at + SILENCE_STEPS[0], watched_at + steps[-1], 1, {"waited": seconds}, checks)
+    values = {"waited": steps[-1]}
+    return Finding(watched_at + SILENCE_STEPS[0], watched_at + steps[-1], 1, {"waited": seconds}, checks, values=values)
 
 
 def only(signal: Signal, others: frozenset[Signal]) -> Find:
@@ -176,7 +204,8 @@ def quiet(view: View, _: Platforms) -> Finding | None:
         return None
     # The page says what came last, since it tells a crash (an error) from an end (a session) from a cut link.
     last = max((s for s in Signal if view.last(s)), key=lambda s: view.last(s) or 0, default=Signal.HEARTBEAT)
-    return Finding(at, at, evidence={"interval": f"{view.interval:g} s", "last signal": last.replace("_", " ")})
+    evidence = {"interval": f"{view.interval:g} s", "last signal": last.replace("_", " ")}
+    return Finding(at, at, evidence=evidence, values={"interval": (view.interval or 0) * 1000, "last signal": last})
 
 
 def contradiction(view: View, _: Platforms) -> Finding | None:

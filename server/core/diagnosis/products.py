@@ -66,7 +66,7 @@ def dropped_by(product: Product, version: str | None) -> Find:
         firsts, lasts = ([at for signal in seen if (at := when(signal))] for when in (view.first, view.last))
         evidence = {"product": name, "lost": ", ".join(signal.replace("_", " ") for signal in seen)}
         # The fix is for the first of them; once it is turned off, the next one has its turn.
-        return Finding(min(firsts), max(lasts), evidence=evidence, variant=seen[0].value)
+        return Finding(min(firsts), max(lasts), evidence=evidence, variant=seen[0].value, values={"lost": seen})
 
     return find
 

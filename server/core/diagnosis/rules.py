@@ -28,6 +28,7 @@ from .detection import (
     quiet,
     recorded,
     silence,
+    skewed,
 )
 
 
@@ -161,7 +162,14 @@ RULES: tuple[Rule, ...] = (
     ),
     # Found only where an operator says which product stands behind this server (`products`).
     Rule(code=NOT_KEPT, kind=Kind.ADVICE, find=never, cure=Cure("turned_off"), severity=Severity.WARNING),
-    _recorded(Code.CLOCK_SKEW, Kind.ADVICE, cures.IN_TIME, severity=Severity.WARNING, fix="timedatectl set-ntp true"),
+    Rule(
+        code=Code.CLOCK_SKEW,
+        kind=Kind.ADVICE,
+        find=skewed,
+        cure=cures.IN_TIME,
+        severity=Severity.WARNING,
+        fix="timedatectl set-ntp true",
+    ),
     # These two are what anybody can cause: a note, so that a stranger cannot push a real problem down the page.
     _recorded(Code.KEYLESS_REQUESTS, Kind.KEY, cures.NOTHING, severity=Severity.NOTE),
     _recorded(Code.ORIGIN_BLOCKED, Kind.BROWSER, cures.NOTHING, severity=Severity.NOTE),

@@ -132,6 +132,7 @@ class Refusal(FirstlightError):
         detail: one sentence that a developer can act on.
         causes: further facts, most general first.
         evidence: what the project's page may show of it; never a whole key.
+        cause: which sentence it is, for whoever has it in another language: its name among the messages' `refusals`.
 
     Attributes:
         key_is_valid: whether it came with a key of the project that it named. Without one it is a stranger's, and
@@ -139,13 +140,21 @@ class Refusal(FirstlightError):
     """
 
     code: ClassVar[str | None] = None  # None: not shown on a page, as for a wrong method, which no SDK sends
+    cause: str | None = None
     key_is_valid = False  # set once the key was found good; a refusal before that is a stranger's
 
-    def __init__(self, detail: str, causes: tuple[str, ...] = (), evidence: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        causes: tuple[str, ...] = (),
+        evidence: dict[str, str] | None = None,
+        cause: str | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.causes = causes
         self.evidence = evidence or {}
+        self.cause = cause or self.cause
 
 
 class BadRequest(Refusal):
@@ -161,16 +170,20 @@ class MalformedEnvelope(BadRequest):
         reason: what is wrong, as a clause ("the item header is not a JSON object").
         offset: where, in bytes from the start of the decompressed body.
         line: the start of the offending line, at most 80 characters.
+        cause, evidence: as for all refusals.
     """
 
     code = "malformed_envelope"
 
-    def __init__(self, reason: str, offset: int, line: str) -> None:
+    def __init__(
+        self, reason: str, offset: int, line: str, cause: str | None = None, evidence: dict[str, str] | None = None
+    ) -> None:
         # The offset counts decompressed bytes: nobody can look into the packed ones.
         super().__init__(
             f"The envelope is damaged at byte {offset}: {reason}.",
             (f"The line starts with: {line}",) if line else (),
-            {"offset": str(offset), "reason": reason, "line": line},
+            {"offset": str(offset), "reason": reason, "line": line, **(evidence or {})},
+            cause,
         )
         self.reason = reason
         self.offset = offset
@@ -198,7 +211,7 @@ class UnsupportedEncoding(BadRequest):
 class ProjectMismatch(BadRequest):
     """The DSN in the envelope header names another project than the URL."""
 
-    code = "project_mismatch"
+    code = cause = "project_mismatch"
 
 
 class WrongPath(Refusal):
@@ -209,7 +222,7 @@ class WrongPath(Refusal):
         expected: where SDKs send.
     """
 
-    code = "wrong_path"
+    code = cause = "wrong_path"
 
     def __init__(self, path: str, expected: str) -> None:
         # A stranger chooses the path, and a log line or a terminal shows it: no control characters, and not all of it.
@@ -233,13 +246,13 @@ class WrongMethod(Refusal):
 class MissingKey(Refusal):
     """No key in any of the places where an SDK may put it."""
 
-    code = "missing_key"
+    code = cause = "missing_key"
 
 
 class ConflictingKeys(MissingKey):
     """Two different keys in one request."""
 
-    code = "conflicting_keys"
+    code = cause = "conflicting_keys"
 
 
 class KeyRefused(Refusal):
@@ -247,6 +260,8 @@ class KeyRefused(Refusal):
 
     Which of them it is shows only on the project's own page. The words have no arguments, so that none can differ.
     """
+
+    cause = "key_refused"  # one for all leaves, as it is answered
 
     def __init__(self, evidence: dict[str, str] | None = None) -> None:
         super().__init__(
@@ -288,7 +303,7 @@ class RateLimited(Refusal):
         detail: instead of the words for a project, whose requests were no news.
     """
 
-    code = "rate_limited"
+    code = cause = "rate_limited"
 
     def __init__(
         self,

@@ -112,15 +112,14 @@ def _add_skew(update: State, sent_at: int | None, at: int) -> None:
     if abs(at - sent_at) <= MAX_SKEW:
         update[fields.IN_TIME_AT] = at
         return
-    # Rounded, so that the text stays the same while the clock is off by the same.
-    skew = f"{_duration(abs(at - sent_at))} {'behind' if sent_at < at else 'ahead'}"
-    update |= update_of_problem(Code.CLOCK_SKEW, {"skew": skew}, at)
+    skew = _rounded(abs(at - sent_at)) * (-1 if sent_at < at else 1)
+    update |= update_of_problem(Code.CLOCK_SKEW, {"skew": str(skew)}, at)
 
 
-def _duration(milliseconds: int) -> str:
-    minutes = milliseconds // 60_000
-    days, hours = minutes // 1440, minutes // 60
-    return f"{days} days" if days > 1 else f"{hours} hours" if hours > 1 else f"{minutes} min"
+def _rounded(milliseconds: int) -> int:
+    """To whole minutes, hours or days, so that it stays the same while the clock is off by the same."""
+    unit = next(unit for unit in (86_400_000, 3_600_000, 60_000) if milliseconds >= 2 * unit or unit == 60_000)
+    return milliseconds // unit * unit
 
 
 @lru_cache(maxsize=1024)
@@ -188,6 +187,8 @@ def update_of_refusal(
     update = update_of_key(at) if key_is_valid and is_app else {}
     if refusal.code:
         detail = {"detail": _without_keys(refusal.detail)[:300]} if key_is_valid else {}
+        if key_is_valid and refusal.cause:
+            detail["cause"] = refusal.cause
         # Masked before it is cut: a key across the cut would lose its last digits and pass for harmless.
         evidence = {name: _without_keys(text)[:200] for name, text in refusal.evidence.items()}
         dropped = _QUOTES if keep is Keep.TYPE else ()

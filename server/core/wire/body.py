@@ -49,6 +49,7 @@ class Body:
             raise UnsupportedEncoding(
                 f"Content-Encoding {encoding[:40]!r} is not supported; use gzip, deflate, br, zstd or none.",
                 evidence={"encoding": encoding[:40]},
+                cause="encoding_unknown",
             )
         self._name = name
         self._limit = limit
@@ -110,7 +111,8 @@ class Body:
         return whole
 
     def _broken(self, reason: str) -> UnsupportedEncoding:
-        return UnsupportedEncoding(f"The body is not valid {self._name}: {reason}.", evidence={"encoding": self._name})
+        evidence = {"encoding": self._name}
+        return UnsupportedEncoding(f"The body is not valid {self._name}: {reason}.", (), evidence, "encoding_damaged")
 
     def _check(self, size: int) -> None:
         if not self._cut:  # a cut body simply ends there
@@ -122,6 +124,7 @@ class Body:
             raise TooLarge(
                 f"The body becomes more than {MAX_RATIO} times as large when it is unpacked.",
                 evidence={"sent": str(self._received), "ratio": str(MAX_RATIO)},
+                cause="unpacked_too_large",
             )
 
 
@@ -152,7 +155,9 @@ def check_limit(size: int, limit: int) -> None:
     """
     if size > limit:
         raise TooLarge(
-            f"The body is larger than the {limit} bytes that this server takes.", evidence={"limit": str(limit)}
+            f"The body is larger than the {limit} bytes that this server takes.",
+            evidence={"limit": str(limit)},
+            cause="body_too_large",
         )
 
 

@@ -98,7 +98,7 @@ def parse_envelope_header(body: bytes, budget: Budget) -> tuple[dict[str, Any], 
         MalformedEnvelope: it is not a JSON object followed by a newline or the end of the body.
     """
     if not _NOT_SPACE.search(body, 0, MAX_SPACE):
-        raise _malformed("it is empty", body, 0)
+        raise _malformed("envelope_empty", "it is empty", body, 0)
     return _read_header(body, 0, "the envelope header", budget)
 
 
@@ -114,7 +114,9 @@ def parse_items(body: bytes, at: int, budget: Budget) -> tuple[Item, ...]:
     items: list[Item] = []
     while at < len(body):
         if len(items) == MAX_ITEMS:
-            raise TooLarge(f"An envelope may hold at most {MAX_ITEMS} items.")
+            raise TooLarge(
+                f"An envelope may hold at most {MAX_ITEMS} items.", (), {"most": str(MAX_ITEMS)}, "too_many_items"
+            )
         item, at = _read_item(body, at, budget)
         items.append(item)
     _check_limits(items, body)  # at the end: damage anywhere has the better words, and names a place
@@ -126,7 +128,7 @@ def _read_item(body: bytes, at: int, budget: Budget) -> tuple[Item, int]:
     start = min(start, len(body))  # the last header needs no newline
     kind, length, attachment_type = fields
     if type(kind) is not str:
-        raise _malformed("an item header has no type, or one that is not a string", body, at)
+        raise _malformed("item_type", "an item header has no type, or one that is not a string", body, at)
     end = _payload_end(body, start, length, at)
     # A view: 20 MiB of attachments are never copied, and most payloads are not looked into at all.
     return Item(kind, memoryview(body)[start:end], attachment_type), end + 1
@@ -166,14 +168,18 @@ def _payload_end(body: bytes, start: int, length: Any, header_at: int) -> int:
         newline = body.find(b"\n", start)
         return len(body) if newline < 0 else newline
     if type(length) is not int or length < 0:  # True is an int in Python; 3.0 is not one
-        raise _malformed(f"an item's length must be a whole number, not {_shown(length)}", body, header_at)
+        raise _malformed(
+            "item_length", f"an item's length must be a whole number, not {_shown(length)}", body, header_at
+        )
     end = start + length
     if end > len(body):
         reason = f"an item's length is {str(length)[:20]}, but only {len(body) - start} bytes follow"
-        raise _malformed(reason, body, header_at)
+        left = {"length": str(length)[:20], "left": str(len(body) - start)}
+        raise _malformed("item_too_short", reason, body, header_at, left)
     # As strict as Relay: to skip ahead to a newline would take the rest of a payload for the next header.
     if end < len(body) and body[end] != 0x0A:
-        raise _malformed(f"an item's length is {length}, but its payload goes on after that", body, end)
+        reason = f"an item's length is {length}, but its payload goes on after that"
+        raise _malformed("item_too_long", reason, body, end, {"length": str(length)})
     return end
 
 
@@ -199,7 +205,7 @@ def _read_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[dict[
     """Read one JSON object and its newline; return it and where the next thing starts."""
     line = _line(body, at)
     if not line:
-        raise _malformed(f"{name} is missing (a second newline at the end?)", body, at)
+        raise _malformed("header_missing", f"{name} is missing (a second newline at the end?)", body, at)
     at, end = line
     try:
         value: Any = msgspec.json.decode(memoryview(body)[at:end])
@@ -207,7 +213,7 @@ def _read_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[dict[
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         value, stop = _read_long_header(body, at, name, budget)
     if not isinstance(value, dict):
-        raise _malformed(f"{name} is not a JSON object", body, at)
+        raise _malformed("header_not_json", f"{name} is not a JSON object", body, at)
     return value, _check_line(body, at, stop, name) + 1
 
 
@@ -218,8 +224,9 @@ def _check_line(body: bytes, start: int, end: int, name: str) -> int:
     if body[end - 1] in _SPACE:
         stop = start + len(body[start:end].rstrip(_SPACE))
     if stop < len(body) and body[stop] != 0x0A:
-        what = "a carriage return" if body[stop] == 0x0D else "something"
-        raise _malformed(f"there is {what} between {name} and its newline", body, stop)
+        is_return = body[stop] == 0x0D
+        what, cause = ("a carriage return", "header_return") if is_return else ("something", "header_goes_on")
+        raise _malformed(cause, f"there is {what} between {name} and its newline", body, stop)
     return stop
 
 
@@ -232,7 +239,7 @@ def _read_long_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[
     while True:
         window = min(window, most)
         if not budget.allows(window):
-            raise _malformed("too much of it stands in headers over several lines", body, at)
+            raise _malformed("header_not_json", "too much of it stands in headers over several lines", body, at)
         # "surrogateescape" gives every byte back; with "replace" the length of the text would not be that of the bytes.
         text = body[at : at + window].decode("utf-8", "surrogateescape")
         try:
@@ -241,7 +248,7 @@ def _read_long_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[
             return json.loads(clean), at + len(text[:stop].encode("utf-8", "surrogateescape"))
         except (ValueError, RecursionError):
             if window == most:
-                raise _malformed(f"{name} is not a JSON object", body, at) from None
+                raise _malformed("header_not_json", f"{name} is not a JSON object", body, at) from None
         window *= 2  # each try starts over; doubling keeps all of them together under three times the last
 
 
@@ -258,9 +265,11 @@ def _check_limits(items: list[Item], body: bytes) -> None:
     # Relay's rule: the envelope's `event_id` can name one event only.
     events = sum(item.type in _EVENT_TYPES for item in items)
     if events > 1:
-        raise _malformed("it holds more than one event", body, 0)
+        raise _malformed("two_events", "it holds more than one event", body, 0)
     if sum(item.type in ("session", "sessions") for item in items) > MAX_SESSIONS:
-        raise TooLarge(f"An envelope may hold at most {MAX_SESSIONS} sessions.")
+        raise TooLarge(
+            f"An envelope may hold at most {MAX_SESSIONS} sessions.", (), {"most": str(MAX_SESSIONS)}, "too_many_items"
+        )
     for item in items:
         check_size(item.type, len(item.payload))
 
@@ -281,12 +290,14 @@ def check_size(kind: str, size: int) -> None:
             f"The {kind.replace('_', ' ')} has {size} bytes; at most {limit} are taken. "
             "Send less: shorter breadcrumbs, fewer local variables, no large extras.",
             evidence={"item": kind, "size": str(size), "limit": str(limit)},
+            cause="item_too_large",
         )
 
 
-def _malformed(reason: str, body: bytes, offset: int) -> MalformedEnvelope:
+def _malformed(
+    cause: str, reason: str, body: bytes, offset: int, evidence: dict[str, str] | None = None
+) -> MalformedEnvelope:
     line = body[offset : offset + 80].partition(b"\n")[0].decode("utf-8", "replace")
     # The line ends on a page and in logs: no control character of a stranger may reach a terminal.
-    return MalformedEnvelope(
-        reason, offset, "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-    )
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return MalformedEnvelope(reason, offset, shown, cause, evidence)

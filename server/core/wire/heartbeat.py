@@ -84,6 +84,7 @@ def parse_heartbeat(body: bytes, budget: Budget | None = None) -> Heartbeat:
         raise TooLarge(
             f"The heartbeat has {len(body)} bytes; at most {MAX_HEARTBEAT_BYTES} are taken.",
             evidence={"item": "heartbeat", "size": str(len(body)), "limit": str(MAX_HEARTBEAT_BYTES)},
+            cause="item_too_large",
         )
     if not body.strip():
         return Heartbeat()
@@ -127,9 +128,10 @@ def _wrong_type(message: str) -> WrongType:
     missing = re.search(r"missing required field `(\w+)`", what)
     if missing:
         name = f"{name}.{missing[1]}".lstrip(".")
-        return WrongType(f"The heartbeat's field {name!r} is missing.", (), {"field": name})
+        return WrongType(f"The heartbeat's field {name!r} is missing.", (), {"field": name}, "heartbeat_lacks")
     if name == "type":
-        return WrongType("The heartbeat's field 'type' must be \"heartbeat\".", (), {"field": name})
+        return WrongType("The heartbeat's field 'type' must be \"heartbeat\".", (), {"field": name}, "heartbeat_type")
     where = f"field {name!r}" if name else "body"
     plain = what.replace("`", "").replace("Expected ", "expected ").replace("| null", "or null")
-    return WrongType(f"The heartbeat's {where} is wrong: {plain}.", (), {"field": name})
+    evidence = {"field": name, "found": plain}
+    return WrongType(f"The heartbeat's {where} is wrong: {plain}.", (), evidence, "heartbeat_field")

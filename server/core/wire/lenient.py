@@ -40,15 +40,16 @@ def decode(payload: bytes | memoryview, kind: type[T], what: str, budget: Budget
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # once more below, leniently, and with better words for what is wrong
     if not budget.allows(len(payload)):
-        raise InvalidJSON(f"{what} is not strict JSON, and too large to be repaired.")
+        raise InvalidJSON(f"{what} is not strict JSON, and too large to be repaired.", cause="json_complex")
     try:
         return msgspec.json.decode(_repaired(payload), type=kind)
     except RecursionError:
-        raise InvalidJSON(f"{what} is nested too deeply.") from None
+        raise InvalidJSON(f"{what} is nested too deeply.", cause="json_complex") from None
     except json.JSONDecodeError as error:
-        raise InvalidJSON(f"{what} is not JSON: {error.msg} at character {error.pos}.") from None
+        found = f"{error.msg} at character {error.pos}"
+        raise InvalidJSON(f"{what} is not JSON: {found}.", (), {"found": found}, "not_json") from None
     except (msgspec.MsgspecError, ValueError):
-        raise InvalidJSON(f"{what} must be a JSON object.") from None
+        raise InvalidJSON(f"{what} must be a JSON object.", cause="not_object") from None
 
 
 def _repaired(payload: bytes | memoryview | Raw) -> bytes:

@@ -189,7 +189,8 @@ def observe_envelope(
     # Before any is decoded: the cost of one request must not grow with their number.
     beats = sum(item.type == "heartbeat" for item in envelope.items)
     if beats > MAX_HEARTBEATS:
-        raise TooLarge(f"An envelope may hold at most {MAX_HEARTBEATS} heartbeats.")
+        most = {"most": str(MAX_HEARTBEATS)}
+        raise TooLarge(f"An envelope may hold at most {MAX_HEARTBEATS} heartbeats.", (), most, "too_many_items")
     # One container is enough, since all are of one process.
     containers = islice((item for item in envelope.items if item.type in TYPES), 1)
     told = next((parse_container(item.payload, budget) for item in containers), Told(App()))
@@ -250,7 +251,7 @@ def observe_security(body: bytes, client: Sdk | None = None) -> Observation:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         body = b""
     if not _REPORTS.match(body):
-        raise InvalidJSON("A security report must be a JSON object, or a list of them.")
+        raise InvalidJSON("A security report must be a JSON object, or a list of them.", cause="not_object")
     return Observation(signals=frozenset({Signal.CSP_REPORT}), client_sdk=client, has_no_client=True)
 
 
@@ -310,7 +311,10 @@ def observe_minidump(body: bytes, new_id: str, client: Sdk | None = None) -> Obs
     """
     # A form is not parsed: a file starts right behind the empty line that ends the head of its part (RFC 2046, 5.1.1).
     if not body.startswith(MINIDUMP) and b"\r\n\r\n" + MINIDUMP not in body:
-        raise BadRequest("There is no minidump in this request. Upload it as the form's file upload_file_minidump.")
+        raise BadRequest(
+            "There is no minidump in this request. Upload it as the form's file upload_file_minidump.",
+            cause="no_minidump",
+        )
     return _with_event(Observation(client_sdk=client, has_no_client=True), NATIVE_CRASH, new_id)
 
 

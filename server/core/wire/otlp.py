@@ -70,7 +70,9 @@ def parse_otlp(body: bytes, content_type: str, signal: Signal, budget: Budget | 
         TooLarge: it is over `MAX_OTLP_BYTES`.
     """
     if len(body) > MAX_OTLP_BYTES:
-        raise TooLarge(f"An OTLP export may have {MAX_OTLP_BYTES} bytes; this one has {len(body)}.")
+        evidence = {"item": "otlp", "size": str(len(body)), "limit": str(MAX_OTLP_BYTES)}
+        said = f"An OTLP export may have {MAX_OTLP_BYTES} bytes; this one has {len(body)}."
+        raise TooLarge(said, (), evidence, "item_too_large")
     if not is_json(content_type):
         return _looked_at(*read_protobuf(body, signal, MAX_RECORDS), signal)
     parts = _json_parts(body, signal, budget or Budget())

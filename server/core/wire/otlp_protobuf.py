@@ -107,4 +107,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def _damaged() -> BadRequest:
-    return BadRequest("The body is not an OTLP export in protobuf. Send JSON with Content-Type: application/json.")
+    return BadRequest(
+        "The body is not an OTLP export in protobuf. Send JSON with Content-Type: application/json.",
+        cause="otlp_damaged",
+    )

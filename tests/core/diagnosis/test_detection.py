@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from server.core.model.signals import Signal
+from server.core.state.update import update_of
+from server.core.wire.observation import Observation
 
 from ...support.views import AT, Held, problem, seen, snapshot, view
 
@@ -46,8 +48,26 @@ def test_what_was_dropped_is_told_the_most_first_and_each_reason_is_explained() 
     (said,) = snapshot(view(state))["problems"]
     assert said["summary"] == "Your SDK dropped 8 errors (before_send)."
     assert said["evidence"]["more"] == "2 log items (send_error); 1 error (sample_rate)"
+    # The same for pages in other languages.
+    assert said["values"]["what"] == {"count": 8, "category": "error", "reason": "before_send"}
+    assert [(lost["count"], lost["category"]) for lost in said["values"]["more"]] == [(2, "log_item"), (1, "error")]
     assert said["check_names"] == ("before_send", "send_error", "sample_rate")
     assert [check.partition(" ")[0].rstrip(",") for check in said["checks"]] == ["before_send", "The", "sample_rate"]
+
+
+@pytest.mark.parametrize(
+    ("off", "said", "value"),
+    [
+        (-61_000, "1 min behind", -60_000),
+        (7_199_999, "119 min ahead", 7_140_000),
+        (-7_200_000, "2 hours behind", -7_200_000),
+        (200_000_000, "2 days ahead", 172_800_000),
+    ],
+)
+def test_a_clock_is_told_in_words_and_as_a_number(off: int, said: str, value: int) -> None:
+    found = problem("clock_skew", view(update_of(Observation(sent_at=AT + off, has_no_client=True), AT)))
+    assert found
+    assert (found.finding.evidence, found.finding.values) == ({"skew": said}, {"skew": value})
 
 
 def test_a_report_that_names_nothing_is_told_all_the_same() -> None:

