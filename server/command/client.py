@@ -107,12 +107,12 @@ def request(
     url: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-    seconds: float = TIMEOUT_SECONDS,
+    seconds: float | None = None,
 ) -> Answer:
     """One HTTP request; whatever status it is answered with is an answer.
 
     Args:
-        seconds: of silence after which there is none.
+        seconds: of silence after which there is none; TIMEOUT_SECONDS unless told otherwise.
 
     Raises:
         Unreachable: there is no answer.
@@ -125,7 +125,7 @@ def request(
     sent = {"user-agent": f"firstlight/{__version__}", **(headers or {})}
     wanted = urllib.request.Request(url, body, sent, method=method)  # noqa: S310 - the caller checks the scheme
     try:
-        with urllib.request.build_opener(*handlers).open(wanted, timeout=seconds) as response:
+        with urllib.request.build_opener(*handlers).open(wanted, timeout=seconds or TIMEOUT_SECONDS) as response:
             # Bounded: the URL may be mistyped, and lead to anything.
             return Answer(response.status, _decode(response.read(MAX_ANSWER)))
     # urllib raises for 4xx and 5xx, though they are answers like any other.
