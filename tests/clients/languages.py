@@ -7,9 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import venv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.support.private_way import PrivateCA
@@ -94,25 +97,42 @@ def _binary(name: str, package: str) -> str:
 
 def python(sdk: str | None = None) -> App:
     """Python, plain, with the newest SDK, or with an older one: `1.45.1`."""
-    path = [str(CLIENTS / "python")]
-    if sdk and sdk != "newest":
-        path.insert(0, str(python_packages(f"sentry-sdk=={sdk}")))
-    # But for what an older SDK imports by a name that has been given up since, where it finds Starlette.
-    warnings = "default,ignore::PendingDeprecationWarning"
-    env = {"PYTHONPATH": os.pathsep.join(path), "PYTHONWARNINGS": warnings, **({"SDK": "1"} if sdk else {})}
-    return App(f"python {sdk or 'plain'}", (sys.executable, str(PROGRAMS / "app.py")), env)
+    env = {"PYTHONPATH": str(CLIENTS / "python"), "PYTHONWARNINGS": "default", **({"SDK": "1"} if sdk else {})}
+    binary = python_with_sdk(None if sdk == "newest" else sdk) if sdk else sys.executable
+    return App(f"python {sdk or 'plain'}", (binary, str(PROGRAMS / "app.py")), env)
+
+
+@functools.cache
+def python_with_sdk(release: str | None = None) -> str:
+    """A Python with Sentry's SDK, the newest one unless told otherwise, and with nothing beside it.
+
+    Among all that the tests need, the SDK's start imports every framework that it knows: 1.5 s of computing, not 0.1.
+    """
+    packages = python_packages(f"sentry-sdk=={release or version('sentry-sdk')}")
+
+    def make(folder: Path) -> None:
+        venv.create(folder, symlinks=True)
+        [site] = folder.glob("lib/python*/site-packages")
+        (site / "sdk.pth").write_text(f"{packages}\n")
+
+    return str(_made_once(f"python with {packages.name}", make) / "bin" / "python")
 
 
 def python_packages(requirement: str) -> Path:
-    """A folder with a package that the virtual environment has in another version; installed once."""
-    folder = CACHE / requirement
+    """A folder with a package and what it needs; installed once."""
+    uv = [str(Path(sys.prefix) / "bin" / "uv"), "pip", "install", "--quiet", "--python", sys.executable, requirement]
+    return _made_once(requirement, lambda folder: subprocess.run([*uv, "--target", str(folder)], check=True))
+
+
+def _made_once(name: str, make: Callable[[Path], object]) -> Path:
+    folder = CACHE / name
     if not folder.exists():
-        uv = [str(Path(sys.prefix) / "bin" / "uv"), "pip", "install", "--quiet", "--python", sys.executable]
-        partial = folder.with_name(f"{folder.name}.{os.getpid()}")
-        subprocess.run([*uv, "--target", str(partial), requirement], check=True)
+        CACHE.mkdir(exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix="partial-", dir=CACHE))
+        make(partial)
         try:
             partial.rename(folder)
-        except OSError:  # another process of the tests was faster
+        except OSError:  # another process or thread was faster
             assert folder.exists()
             shutil.rmtree(partial)
     return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from tests.snippets.run import fetched
 from tests.support.server import wait_for
 
 from .conftest import Project
-from .languages import MODULES
+from .languages import MODULES, python_with_sdk
 
 AT_ONCE = 4
 """More than the cores that most machines have, so that threads of one program do not always run side by side."""
@@ -43,7 +42,7 @@ PAGES = {
     page.platform: page
     for page in (
         Page("ruby", ("ruby",), 0, times=20),
-        Page("python", (sys.executable,), 1),
+        Page("python", ("python",), 1),
         Page("node", ("node",), 1),
     )
 }
@@ -64,7 +63,8 @@ def written(page: Page, dsn: str, folder: Path) -> list[str]:
 def run(page: Page, project: Project, folder: Path) -> None:
     """Run it once."""
     folder.mkdir()
-    env = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    env = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
+    env["PATH"] = f"{Path(python_with_sdk()).parent}{os.pathsep}{os.environ['PATH']}"
     command = written(page, project.dsn, folder)
     ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == page.status, ended.stderr

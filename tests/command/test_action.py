@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+from ..clients.languages import python_with_sdk
 from ..support.server import ROOT, clean_env
 
 SCRIPT = ROOT / ".github" / "actions" / "verify" / "verify.sh"
@@ -16,7 +17,7 @@ APP = "import sentry_sdk; sentry_sdk.init({options}); 1 / 0"
 
 def verify(folder: Path, options: str = "") -> tuple[int, str, str, ElementTree.Element]:
     """Status, output, summary and JUnit XML for an app with these options."""
-    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    path = f"{Path(python_with_sdk()).parent}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     env = clean_env(
         PATH=path,
         GITHUB_ACTIONS="true",

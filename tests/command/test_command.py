@@ -25,6 +25,7 @@ from server.command.cli import cli
 from server.command.client import Client, Refused, request
 from server.command.exits import Exit
 
+from ..clients.languages import python_with_sdk
 from ..support.app_signals import app_sends
 from ..support.redis_server import free_port
 from ..support.server import ServerProcess, clean_env, interruptible, wait_for
@@ -201,7 +202,7 @@ def test_the_demos_python_snippet_is_what_it_says(demo: ServerProcess, tmp_path:
     lines = demo.output.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("import sentry_sdk"))
     (tmp_path / "app.py").write_text("\n".join(lines[at : at + 3]))
-    subprocess.run([sys.executable, "app.py"], cwd=tmp_path, env=clean_env(), capture_output=True, timeout=30)
+    subprocess.run([python_with_sdk(), "app.py"], cwd=tmp_path, env=clean_env(), capture_output=True, timeout=30)
     demo.wait_for_output("★ first error received  ZeroDivisionError: division by zero  app.py:2")
     assert "\n● connected  sentry.python" in demo.output
 

@@ -17,6 +17,7 @@ import pytest
 from server.command.client import Client, request
 from server.command.exits import Exit
 
+from ..clients.languages import python_with_sdk
 from ..support.app_signals import app_sends
 from ..support.redis_server import free_port
 from ..support.server import ROOT, ServerProcess, clean_env, interruptible, wait_for
@@ -40,7 +41,7 @@ Sentry.captureException(new Error("boom"));
 
 
 def python(options: str = "", capture: str = "capture_exception()") -> list[str]:
-    return [sys.executable, "-c", PYTHON.format(options=options, capture=capture)]
+    return [python_with_sdk(), "-c", PYTHON.format(options=options, capture=capture)]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from tests.clients.languages import python_with_sdk
+
 SDK_FOLDER = Path(__file__).parents[1] / "sdk"
 MODULES = SDK_FOLDER / "node_modules"
 
@@ -26,7 +28,8 @@ HEARTBEATS = {
 """What the snippets import, and the client that they fetch for it."""
 
 FILES = {
-    "python": ("main.py", [sys.executable]),
+    "python": ("main.py", ["python"]),
+    "python-fastapi": ("main.py", [sys.executable]),
     "node": ("app.mjs", ["node"]),
     "curl": ("main.sh", ["sh"]),
     "other": ("main.sh", ["sh"]),
@@ -34,12 +37,13 @@ FILES = {
     "opentelemetry-python": ("main.py", [sys.executable]),
     "opentelemetry-node": ("app.mjs", ["node"]),
 }
-"""What a platform's code is saved as, and what runs it."""
+"""What a platform's code is saved as, and what runs it, in the `environment`; the tests' own Python has frameworks."""
 
 
 def environment() -> dict[str, str]:
-    """An environment in which no setting of an SDK is left from elsewhere."""
-    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_PROXY": "*"}
+    """An environment in which no setting of an SDK is left from elsewhere, and Python has the SDK and no more."""
+    path = f"{Path(python_with_sdk()).parent}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "HOME": os.environ.get("HOME", "/"), "NO_PROXY": "*"}
 
 
 @asynccontextmanager

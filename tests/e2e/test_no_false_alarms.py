@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
@@ -72,7 +71,7 @@ async def told(http: httpx2.AsyncClient, project: Project, *wanted: str) -> dict
 @pytest.mark.parametrize(
     ("platform", "code", "sdk", "runtime"),
     [
-        ("python", WEB_APP, "sentry.python.", "CPython 3."),
+        ("python-fastapi", WEB_APP, "sentry.python.", "CPython 3."),
         ("node", LOOP, "sentry.javascript.node", "node 2"),
     ],
 )
@@ -130,7 +129,7 @@ async def watched(http: httpx2.AsyncClient, project: Project) -> bool:
 
 async def pasted(lines: str, folder: Path) -> str:
     """What Python's prompt says to lines that are pasted there."""
-    command = [sys.executable, "-i", "-q"]
+    command = ["python", "-i", "-q"]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, env=apps.environment(), stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
