@@ -36,9 +36,8 @@ check: .venv/.dev tests/js/node_modules/.stamp  ## format, lint, types, import r
 	$(JS)/tsc --project tests/js
 	$(BIN)/pytest tests/test_house.py tests/test_static.py
 
-bench: .venv/.dev .venv/.system  ## ratios against a bare ASGI function, side by side; what viewers cost
-	$(BIN)/python -m bench
-	$(BIN)/python -m bench.viewers
+bench: .venv/.dev .venv/.system  ## every row of docs/benchmarks.md, in two minutes; FULL=1 writes it, in twelve; ROWS=heartbeat,latency
+	$(BIN)/python -m bench $(if $(FULL),--full) $(if $(ROWS),--only $(ROWS),$(if $(FULL),--write))
 
 newest: test-sets  ## what the newest SDKs make the page show: docs/sdks.md as it would be, and an error where that is new
 	cd tests/sdk && npm install --silent --no-audit --no-fund --save-exact \
@@ -72,6 +71,7 @@ lock: .venv/bin/uv  ## the exact packages, with hashes and without an index, fro
 	@$(COMPILE) requirements/dev.txt pyproject.toml --group dev --constraints requirements/runtime.txt >/dev/null
 	@$(COMPILE) requirements/frameworks.txt --group frameworks --constraints requirements/dev.txt >/dev/null
 	@$(COMPILE) requirements/api.txt --group api >/dev/null
+	@$(COMPILE) requirements/peers.txt --group peers >/dev/null
 	@$(COMPILE) requirements/release.txt --group release --constraints requirements/dev.txt >/dev/null
 
 # Everything is audited as it is locked, not as it happens to be installed. Tests drive old SDKs on purpose.

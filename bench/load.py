@@ -1,46 +1,220 @@
 """A load generator that costs less than what it measures: raw protocols, one request in flight per connection.
 
-python -m bench.load HOST PORT SECONDS CONNECTIONS < request   prints the number of answers and of those with 200
+Each connection has an address of its own, since a server may bound what one may take. `closed` sends the next request
+as soon as the last is answered; `paced` sends at times that do not wait for answers, and measures from those times, so
+that a server that stands still does not hide it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import cast
 
-import uvloop
+from . import machine
+from .servers import Served
+
+CONNECTIONS = 32
+SETTLING_SECONDS = 0.1
+"""Until a server has taken the connections that stand in its queue."""
+STRAGGLING_SECONDS = 20.0
+"""How long answers may take beyond the time of a load."""
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, request: bytes, counts: list[int]) -> None:
-        self._request = request
-        self._counts = counts
+@dataclass(slots=True)
+class Answers:
+    """What came back.
+
+    Args:
+        count: answers in all.
+        accepted: those with a status of 2xx.
+        seconds: from the first request to the last answer.
+        times: seconds of each, where requests were paced.
+        own: seconds of processor time of the server, from when all connections stood.
+        redis: the same of its Redis.
+        last: the beginning of the last that was not accepted.
+    """
+
+    count: int = 0
+    accepted: int = 0
+    seconds: float = 0.0
+    times: list[float] = field(default_factory=list)
+    own: float = 0.0
+    redis: float = 0.0
+    last: bytes = b""
+
+
+class Connection(asyncio.Protocol):
+    """One connection with one request in flight; it is opened anew where the server ends it after an answer.
+
+    Args:
+        port: of the server.
+        own: the address that it comes from.
+        answered: is told of each whole answer.
+    """
+
+    def __init__(self, port: int, own: str, answered: Callable[[Connection, bytes], None]) -> None:
+        self._to = port
+        self._from = own
+        self._answered = answered
+        self._begun = b""
+        self._size = 0
+        self._waiting = b""
+        self._opening: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
 
+    async def open(self) -> None:
+        """Connect, and send what waits for that."""
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, "127.0.0.1", self._to, local_addr=(self._from, 0))
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send what waits."""
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(self._request)
+        if self._waiting:
+            self._transport.write(self._waiting)
+            self._waiting = b""
+
+    def send(self, data: bytes) -> None:
+        """Send a request."""
+        if self._transport:
+            self._transport.write(data)
+        else:
+            self._waiting = data
 
     def data_received(self, data: bytes) -> None:
-        """Head and body may come apart; the head comes whole, and the body ends with `}`."""
-        self._counts[1] += data.startswith(b"HTTP/1.1 200")
-        if self._transport and data.endswith(b"}"):
-            self._counts[0] += 1
-            self._transport.write(self._request)
+        """An answer, most often whole and as long as the last one, else in parts."""
+        if self._begun or len(data) != self._size:
+            self._begun += data
+            if not is_whole(self._begun):
+                return
+            data, self._begun = self._begun, b""
+            self._size = len(data)
+        if b"onnection: close" in data:
+            self.leave()
+            self._opening = asyncio.ensure_future(self.open())
+        self._answered(self, data)
+
+    def leave(self) -> None:
+        """Close it."""
+        if self._transport:
+            self._transport.abort()
+        self._transport = None
 
 
-async def main(host: str, port: int, seconds: float, connections: int, request: bytes) -> None:
-    """Load the server for a bounded time."""
-    loop, counts = asyncio.get_running_loop(), [0, 0]
-    for number in range(connections):  # from an address each, as one alone may only take a tenth of a process
-        own = (f"127.1.0.{number % 250 + 1}", 0) if host == "127.0.0.1" and sys.platform == "linux" else None
-        await loop.create_connection(lambda: _Connection(request, counts), host, port, local_addr=own)
-    await asyncio.sleep(seconds)
-    counts[1] = min(counts)  # a head whose body is still on its way
-    print(*counts, flush=True)
+def is_whole(data: bytes) -> bool:
+    """Whether this is all of an answer: by its length, or by the last chunk."""
+    head, found, body = data.partition(b"\r\n\r\n")
+    if not found:
+        return False
+    head = head.lower()
+    if b"transfer-encoding: chunked" in head:
+        return body.endswith(b"0\r\n\r\n")
+    _, found, rest = head.partition(b"content-length:")
+    return not found or len(body) >= int(rest.split(b"\r\n", 1)[0])
 
 
-if __name__ == "__main__":
-    host, port, seconds, connections = sys.argv[1:]
-    uvloop.run(main(host, int(port), float(seconds), int(connections), sys.stdin.buffer.read()))
+async def connected(
+    served: Served, count: int, answered: Callable[[Connection, bytes], None], settle: bool = True
+) -> list[Connection]:
+    """Open connections, each from an address of its own."""
+    made = [Connection(served.port, f"127.1.0.{number % 250 + 1}", answered) for number in range(count)]
+    for connection in made:
+        await connection.open()
+    if settle:
+        await asyncio.sleep(SETTLING_SECONDS)
+    return made
+
+
+def processor_of(served: Served) -> tuple[float, float]:
+    """Seconds that a server and its Redis have computed."""
+    return machine.processor(served.pid), machine.processor(served.redis.pid) if served.redis else 0.0
+
+
+async def closed(served: Served, requests: Iterable[bytes], seconds: float, connections: int = CONNECTIONS) -> Answers:
+    """Send until the requests or the time are at an end; what is on its way by then is waited for."""
+    answers, left = Answers(), iter(requests)
+    done, flying, until = asyncio.Event(), 0, 0.0
+
+    def answered(connection: Connection, data: bytes) -> None:
+        nonlocal flying
+        _count(answers, data)
+        flying -= 1
+        begin(connection)
+
+    def begin(connection: Connection) -> None:
+        nonlocal flying
+        following = next(left, None) if perf_counter() < until else None
+        if following is not None:
+            flying += 1
+            connection.send(following)
+        elif not flying:
+            done.set()
+
+    made = await connected(served, connections, answered)
+    before = processor_of(served)
+    began, until = perf_counter(), perf_counter() + seconds
+    for connection in made:
+        begin(connection)
+    async with asyncio.timeout(seconds + STRAGGLING_SECONDS):
+        await done.wait()
+    answers.seconds = perf_counter() - began
+    answers.own, answers.redis = (now - then for now, then in zip(processor_of(served), before, strict=True))
+    leave(made)
+    return answers
+
+
+async def paced(
+    served: Served, requests: Iterator[bytes], rate: float, seconds: float, connections: int = CONNECTIONS
+) -> Answers:
+    """Send so many a second. What finds no free connection waits for one, and the wait is part of its time."""
+    answers = Answers()
+    due: deque[tuple[float, bytes]] = deque()
+    started: dict[Connection, float] = {}
+
+    def answered(connection: Connection, data: bytes) -> None:
+        _count(answers, data)
+        answers.times.append(perf_counter() - started.pop(connection))
+        free.append(connection)
+        flush()
+
+    def flush() -> None:
+        while due and free:
+            connection = free.pop()
+            started[connection], request = due.popleft()
+            connection.send(request)
+
+    free = await connected(served, connections, answered)
+    made, began, sent = list(free), perf_counter(), 0
+    while (now := perf_counter()) < began + seconds:
+        wanted = int((now - began) * rate)
+        due.extend((began + (sent + i) / rate, next(requests)) for i in range(wanted - sent))
+        sent = max(sent, wanted)
+        flush()
+        await asyncio.sleep(max(0.0005, began + (sent + 1) / rate - perf_counter()))
+    answers.seconds = perf_counter() - began
+    leave(made)
+    return answers
+
+
+def _count(answers: Answers, data: bytes) -> None:
+    answers.count += 1
+    if data.startswith(b"HTTP/1.1 2"):
+        answers.accepted += 1
+    else:
+        answers.last = data[:200]
+
+
+def leave(made: Iterable[Connection]) -> None:
+    """Close them all."""
+    for connection in made:
+        connection.leave()
+
+
+def in_turn(requests: Sequence[bytes]) -> Iterator[bytes]:
+    """These, over and over."""
+    return itertools.cycle(requests)

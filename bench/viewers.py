@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from .__main__ import free_port, post
+from .servers import free_port, post
 
 IDLE = 2_000
 """Viewers that wait."""

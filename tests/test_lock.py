@@ -22,6 +22,7 @@ ASKED = {
     "release": GROUPS["release"],
     "frameworks": GROUPS["frameworks"],
     "api": GROUPS["api"],
+    "peers": GROUPS["peers"],
 }
 """What each file of the lock is made from."""
 

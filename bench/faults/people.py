@@ -15,7 +15,7 @@ from uuid import uuid4
 from server.command.client import Client, request
 from server.command.terminal import STAGES, Snapshot
 
-from ..__main__ import heartbeat_request
+from ..requests import heartbeat
 
 ANSWER_SECONDS = 15.0
 WRONG_KEY = "f" * 32
@@ -81,7 +81,7 @@ class Senders:
 
     async def beat(self, shop: Shop, rate: float) -> None:
         """Heartbeats for ever, so many a second."""
-        data = heartbeat_request(self._netloc, shop.id, shop.key)
+        data = heartbeat(self._netloc, shop.id, shop.key)
         while True:
             with contextlib.suppress(OSError):
                 reader, writer = await asyncio.open_connection(*self._address)

@@ -1,0 +1,121 @@
+"""What many projects cost: their heartbeats in turn, what a worker keeps of each, and to make them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from urllib.parse import urlsplit
+
+import uvloop
+
+from . import machine, requests
+from .figures import Figure
+from .load import CONNECTIONS, closed, in_turn
+from .plan import Plan
+from .rates import EMBEDDED, REDIS, Subject
+from .servers import Served, firstlight
+
+FEW = 100
+UNWATCHED = 8_000
+"""Projects that beat in turn while nobody watches."""
+KEY = "{:032x}"
+SECONDS = 90.0
+
+
+def put(served: Served, number: int) -> bytes:
+    """A project of an id and a key of our own."""
+    body = json.dumps({"name": f"project {number}", "keys": [{"key": KEY.format(number)}]}).encode()
+    head = requests.request(f"/projects/{number}", served.host, body, {"Content-Type": "application/json"})
+    return head.replace(b"POST ", b"PUT ", 1)
+
+
+def made(served: Served, first: int, count: int) -> float:
+    """Make so many projects; returns the processor's µs for each. Raises `RuntimeError` where one is refused."""
+    numbers = range(first, first + count)
+    answers = uvloop.run(closed(served, (put(served, number) for number in numbers), SECONDS, CONNECTIONS))
+    if answers.accepted < count:
+        raise RuntimeError(f"{served.name}: made {answers.accepted} of {count} projects: {answers.last!r}")
+    return 1e6 * answers.own / count
+
+
+def beats(served: Served, numbers: Sequence[int]) -> list[bytes]:
+    """One heartbeat of each."""
+    return [requests.heartbeat(served.host, str(number), KEY.format(number)) for number in numbers]
+
+
+def projects(plan: Plan) -> Iterator[Figure]:
+    """A hundred projects, then all of them, that beat in turn; and what the worker keeps of each."""
+    for workers in (0, 1):
+        with firstlight(workers) as served:
+            yield from making(plan, served)
+            yield from beating(plan, served)
+
+
+def making(plan: Plan, served: Served) -> Iterator[Figure]:
+    """The first thousand projects, and the last thousand of all."""
+    early = made(served, 1, 1_000)
+    made(served, 1_001, plan.projects - 2_000)
+    late = made(served, plan.projects - 999, 1_000)
+    goal = 1.3 if served.name == EMBEDDED else None
+    yield Figure("put", served.name, f"100 → {plan.projects:,} projects", "× as dear", (late / early,), goal)
+    yield Figure("put", served.name, "one core", "requests/s", (1e6 / late,))
+
+
+def beating(plan: Plan, served: Served) -> Iterator[Figure]:
+    """Known heartbeats of few and of all; all are known once each has come twice."""
+    few = Subject(served, in_turn(beats(served, range(1, FEW + 1))))
+    everything = beats(served, range(FEW + 1, plan.projects + 1))
+    one_pass(served, few.requests, 2 * FEW)
+    before = machine.memory(served.pid)
+    one_pass(served, iter(everything), len(everything))
+    kept = 1024 * (machine.memory(served.pid) - before) / len(everything)
+    one_pass(served, iter(everything), len(everything))
+    many = Subject(served, in_turn(everything))
+    for _ in range(plan.rounds):
+        few.round(plan.requests)
+        many.round(plan.requests)
+    ratios = tuple(more / less for more, less in zip(many.own, few.own, strict=True))
+    yield Figure("projects", served.name, f"{FEW} → {plan.projects:,} in turn", "× as dear", ratios, 1.3)
+    yield Figure("projects", served.name, "kept of each", "bytes", (kept,), 400.0)
+
+
+def one_pass(served: Served, left: Iterator[bytes], count: int) -> None:
+    """Send each once."""
+    answers = uvloop.run(closed(served, islice(left, count), SECONDS, 128))
+    if answers.accepted < count:
+        raise RuntimeError(f"{served.name}: {answers.accepted} of {count} heartbeats accepted: {answers.last!r}")
+
+
+def unwatched(plan: Plan) -> Iterator[Figure]:
+    """What 8,000 known projects cost Redis that beat in turn, nobody watching, beside one that beats alone."""
+    count = min(UNWATCHED, plan.projects)
+    with firstlight(1) as served:
+        made(served, 1, count)
+        everything = beats(served, range(1, count + 1))
+        for _ in range(2):
+            one_pass(served, iter(everything), count)
+        hot, cold = Subject(served, in_turn(everything[:1])), Subject(served, in_turn(everything))
+        before, total = scripts(served), 0
+        for _ in range(plan.rounds):
+            cold.round(count)
+            total += count
+        each = (scripts(served) - before) / total
+        for _ in range(plan.rounds):
+            hot.round(plan.requests)
+        ratio = tuple(slow / fast for slow, fast in zip(cold.own, hot.own, strict=True))
+        yield Figure("unwatched", REDIS, "each heartbeat", "scripts", (each,), 0.05)
+        yield Figure("unwatched", REDIS, "to the hot path", "× as dear", ratio, 1.2)
+        yield Figure("unwatched", REDIS, "Redis", "µs", tuple(cold.redis))
+
+
+def scripts(served: Served) -> int:
+    """How many scripts its Redis has run."""
+    assert served.redis
+    port = str(urlsplit(served.redis.url).port)
+    told = subprocess.run(
+        ["redis-cli", "-p", port, "info", "commandstats"], capture_output=True, text=True, timeout=10, check=True
+    )
+    lines = [line for line in told.stdout.splitlines() if line.startswith(("cmdstat_evalsha:", "cmdstat_fcall:"))]
+    return sum(int(line.partition("calls=")[2].split(",")[0]) for line in lines)
