@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -59,19 +60,21 @@ def parsed() -> argparse.Namespace:
 def measured(row: Row, full: bool, run: report.Run) -> None:
     """Measure a row in a process, and a group, of its own; what is left of it when its time is up is killed."""
     command = [sys.executable, "-m", "bench", "--row", row.name, *(["--full"] if full else [])]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     seconds, failed = row.seconds if full else row.seconds / 2, ""
-    try:
-        out, errors = child.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        failed = f"not done after {seconds:.0f} s"
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        out, errors = child.communicate(timeout=10)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(command, stdout=out, stderr=errors, start_new_session=True)
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            failed = f"not done after {seconds:.0f} s"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait(10)
+        lines, said = (file.read().splitlines() for file in (out, errors) if not file.seek(0))
     if child.returncode and not failed:
-        failed = errors.strip().splitlines()[-1]
-    figures = [Figure.read(line) for line in out.splitlines()]
+        failed = said[-1] if said else f"status {child.returncode}"
+    figures = [Figure.read(line) for line in lines]
     run.figures += figures
     if failed:
         run.failed[row.name] = failed

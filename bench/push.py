@@ -226,7 +226,7 @@ def one_to_many(plan: Plan) -> Iterator[Figure]:
     """One change to a thousand viewers of a project: until the last has it, beside a raw loop of writes."""
     with ExitStack() as stack:
         port = free_port()
-        command = [sys.executable, "-m", "bench.raw", str(port)]
+        command = [sys.executable, "-m", "bench.rawloop", str(port)]
         raw = of_channels(stack.enter_context(process(RAW, command, {}, port)), NCHAN)
         stages = [raw, *(of_firstlight(stack.enter_context(firstlight(workers))) for workers in (0, 1, 2))]
         times: dict[str, list[float]] = {}

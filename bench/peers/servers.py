@@ -146,10 +146,7 @@ def _bugsink_project(folder: Path, port: int, eager: bool, env: Mapping[str, str
     manage = ["env", *(f"{name}={value}" for name, value in env.items()), str(binary / "bugsink-manage")]
     run(folder, *manage, "migrate")
     run(folder, *manage, "migrate", "--database=snappea", "snappea")
-    done = subprocess.run(
-        [*manage, "shell", "-c", BUGSINK_PROJECT], cwd=folder, capture_output=True, text=True, timeout=60, check=True
-    )
-    return done.stdout.split()[-1].replace("-", "")
+    return run(folder, *manage, "shell", "-c", BUGSINK_PROJECT).split()[-1].replace("-", "")
 
 
 def _need(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The least that a push can cost on this loop: any POST has its body written to all who watch, as one frame.
 
-python -m bench.raw PORT
+python -m bench.rawloop PORT
 """
 
 from __future__ import annotations
