@@ -140,7 +140,7 @@ class Hub:
         """A reset shows as another epoch."""
         self.changed(project_id)
 
-    def deleted(self, project_id: int) -> None:
+    def deleted(self, project_id: int, version: int) -> None:
         """Nothing is left to read."""
         if project_id in self._watches:
             self._watches[project_id].view = None  # else it would be given back to a store that came back empty

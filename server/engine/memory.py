@@ -16,6 +16,7 @@ from ..core.diagnosis.rules import cured, has_problems
 from ..core.model.keys import is_key
 from ..core.model.project import Key, Project
 from ..core.state.bits import bits_of, has
+from ..core.state.change import Change
 from ..core.state.fields import FIRST_ERROR, Field, Join, State, Update, join
 from ..core.state.update import lacks_nothing
 from ..core.state.view import View
@@ -41,14 +42,13 @@ class Whole:
         """As if it had just been read."""
         return View(self.project, self.epoch, self.version, self.state, 0)
 
-    def join(self, update: Update, version: int, is_late: bool) -> None:
-        """Take in what is stored, and the version that it led to."""
+    def join(self, update: Update, change: Change, is_late: bool) -> None:
+        """Take in what is stored, and what it changed."""
         # What was read meanwhile has it already, and a count that is joined twice would be more than is stored.
-        is_read = version <= self.version
-        news = {f: value for f, value in update.items() if f.joined_by is not Join.SUM} if is_read else update
-        join(self.state, news, is_late)
+        is_read = change.version <= self.version
+        join(self.state, {f: value for f, value in update.items() if _is_new(f, change, is_read)}, is_late)
         self.is_used = True
-        self.version = max(self.version, version)
+        self.version = max(self.version, change.version)
 
 
 # Hidden from the garbage collector, for which a million of these would be a long walk: nothing in one leads back to it.
@@ -100,13 +100,12 @@ class Memory(msgspec.Struct, gc=False):
         """When open problems are resolved by an update."""
         return cured(self.whole.state, update) if self.whole and self.has_problems else {}
 
-    def learn(self, update: Update, version: int, is_late: bool) -> None:
-        """Note that an update is stored, and the version that it led to."""
+    def learn(self, update: Update, change: Change, is_late: bool) -> None:
+        """Note that an update is stored, and what it changed."""
         if self.whole:
-            self.whole.join(update, version, is_late)
+            self.whole.join(update, change, is_late)
         if FIRST_ERROR in update:
-            # Where it is not whole, the store may have kept another one.
-            is_only = not is_late and not self.has(FIRST_ERROR)
+            is_only = FIRST_ERROR in change.fields  # else the store has another one
             self.is_mended = _is_mended(self.whole.state if self.whole else update if is_only else {})
         self.known = _shared(self.known | bits_of(update))
         self.has_problems = self.has_problems or has_problems(update)
@@ -133,6 +132,13 @@ def memory_of(view: View, whole: Whole, checked_at: float) -> Memory:
         has_problems(view.state),
         _is_mended(view.state),
     )
+
+
+def _is_new(field: Field, change: Change, is_read: bool) -> bool:
+    """Whether a stored value is held as it was sent, and is not remembered yet."""
+    if field.joined_by is Join.SUM:
+        return field in change.fields and not is_read
+    return field.joined_by is not Join.ONCE or field in change.fields
 
 
 def _is_mended(state: Update) -> bool:

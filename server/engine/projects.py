@@ -15,10 +15,11 @@ from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
 from ..core.model.signals import Stage
 from ..core.state.bits import bits_of, effect_of
-from ..core.state.fields import FIRST_ERROR, STAGE, Effect, Update, stage_of
+from ..core.state.change import Change
+from ..core.state.fields import FIRST_ERROR, STAGE, Effect, Join, Update, stage_of
 from ..core.state.view import View
 from ..limits import ProjectLimits
-from ..stores import Store
+from ..stores import Origin, Store
 from .clock import Clock
 from .limits import Limiter
 from .memory import Memory, Whole, memory_of
@@ -55,6 +56,8 @@ class Projects:
         self._is_new = True
         self._healing_until = float("-inf")
         self._missing: dict[int, float] = {}
+        # Of deleted projects: an answer that was under way meanwhile would make it look as if it was lost.
+        self._ended: dict[int, int] = {}
         self._refused: dict[int, float] = {}
         # Requests of one project that come together share one read: a fleet that starts at once asks once.
         self._lookups: dict[int, asyncio.Task[Project | None]] = {}
@@ -69,20 +72,28 @@ class Projects:
             memory.doubt()
 
     def edited(self, project_id: int) -> None:
-        """Ask again before the next use; what was received for a past epoch is dropped by the store."""
-        self._missing.pop(project_id, None)
-        self._refused.pop(project_id, None)
-        self._lookups.pop(project_id, None)  # its answer may be from before
+        """Read it anew; what was received for a past epoch is dropped by the store."""
+        self._forget_answers(project_id)
         # Kept, though it is stale: should the store go away now, an old key list is better than refusing everybody.
         memory = self._memories.get(project_id)
         if memory:
             memory.doubt()
-            self._begin_to_read(project_id)  # else a store that came back empty would be given a past epoch
+        # Also where it is new here: a store that came back empty is given back what some process remembers, and an
+        # owner has just made it, or has begun its next epoch. What it sends meanwhile is answered.
+        self._begin_to_read(project_id)
 
-    def deleted(self, project_id: int) -> None:
+    def deleted(self, project_id: int, version: int) -> None:
         """Forget it: a store that comes back empty would be given it back."""
+        self._forget_answers(project_id)
         self._forget(project_id)
-        self.edited(project_id)
+        self._bound(self._ended)
+        self._ended[project_id] = max(version, self._ended.get(project_id, 0))
+
+    def _forget_answers(self, project_id: int) -> None:
+        """Those that are under way, too, may be from before."""
+        self._missing.pop(project_id, None)
+        self._refused.pop(project_id, None)
+        self._lookups.pop(project_id, None)
 
     def resync(self) -> None:
         """Wake-ups may have been lost: ask again for every project."""
@@ -209,12 +220,17 @@ class Projects:
         kept = {field: value for field, value in update.items() if field is not FIRST_ERROR}
         return {**kept, STAGE: int(Stage.CONNECTED)}
 
-    def learn(self, project_id: int, update: Update, epoch: str | None, version: int, is_late: bool = False) -> None:
-        """Remember that an update of an epoch is stored, and the version that it led to."""
+    def learn(self, project_id: int, update: Update, origin: Origin, change: Change) -> None:
+        """Remember that an update is stored, and what it changed."""
         memory = self._memories.get(project_id)
+        is_known = memory is not None and origin.epoch == memory.epoch
+        is_whole = memory is not None and (memory.whole is not None or change.effect < Effect.NEWS)
+        # Whoever was answered by this process rests on what it remembers, and that is not all of it, or not so.
+        if not (is_known and is_whole) or any(f.joined_by is Join.ONCE and f not in change.fields for f in update):
+            self.edited(project_id)
         # What was stored in another epoch says nothing of this one; remembered, it would hide the next first error.
-        if memory and epoch == memory.epoch:
-            memory.learn(update, version, is_late)
+        if memory is not None and is_known:
+            memory.learn(update, change, origin.is_late)
 
     @property
     def is_healing(self) -> bool:
@@ -223,7 +239,7 @@ class Projects:
 
     def met(self, view: View) -> None:
         """Remember a project that was read for viewers, unless it is remembered."""
-        if self._memories.get(view.project.id) is None:
+        if self._memories.get(view.project.id) is None and self.may_be_restored(view):
             # Not as recent: an edit may have come since, and whoever sends something asks for himself.
             self._remember(view.project.id, view, float("-inf"))
 
@@ -265,10 +281,18 @@ class Projects:
             StoreRejected: it cannot hold this project.
         """
         whole = self._wholes.get(project_id)
-        found = whole is not None and await self._store.restore(whole.view())
-        if not found:
-            self._forget(project_id)  # it was deleted
+        return whole is not None and await self.restore(whole.view())
+
+    async def restore(self, view: View) -> bool:
+        """As `give_back`, for what was read for viewers."""
+        found = self.may_be_restored(view) and await self._store.restore(view)
+        if not found:  # it was deleted; that may not have been heard
+            self.deleted(view.project.id, view.version)
         return found
+
+    def may_be_restored(self, view: View) -> bool:
+        """Whether a reading is not of before the end of its project, as far as this process has heard."""
+        return view.version > self._ended.get(view.project.id, -1)
 
     async def run(self) -> None:
         """Heal the store whenever its link was lost, until cancelled."""
@@ -316,23 +340,25 @@ class Projects:
 
     async def _read(self, project_id: int) -> Project | None:
         asked_at = self._moment()
-        is_current = False
         try:
             view = await self._store.read(project_id)
-            # First given back, then remembered: what was read would take the place of the only memory there is.
-            if self._is_lost(project_id, view) and await self.give_back(project_id):
+            # First given back, then remembered: what was read would take the place of the only memory there is. Not
+            # where it was edited meanwhile: what is remembered may be newer than this.
+            is_current = self._lookups.get(project_id) is asyncio.current_task()
+            if is_current and self._is_lost(project_id, view) and await self.give_back(project_id):
                 view = await self._store.read(project_id)
             if view is None and self.is_healing:
                 raise StoreUnavailable("The store may have lost this project, and is given back what is known of it.")
         finally:
             # An edit during the read took it out of the table: its answer may be from before, and must not be
             # remembered as fresh.
-            if self._lookups.get(project_id) is asyncio.current_task():  # else it was edited meanwhile
+            is_current = self._lookups.get(project_id) is asyncio.current_task()
+            if is_current:
                 del self._lookups[project_id]
-                is_current = True
         if is_current:
             self._remember(project_id, view, asked_at)
-        elif view and self._is_newer(view):  # better than what there is, also should the store go away now
+        # Better than what there is, also should the store go away now.
+        elif view and self._is_newer(view) and self.may_be_restored(view):
             self._remember(project_id, view, float("-inf"))
         return view.project if view else None
 
@@ -348,6 +374,7 @@ class Projects:
             self._bound(self._missing)
             self._missing[project_id] = asked_at
         else:
+            self._ended.pop(project_id, None)
             whole = Whole(view)
             gone = self._memories.put(project_id, memory_of(view, whole, asked_at))
             if gone:
@@ -364,7 +391,7 @@ class Projects:
         self._memories.pop(project_id)
         self._wholes.pop(project_id)
 
-    def _bound(self, mapping: dict[int, float]) -> None:
+    def _bound(self, mapping: dict[int, float] | dict[int, int]) -> None:
         """Forget the oldest tenth of a full mapping."""
         if len(mapping) >= self._limits.missing:
             # In the order of insertion, the oldest first. A tenth at a time: one by one, a flood of new ids would copy

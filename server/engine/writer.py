@@ -188,10 +188,7 @@ class Writer:
         Raises:
             StoreUnavailable: the store is away.
         """
-        found = await self._store.restore(view)
-        if not found:  # read before its end, and heard of after that
-            self._projects.deleted(view.project.id)
-        return found
+        return await self._projects.restore(view)
 
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Take over what a process that ended had not written."""
@@ -396,8 +393,7 @@ class Writer:
             if isinstance(result, StoreRejected):
                 self._reject(number, pending, result)
             elif result is not None:
-                told = pending.origin
-                self._projects.learn(number, pending.update, told.epoch, result.version, told.is_late)
+                self._projects.learn(number, pending.update, pending.origin, result)
         return {number: pending for number, pending in part.items() if number not in results}
 
     async def _apply_again(self, over: Batch, is_awaited: bool) -> None:

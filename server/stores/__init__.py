@@ -25,8 +25,8 @@ class Listener(Protocol):
     def edited(self, project_id: int) -> None:
         """The project itself was created, edited or reset; what is cached of it is old."""
 
-    def deleted(self, project_id: int) -> None:
-        """The project is gone; forget it, and do not give it back."""
+    def deleted(self, project_id: int, version: int) -> None:
+        """The project is gone; forget it, and give nothing back of what it was up to this version."""
 
     def resync(self) -> None:
         """Wake-ups may have been lost: read again whatever is watched."""

@@ -104,12 +104,13 @@ class EmbeddedStore:
 
     async def delete(self, project_id: int) -> bool:
         with self._file.transaction():
+            row = self._load(project_id)
             found = self._file.change("DELETE FROM projects WHERE id = ?", (project_id,)) > 0
             self._file.forget(project_id)
             self._file.query("DELETE FROM keys WHERE id = ?", (project_id,))
         self._file.empty_log()
         for listener in self._listeners:
-            listener.deleted(project_id)
+            listener.deleted(project_id, row.version if row else 0)
         return found
 
     async def revoke(self, project_id: int, token_id: str | None, at: int) -> bool:

@@ -501,6 +501,82 @@ async def test_a_project_that_its_owner_makes_anew_after_a_loss_has_what_it_had(
         assert (after.project.name, after.stage) == ("Shop, again", Stage.FIRST_ERROR_RECEIVED)
 
 
+async def test_what_comes_to_a_project_that_was_made_anew_after_a_loss_stays_with_what_it_had(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, _ = await two(store, folder, names)
+        own_redis.command("FLUSHALL")
+        await store.put(project)
+        other = Process(store, folder, next(names))  # knows only what there is now
+        await other.writes(project, error(now()))
+        await settled(one)
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+async def test_a_project_that_was_just_made_and_sent_nothing_yet_is_given_back(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        one = Process(store, folder, next(names))
+        store.listen(one.projects)
+        project = await store.create("Shop", "python", KEY)
+        await until(lambda: one.projects.remembered(project.id) is not None)
+        own_redis.command("FLUSHALL")
+        await settled(one)
+        assert (await view_of(store, project)).project == project
+
+
+async def test_what_was_stored_in_an_epoch_that_was_not_heard_of_is_given_back(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, _ = await two(store, folder, names)
+        await store.reset(project.id, "the next one")
+        await one.writes(project, error(now()))
+        await until(lambda: one.projects.epoch_of(project.id) == "the next one")
+        own_redis.command("FLUSHALL")
+        await settled(one)
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+async def test_a_first_error_that_came_second_is_not_given_back_as_the_first(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, other = await two(store, folder, names)
+        at = now()
+        await other.writes(project, error(at, "e1"))
+        await one.writes(project, error(at - 1000, "e2"))  # its clock is behind
+        await settled(one)
+        own_redis.command("FLUSHALL")
+        for process in (one, other):
+            await settled(process)
+        assert (await view_of(store, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+
+
+async def test_an_answer_from_before_the_end_of_a_project_brings_it_back_for_nobody(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        watched = WatchedStore(store)
+        project = await watched.create("Shop", None, KEY)
+        one = Process(watched, folder, next(names))
+        store.listen(one.projects)
+        view = await view_of(watched, project)
+        with watched.holding("read"):
+            asking = asyncio.create_task(one.projects.get(project.id))
+            await until(lambda: watched.held("read") == 1)
+            await watched.delete(project.id)
+            await until(lambda: not one.projects.may_be_restored(view))
+        await asking
+        one.projects.met(view)  # as of a page
+        assert one.projects.remembered(project.id) is None
+        own_redis.command("FLUSHALL")
+        assert not await one.projects.restore(view)
+        assert await watched.read(project.id) is None
+
+
 @pytest.mark.parametrize("deed", ["deletes", "resets"])
 async def test_a_store_that_comes_back_empty_is_not_given_what_an_owner_has_ended(
     own_redis: RedisServer, folder: Path, names: Iterator[str], deed: str

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from redis.exceptions import NoScriptError
 
 from server.core.state.fields import Effect
 from server.stores import Store
@@ -18,6 +17,9 @@ from server.stores.redis.connection import Connection
 from server.stores.redis.scripts import Command, with_text
 
 from ..support.redis_server import RedisServer
+
+Told = tuple[str, int, int]
+"""A wake-up: `changed`, `edited` or `deleted`, the project, and the effect, or the version that it was deleted at."""
 
 
 def epochs() -> Callable[[], str]:
@@ -30,7 +32,7 @@ class Notes:
     """A listener that keeps what it hears."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, int, Effect]] = []
+        self.heard: list[Told] = []
 
     def changed(self, project_id: int, effect: Effect) -> None:
         """As of a listener."""
@@ -38,11 +40,11 @@ class Notes:
 
     def edited(self, project_id: int) -> None:
         """As of a listener."""
-        self.heard.append(("edited", project_id, Effect.NEWS))
+        self.heard.append(("edited", project_id, 0))
 
-    def deleted(self, project_id: int) -> None:
+    def deleted(self, project_id: int, version: int) -> None:
         """As of a listener."""
-        self.heard.append(("deleted", project_id, Effect.NEWS))
+        self.heard.append(("deleted", project_id, version))
 
     def resync(self) -> None:
         """As of a listener."""
@@ -61,7 +63,7 @@ class File:
         self._notes = Notes()
         self.store.listen(self._notes)
 
-    def news(self) -> list[tuple[str, int, Effect]]:
+    def news(self) -> list[Told]:
         """See `Backend`."""
         heard, self._notes.heard = self._notes.heard, []
         return heard
@@ -75,38 +77,50 @@ class File:
         raise NotImplementedError
 
 
-class _Blocking(Connection):
-    """Waits for each answer on the spot: to the loop with its own time, a call takes none."""
+CLOCK, ASKED = "clock", "redis.call('TIME')"
+SET_CLOCK = "{ string.match(redis.call('GET', 'clock'), '(%d+) (%d+)') }"
 
-    def __init__(self, url: str) -> None:
+
+class _Blocking(Connection):
+    """Waits for each answer on the spot: to the loop with its own time, a call takes none.
+
+    Its scripts go by the made-up clock. By the server's own, on which next to no time passes, whatever was sent some
+    made-up seconds ago would be older than all that was stored meanwhile.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float]) -> None:
         super().__init__(url, 2.0)
         self.client = redis.Redis.from_url(url, decode_responses=True, protocol=3)
+        self._clock = clock
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
-        answers = self._exchange(commands)
-        if any(isinstance(answer, NoScriptError) for answer in answers):  # nothing of it was done
-            answers = self._exchange([with_text(command) for command in commands])
+        answers = self._exchange([_by_clock(command, with_text(command)) for command in commands])
         return [self._judged(answer) for answer in answers]
 
     async def acknowledge(self, channels: Iterable[str]) -> None:
         """There is no replica."""
 
     def _exchange(self, commands: Sequence[Command]) -> list[Any]:
-        pipeline = self.client.pipeline(transaction=False)
+        pipeline, micros = self.client.pipeline(transaction=False), int(self._clock() * 1_000_000)
+        pipeline.set(CLOCK, "{} {}".format(*divmod(micros, 1_000_000)))
         for command in commands:
             pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
-        return pipeline.execute(raise_on_error=False)
+        return pipeline.execute(raise_on_error=False)[1:]
+
+
+def _by_clock(command: Command, whole: Command) -> Command:
+    return ("EVAL", str(whole[1]).replace(ASKED, SET_CLOCK), *whole[2:]) if command[0] == "EVALSHA" else command
 
 
 class Redis:
-    """A real Redis with its scripts. Its own clock counts, which nobody here can set."""
+    """A real Redis with its scripts, by a made-up clock."""
 
     can_lose = True
 
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, clock: Callable[[], float]) -> None:
         server.command("FLUSHALL")
         store = RedisStore(server.url, epochs())
-        store._server = connection = _Blocking(server.url)
+        store._server = connection = _Blocking(server.url, clock)
         self.store: Store = store
         self._client = connection.client
         self._bytes = redis.Redis.from_url(server.url)
@@ -114,15 +128,15 @@ class Redis:
         self._heard.psubscribe("firstlight:*")
         self._copy: Mapping[bytes, bytes] = {}
 
-    def news(self) -> list[tuple[str, int, Effect]]:
+    def news(self) -> list[Told]:
         """See `Backend`."""
         self._client.ping()  # what was published before this answer has been sent by now
         told = []
         while message := self._heard.get_message():
             word, _, rest = str(message["data"]).partition(" ")
-            number, _, effect = rest.partition(" ")
+            number, *numbers = rest.split(" ")
             if number:
-                told.append((word, int(number), Effect(int(effect))))
+                told.append((word, int(number), int(numbers[-1])))
         return told
 
     def keep_copy(self) -> None:

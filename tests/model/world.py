@@ -55,8 +55,8 @@ class Backend(Protocol):
     can_lose: bool
     """Whether it is somewhere else: with a clock of its own, heard late, and it can come back with less than it had."""
 
-    def news(self) -> list[tuple[str, int, Effect]]:
-        """The wake-ups since the last call: `changed`, `edited` or `deleted`, the project, the effect."""
+    def news(self) -> list[tuple[str, int, int]]:
+        """The wake-ups since the last call: `changed`, `edited` or `deleted`, the project, and what is told of it."""
 
     def keep_copy(self) -> None:
         """What a replica has."""
@@ -115,19 +115,22 @@ class Line:
             await asyncio.sleep(self._rng.choice((0, 2.0)))  # refused at once, or not answered in time
             raise StoreUnavailable("away, for a test")
 
-    def wake(self, word: str, project_id: int, effect: Effect) -> None:
+    def wake(self, word: str, project_id: int, what: int) -> None:
         """A wake-up sets out. It may be late, overtaken, doubled or lost."""
         if self.is_cut or self.is_deaf:
             return
         if not self._is_far:
-            self._arrive(word, project_id, effect)
+            self._arrive(word, project_id, what)
             return
         for _ in range(self._rng.choice((1, 1, 2))):
             delay = self._rng.choice((0, 0, 0.001, LATE_SECONDS))
-            asyncio.get_event_loop().call_later(delay, self._arrive, word, project_id, effect)
+            asyncio.get_event_loop().call_later(delay, self._arrive, word, project_id, what)
 
-    def _arrive(self, word: str, project_id: int, effect: Effect) -> None:
-        self._tell(word, *((project_id, effect) if word == "changed" else (project_id,)))
+    def _arrive(self, word: str, project_id: int, what: int) -> None:
+        if word == "edited":
+            self._tell(word, project_id)
+        else:
+            self._tell(word, project_id, Effect(what) if word == "changed" else what)
 
     def _tell(self, word: str, *told: Any) -> None:
         outside = LIFE.set(self._life)
@@ -328,9 +331,9 @@ class World:
 
     def tell(self) -> None:
         """Send what the store has to say on its way to each process."""
-        for word, project_id, effect in self.backend.news():
+        for word, project_id, what in self.backend.news():
             for process in self.processes:
-                process.line.wake(word, project_id, effect)
+                process.line.wake(word, project_id, what)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""

@@ -23,7 +23,7 @@ class Ears:
         """See stores.Listener."""
         self.heard.append(("edited", project_id))
 
-    def deleted(self, project_id: int) -> None:
+    def deleted(self, project_id: int, version: int) -> None:
         """See stores.Listener."""
         self.heard.append(("deleted", project_id))
 

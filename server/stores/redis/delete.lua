@@ -8,5 +8,5 @@ local version = digits(math.max(micros, tonumber(redis.call('HGET', KEYS[2], '@v
 redis.call('DEL', KEYS[1], KEYS[2])
 -- Other processes still remember the project, and would take it for lost and give it back.
 redis.call('SET', KEYS[3], version, 'PX', digits(30 * 86400 * 1000))
-wake('deleted', NEWS)
+wake('deleted', NEWS, version)
 return old

@@ -65,7 +65,8 @@ local held = redis.call('HMGET', KEYS[2], '@epoch', '@version')
 local version, is_other = tonumber(held[2] or 0), held[1] ~= ARGV[10]
 local starts_over = is_other and (version < known or was_made_anew or not held[1])
 if starts_over then
-  redis.call('DEL', KEYS[2])
+  -- What came to a project that its owner had to make anew came to this epoch. Any other state is of an epoch before it.
+  if not was_made_anew then redis.call('DEL', KEYS[2]) end
   redis.call('HSET', KEYS[2], '@epoch', ARGV[10])
 end
 if starts_over or not is_other then -- else its owner has reset it since

@@ -152,7 +152,7 @@ class Wakeups:
     def _wake(self, said: str) -> None:
         # Words and effects of a newer version may arrive while workers are replaced one by one; what is not understood
         # is not an error.
-        word, number, effect = (*said.split(" "), "", "", "")[:3]
+        word, number, effect, version = (*said.split(" "), "", "", "", "")[:4]
         if not number.isdecimal():
             return
         for listener in self.listeners:
@@ -161,7 +161,7 @@ class Wakeups:
             elif word == "edited":
                 listener.edited(int(number))
             elif word == "deleted":
-                listener.deleted(int(number))
+                listener.deleted(int(number), int(version) if version.isdecimal() else 0)
 
     def _proved(self, place: Place) -> None:
         self._unproved.discard(place)
