@@ -480,3 +480,15 @@ async def test_settings_of_the_server_that_lose_something_are_named(
         async with redis_store(server.url) as store:
             await store.ping()
     assert said in caplog.text
+
+
+async def test_an_end_waits_for_what_is_under_way_and_begins_nothing(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        own_redis.stop()
+        reading = asyncio.create_task(store.read(project.id))
+        await until(lambda: store._server._under_way > 0)
+        asyncio.get_running_loop().call_soon(own_redis.cont)
+    assert await reading
+    with pytest.raises(StoreUnavailable):
+        await store.read(project.id)

@@ -53,6 +53,10 @@ class Connection:
         """Told when a server takes no writes, or wake-ups may be listened to in the wrong place."""
         self._nodes = Nodes(address, seconds)
         self._nodes.on_move = lambda: self.on_doubt()
+        self._under_way = 0
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._is_closed = False
 
     async def open(self) -> None:
         """Connect. A server that is out of reach is only said to be.
@@ -103,7 +107,9 @@ class Connection:
         return list(inspect(info, self._kind)) if isinstance(info, Mapping) else []  # many do not let everybody ask
 
     async def close(self) -> None:
-        """Let all connections go."""
+        """Let all connections go, once what is under way has ended; each call has its deadline."""
+        self._is_closed = True
+        await self._is_idle.wait()
         await self._nodes.close()
 
     async def run(self, *command: str | int) -> Any:
@@ -129,6 +135,8 @@ class Connection:
         """
         if not commands:
             return []
+        if self._is_closed:  # of a task that nobody waits for: a connection that it made would stay open
+            raise StoreUnavailable("This process lets Redis go.")
         return [self._judged(answer) for answer in await self._within(self._nodes.deliver(commands))]
 
     async def prove(self, channel: str, probe: str) -> None:
@@ -199,6 +207,8 @@ class Connection:
 
     async def _within(self, call: Awaitable[T]) -> T:
         """Await a call within the deadline; it fails only as documented."""
+        self._under_way += 1
+        self._is_idle.clear()
         try:
             # One deadline over everything. redis-py's own timeouts begin anew with each step (wait, connect, read) and
             # add up.
@@ -209,6 +219,10 @@ class Connection:
         except Exception as error:  # uvloop's closed transport is a RuntimeError; nothing may leak out of here
             log.warning("Redis: an unexpected error of its client library", exc_info=True)
             raise self.refused(error) from None
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._is_idle.set()
 
     def _judged(self, answer: Any) -> Any:
         """Tell a server that takes no such command now from a command that it never will take."""
