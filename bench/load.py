@@ -12,6 +12,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from time import perf_counter
 from typing import cast
 
@@ -169,9 +170,23 @@ async def closed(served: Served, requests: Iterable[bytes], seconds: float, conn
 
 
 async def paced(
-    served: Served, requests: Iterator[bytes], rate: float, seconds: float, connections: int = CONNECTIONS
+    served: Served,
+    requests: Iterator[bytes],
+    offsets: Iterator[float],
+    seconds: float,
+    connections: int = CONNECTIONS,
+    exact: bool = False,
 ) -> Answers:
-    """Send so many a second. What finds no free connection waits for one, and the wait is part of its time."""
+    """Send at times. What finds no free connection waits for one, and the wait is part of its time.
+
+    Args:
+        served: the server.
+        requests: in turn.
+        offsets: when each is sent, in seconds from the beginning.
+        seconds: after which no more are sent.
+        connections: at the same time.
+        exact: to the microsecond, for the price of a core; else to the millisecond, as the loop's timers are.
+    """
     answers = Answers()
     due: deque[tuple[float, bytes]] = deque()
     started: dict[Connection, float] = {}
@@ -189,16 +204,43 @@ async def paced(
             connection.send(request)
 
     free = await connected(served, connections, answered)
-    made, began, sent = list(free), perf_counter(), 0
-    while (now := perf_counter()) < began + seconds:
-        wanted = int((now - began) * rate)
-        due.extend((began + (sent + i) / rate, next(requests)) for i in range(wanted - sent))
-        sent = max(sent, wanted)
+    made, began, following = list(free), perf_counter(), next(offsets)
+    while (now := perf_counter() - began) < seconds:
+        while following <= now:
+            due.append((began + following, next(requests)))
+            following = next(offsets)
         flush()
-        await asyncio.sleep(max(0.0005, began + (sent + 1) / rate - perf_counter()))
+        await asyncio.sleep(0 if exact else max(0.0005, following - now))
     answers.seconds = perf_counter() - began
     leave(made)
     return answers
+
+
+def evenly(rate: float) -> Iterator[float]:
+    """So many a second, in equal steps."""
+    return (number / rate for number in itertools.count(1))
+
+
+def by_chance(rate: float, chance: Random) -> Iterator[float]:
+    """So many a second, each whenever it likes."""
+    return itertools.accumulate(chance.expovariate(rate) for _ in itertools.count())
+
+
+async def alone(served: Served, request: bytes, count: int, pause: float = 0.0) -> list[float]:
+    """Seconds of so many requests, one after the other, with a pause between two.
+
+    It does not sleep meanwhile: to wake up would take as long. The server does, where there is a pause.
+    """
+    times: list[float] = []
+    made = await connected(served, 1, lambda *_: times.append(perf_counter() - began))
+    async with asyncio.timeout(STRAGGLING_SECONDS):
+        for number in range(count):
+            began = perf_counter()
+            made[0].send(request)
+            while len(times) == number or perf_counter() < began + times[-1] + pause:
+                await asyncio.sleep(0)
+    leave(made)
+    return times
 
 
 def _count(answers: Answers, data: bytes) -> None:

@@ -17,7 +17,7 @@ import uvloop
 
 from . import requests
 from .figures import Figure, quantile
-from .load import Answers, Connection, connected, in_turn, paced
+from .load import Answers, Connection, connected, evenly, in_turn, paced
 from .peers import servers as peers
 from .plan import Plan
 from .rates import REDIS, entered, project
@@ -211,7 +211,7 @@ def load(served: Served, beats: Sequence[bytes], rate: float, seconds: float) ->
 
 def _load(pipe: Pipe, served: Served, beats: Sequence[bytes], rate: float, seconds: float) -> None:
     pipe.send("begun")
-    pipe.send(uvloop.run(paced(served, in_turn(beats), rate, seconds)))
+    pipe.send(uvloop.run(paced(served, in_turn(beats), evenly(rate), seconds)))
 
 
 def of_times(

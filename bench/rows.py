@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import crowds, generator, many, push, rates, starting
+from . import crowds, generator, many, push, rates, simulated, starting
 from .figures import Figure
 from .plan import Plan
 
@@ -70,6 +70,7 @@ ROWS = (
         150,
     ),
     Row("unwatched", "8,000 known projects in turn, nobody watching", "≤ 0.05 scripts each", many.unwatched, 90),
+    Row("simulation", "The simulation beside the server", "within 20 %", simulated.compared),
     Row("start", "Until it serves; memory at rest", "≤ 0.5 s, ≤ 40 MiB", starting.start),
 )
 BY_NAME = {row.name: row for row in ROWS}
