@@ -42,6 +42,7 @@ from .metrics import Metrics
 from .owners import projects as owners
 from .owners.request import State as OwnersState
 from .responses import PROBLEM_JSON, SafeResponses, headers_of, problem_of, status_of
+from .sdk.direct import Direct
 from .sdk.door import matches, sdk_door
 from .sdk.tools import State as SdkState
 from .sdk.tools import Tools, make_tools
@@ -179,7 +180,8 @@ class Firstlight:
                     senders=senders,
                     lobby=Lobby(self.limits.viewers),
                     pace=_pace(self.limits.viewers),
-                    sdk=self._tools(projects, writer, unverified, senders, tally),
+                    sdk=(tools := self._tools(projects, writer, unverified, senders, tally)),
+                    direct=Direct(tools, request_id.begin if self._names_requests else None),
                 )
             finally:
                 # The tasks end before the writer's last flush, which would otherwise share its batches with them.

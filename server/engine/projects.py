@@ -167,7 +167,9 @@ class Projects:
             StoreUnavailable: the store is away.
         """
         # One bucket for all projects, key 0: the question is about a key, of which nobody knows the project yet.
-        return None if self._questions.wait(0) else await self._store.owner_of(key)
+        # In a task of its own, as all that is asked here: a request may have none (`server.run.direct`), and a store's
+        # deadline needs one.
+        return None if self._questions.wait(0) else await asyncio.create_task(self._store.owner_of(key))
 
     # What the writer asks and tells.
 

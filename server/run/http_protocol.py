@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 
 from .connections import FOREVER, Connections, State, is_reserved
 from .conversation import Conversation
+from .direct import Call, begin, client_behind
 from .exchange import Exchange
 from .handshake import VERSION_SPOKEN, accepted_key
 from .http_reader import HttpReader
@@ -52,7 +53,7 @@ class HttpProtocol(HttpReader):
         super().__init__(owner.limits.http, config, server_state, app_state, _loop)
         owner.watch(server_state.connections)
         self._owner = owner
-        self._answering: Exchange | None = None
+        self._answering: Exchange | Call | None = None
         self._is_half_closed = False
         self._refused: Refused | None = None
         self._handshake: bytes | None = None
@@ -135,6 +136,28 @@ class HttpProtocol(HttpReader):
 
     # From a head to its answer.
 
+    @property
+    def _is_free(self) -> bool:
+        last = self._answering
+        is_next = (last is None or last.response_complete) and not self.pipeline
+        return is_next and self._is_admitted and not self.expect_100_continue and not self.flow.write_paused
+
+    def _answer(self, call: Call) -> None:
+        """Answer it here and now; where it has to wait for something, a task does the rest."""
+        client = self.client
+        if client is not None and self.config.proxy_headers:
+            host: str | None = client_behind(self.config.forwarded_allow_ips or "", client, self.headers)
+        else:
+            host = client[0] if client else None
+        assert self._door is not None
+        self._answering = self.cycle = call  # type: ignore[assignment] # as far as it is asked for
+        self._enter(State.ANSWERING)
+        served = self._door.serve(call.address, call.path, call.query, self.headers, host, call.body, call.say)
+        task = begin(served, self.loop)
+        if task is not None:
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
+
     def _start(self, exchange: Exchange) -> None:
         if not self._is_admitted and not is_reserved(self.scope):
             raise Refused(CROWDED, 503)
@@ -181,7 +204,7 @@ class HttpProtocol(HttpReader):
             self._enter(State.ARRIVING if self._is_arriving else State.IDLE)
             self._resume()
 
-    def _due(self) -> Iterator[Exchange]:
+    def _due(self) -> Iterator[Exchange | Call]:
         """The requests that are still to be answered, in their order."""
         first = self._answering
         if first is not None and not first.response_complete and not first.disconnected:
@@ -223,7 +246,7 @@ class HttpProtocol(HttpReader):
     def _converse(self, socket: WebSocketProtocol, early: bytes) -> None:
         headers = self.server_state.default_headers
         try:
-            key = accepted_key(str(self.scope["method"]), self.headers)
+            key = accepted_key(self._method, self.headers)
         except Refused as refused:
             socket.refuse(refused.answer([*headers, VERSION_SPOKEN]))
             return
@@ -236,7 +259,7 @@ class HttpProtocol(HttpReader):
     def _websocket_scope(self) -> dict[str, Any]:
         offers = [value.decode("latin-1") for name, value in self.headers if name == b"sec-websocket-protocol"]
         return {
-            **self.scope,
+            **self._scope(),
             "type": "websocket",
             "scheme": "wss" if self.scheme == "https" else "ws",
             "subprotocols": [token.strip() for offer in offers for token in offer.split(",")],

@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from typing import Any
-from urllib.parse import unquote
 
 import httptools
+from uvicorn._types import HTTPScope
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from ..limits import HttpLimits
+from .direct import Call, Door
 from .exchange import Exchange
 from .refused import (
     CROWDED,
@@ -29,6 +30,7 @@ from .refused import (
     is_host,
     reason_of,
     size_of,
+    target_of,
     tokens_of,
 )
 
@@ -57,6 +59,10 @@ class HttpReader(HttpToolsProtocol):
         self._is_arriving = False
         """Some of a request is here, and not all."""
         self._is_head = False
+        self._method = self._version = ""
+        self._call: Call | None = None
+        """A request that waits for the end of what was read: if it is whole by then, it needs no application."""
+        self._door: Door | None = app_state.get("direct")
         self._is_done = False
         """Nothing that still comes is a request: one was refused, or said that it is the last."""
         self._now = 0
@@ -73,6 +79,15 @@ class HttpReader(HttpToolsProtocol):
     @abstractmethod
     def _start(self, exchange: Exchange) -> None:
         """A head is whole: the application's turn, or that of the requests before it."""
+
+    @abstractmethod
+    def _answer(self, call: Call) -> None:
+        """A request for the door is whole."""
+
+    @property
+    @abstractmethod
+    def _is_free(self) -> bool:
+        """Whether a request can be answered now: it is admitted, and has none before it."""
 
     @abstractmethod
     def _whole(self) -> None:
@@ -98,7 +113,9 @@ class HttpReader(HttpToolsProtocol):
             self.parser.feed_data(data)
         except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
             stopped = error.with_traceback(None)  # which would refer to this frame, and so to itself
+            self._hand_over()
         else:
+            self._hand_over()
             if self._is_arriving and self._fed - self._first - self._body > self._allowance:
                 self._refuse(Refused(TOO_LARGE))
             return
@@ -125,8 +142,7 @@ class HttpReader(HttpToolsProtocol):
 
     def _go_on_without(self, rest: bytes) -> None:
         """Read the same head again without its offer, and then what follows, as if it had not been made."""
-        version = str(self.scope["http_version"])
-        head = head_of(str(self.scope["method"]), self.url, version, self.headers, without=b"upgrade")
+        head = head_of(self._method, self.url, self._version, self.headers, without=b"upgrade")
         self.parser = httptools.HttpRequestParser(self)
         # As uvicorn sets it for its own parser: bytes after `Connection: close` are dropped here, and are no error.
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -144,7 +160,9 @@ class HttpReader(HttpToolsProtocol):
             raise Refused("Too many requests are sent ahead of their answers.")
         self._is_arriving = self._is_head = True
         self._reset()
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
         """Some of its target."""
@@ -177,9 +195,8 @@ class HttpReader(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Its head is whole."""
         self._is_head = False
-        version = self.parser.get_http_version()
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        self.scope["http_version"] = version
+        version = self._version = self.parser.get_http_version()
+        self._method = self.parser.get_method().decode("ascii")
         self._check_head(version)
         if self.parser.should_upgrade():
             self._note_offer(version)
@@ -195,6 +212,9 @@ class HttpReader(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Some of its body."""
         self._body += len(body)
+        if self._call is not None:
+            self._call.body += body
+            return
         if self.cycle.response_complete or self.cycle.disconnected:
             return
         self.cycle.body += body
@@ -207,6 +227,11 @@ class HttpReader(HttpToolsProtocol):
         if self._offer:
             return
         self._is_arriving = False
+        if self._call is not None:
+            call, self._call = self._call, None
+            self._is_done = not call.keep_alive
+            self._answer(call)
+            return
         self._is_done = not self.cycle.keep_alive
         self.cycle.more_body = False
         self.cycle.message_event.set()
@@ -220,7 +245,7 @@ class HttpReader(HttpToolsProtocol):
 
     def _note_offer(self, version: str) -> None:
         """The parser stops after this head, whatever the offer is."""
-        if self.scope["method"] == "CONNECT":
+        if self._method == "CONNECT":
             raise Refused("This server is no proxy.")
         if version != "1.1" or _WEBSOCKET not in tokens_of(self.headers, b"upgrade"):
             self._offer = _OTHER
@@ -229,27 +254,57 @@ class HttpReader(HttpToolsProtocol):
             raise Refused("The handshake of a WebSocket has no body.")
         if not self._is_admitted:
             raise Refused(CROWDED, 503)
-        self._name_target()
+        target_of(self.url)  # refused here, where an answer can still be given
         self._offer = _WEBSOCKET
 
     def _begin(self, version: str) -> None:
         # Request smuggling lives on what two parsers make of an unknown or doubled coding; so none is guessed at.
         if self._coding not in (None, b"chunked"):
             raise Refused("Only chunked is understood as Transfer-Encoding.", 501)  # RFC 9112, 6.1
-        self._name_target()
         keep_alive = self._may_stay and version != "1.0" and self.parser.should_keep_alive()
-        self.cycle = exchange = self._exchange(keep_alive)
         self._is_begun = True
-        self._start(exchange)
+        if self._door is not None and self._method == "POST" and self._is_free:
+            path, _, query = target_of(self.url)
+            address = self._door.address_of(self.root_path + path)
+            if address is not None:
+                default, done = self.server_state.default_headers, self.on_response_complete
+                self._call = Call(self.transport, default, keep_alive, done, address, self.root_path + path, query)
+                return
+        self._begin_exchange(keep_alive)
 
-    def _name_target(self) -> None:
-        target = httptools.parse_url(self.url)
-        if target.path is None:
-            raise Refused("The target of this request has no path.")
-        path = target.path.decode("ascii")
-        self.scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
-        self.scope["raw_path"] = self.root_path.encode("ascii") + target.path
-        self.scope["query_string"] = target.query or b""
+    def _begin_exchange(self, keep_alive: bool) -> Exchange:
+        self.scope = self._scope()
+        self.cycle = exchange = self._exchange(keep_alive)
+        self._start(exchange)
+        return exchange
+
+    def _scope(self) -> HTTPScope:
+        path, raw_path, query = target_of(self.url)
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": self._version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme or "http",
+            "method": self._method,
+            "root_path": self.root_path,
+            "path": self.root_path + path,
+            "raw_path": self.root_path.encode("ascii") + raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
+
+    def _hand_over(self) -> None:
+        """What was read ends before the request does: the application is told that it has begun."""
+        if self._call is None:
+            return
+        call, self._call = self._call, None
+        exchange = self._begin_exchange(call.keep_alive)
+        exchange.body += call.body
+        if call.body:
+            exchange.message_event.set()
 
     def _exchange(self, keep_alive: bool) -> Exchange:
         exchange = Exchange(

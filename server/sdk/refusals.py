@@ -101,7 +101,7 @@ def looks_own(request: SdkRequest, project: Project) -> bool:
     key = request.credentials.key if request.credentials else ""
     if key and any(is_near(key, known.key) for known in project.keys):
         return True
-    headers, knows = dict(request.scope["headers"]), request.tools.senders.knows
+    headers, knows = dict(request.fields), request.tools.senders.knows
     is_local = _is_loopback(request.sender)
     if is_page(headers):
         # A page cannot choose this header (Fetch). A program can, as it can name any SDK: see docs/security.md.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from starlette.types import Message, Receive, Scope
+from starlette.types import Message, Receive
 
 from ..core.model.project import Project
 from ..core.wire.address import Address
@@ -28,13 +29,17 @@ class SdkRequest:
     """See the module.
 
     Args:
-        scope: of ASGI; `scope["client"]` is what uvicorn knows of the sender, behind trusted proxies theirs.
-        receive: of ASGI.
         address: what the path names.
         tools: what the door works with.
+        method, path, query: as ASGI has them.
+        fields: its headers, as ASGI has them.
+        client: the address of its sender, behind trusted proxies theirs.
+        receive: of ASGI.
+        is_whole: whether `receive` need not wait for anything.
 
     Attributes:
         sender: the address, as far as limits tell them apart.
+        headers: those that are used.
         project_id: 0 until the path was found to hold one.
         credentials: the key that it came with, once one was found, valid or not.
         project: the project, once the key was found to be valid.
@@ -50,29 +55,41 @@ class SdkRequest:
         "_receive",
         "address",
         "credentials",
+        "fields",
         "headers",
         "held",
         "is_question",
         "method",
+        "path",
         "project",
         "project_id",
         "query",
-        "scope",
         "sender",
         "size",
         "tools",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, address: Address, tools: Tools) -> None:
-        client = scope.get("client")
-        self.scope = scope
-        self.method: str = scope["method"]
-        self.query: bytes = scope["query_string"]
-        # Only those that are used: a browser sends thirty, and this is on the way of every heartbeat.
-        self.headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED}
+    def __init__(
+        self,
+        address: Address,
+        tools: Tools,
+        method: str,
+        path: str,
+        query: bytes,
+        fields: Sequence[tuple[bytes, bytes]],
+        client: str | None,
+        receive: Receive,
+        is_whole: bool = False,
+    ) -> None:
         self.address = address
         self.tools = tools
-        self.sender = network_of(client[0]) if client else ""
+        self.method = method
+        self.path = path
+        self.query = query
+        self.fields = fields
+        # Only those that are used: a browser sends thirty, and this is on the way of every heartbeat.
+        self.headers = {name: value.decode("latin-1") for name, value in fields if name in _WANTED}
+        self.sender = network_of(client) if client else ""
         self.project_id = 0
         self.credentials: Credentials | None = None
         self.project: Project | None = None
@@ -82,7 +99,7 @@ class SdkRequest:
         self.held: ExitStack | None = None
         self._receive = receive
         self._first: asyncio.Task[Message] | None = None
-        self._is_begun = False
+        self._is_begun = is_whole
 
     @property
     def budget(self) -> Budget:

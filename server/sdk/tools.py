@@ -56,6 +56,7 @@ class State(TypedDict):
     """What this door needs of the application."""
 
     sdk: Tools
+    direct: object  # the same without ASGI, see `direct`
 
 
 def make_tools(

@@ -83,9 +83,12 @@ class Link:
         app: is served.
         limits: of the process.
         is_plain: by uvicorn's own protocols, as on any other server.
+        state: what the application's lifespan has made.
     """
 
-    def __init__(self, app: Any, limits: Limits | None = None, is_plain: bool = False) -> None:
+    def __init__(
+        self, app: Any, limits: Limits | None = None, is_plain: bool = False, state: dict[str, Any] | None = None
+    ) -> None:
         self.loop = asyncio.get_event_loop()
         self.owner = Connections(limits or Limits())
         make: Any = HttpToolsProtocol if is_plain else partial(HttpProtocol, self.owner)
@@ -101,7 +104,7 @@ class Link:
         config.load()
         self.server_state = ServerState()
         self.transport = MemoryTransport(self.loop)
-        protocol = make(config, self.server_state, {}, self.loop)
+        protocol = make(config, self.server_state, state or {}, self.loop)
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
 
