@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from . import machine, report
+from . import capacity, machine, report
 from .figures import Figure, worse
 from .peers.install import install
 from .plan import FULL, QUICK
@@ -25,6 +25,9 @@ from .servers import raise_limit
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT, STORED = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.json"
+QUICK_SECONDS, FULL_SECONDS = 115.0, 690.0
+"""Of all rows together; what comes later finds no time."""
+CAPACITY = ROOT / "docs" / "capacity.md"
 
 
 def main() -> int:
@@ -38,8 +41,10 @@ def main() -> int:
         print(f"Without {name}: {why}", flush=True)
     chosen = [row for row in ROWS if row.name in options.only or (not options.only and (row.quick or options.full))]
     run = report.Run(machine.described(), options.full, missing, load=[machine.load_average()])
+    ends = began + (FULL_SECONDS if options.full else QUICK_SECONDS)
     for row in chosen:
-        measured(row, options.full, run)
+        seconds = min(row.seconds if options.full else row.seconds / 2, ends - time.monotonic())
+        measured(row, options.full, seconds, run)
     run.load.append(machine.load_average())
     run.seconds = time.monotonic() - began
     told(run, Path(options.before), options.write)
@@ -50,21 +55,21 @@ def parsed() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="larger sizes, more rounds: 12 minutes")
-    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md and .json")
+    parser.add_argument("--write", action="store_true", help="docs/benchmarks.md, its .json, docs/capacity.md")
     parser.add_argument("--only", default=[], type=lambda text: text.split(","), help=", ".join(BY_NAME))
     parser.add_argument("--before", default=str(STORED), help="JSON of the run to compare with")
     parser.add_argument("--row", choices=BY_NAME, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def measured(row: Row, full: bool, run: report.Run) -> None:
+def measured(row: Row, full: bool, seconds: float, run: report.Run) -> None:
     """Measure a row in a process, and a group, of its own; what is left of it when its time is up is killed."""
     command = [sys.executable, "-m", "bench", "--row", row.name, *(["--full"] if full else [])]
-    seconds, failed = row.seconds if full else row.seconds / 2, ""
+    failed = ""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(command, stdout=out, stderr=errors, start_new_session=True)
         try:
-            child.wait(seconds)
+            child.wait(max(0.0, seconds))
         except subprocess.TimeoutExpired:
             failed = f"not done after {seconds:.0f} s"
         finally:
@@ -98,9 +103,18 @@ def told(run: report.Run, before: Path, write: bool) -> None:
         for now, then in worse(run.figures, old.figures):
             print(f"Worse: {report.change(now, then)}")
     if write:
-        DOCUMENT.write_text(report.written(DOCUMENT.read_text(encoding="utf-8"), run), encoding="utf-8")
         STORED.write_text(run.json, encoding="utf-8")
+        put(DOCUMENT, report.tables(run))
+        try:
+            put(CAPACITY, capacity.document(run.figures))
+        except KeyError as error:
+            print(f"docs/capacity.md stays as it was: {error} was not measured.")
     print(f"{len(run.figures)} figures in {run.seconds:.0f} s; {len(run.failed)} rows failed.")
+
+
+def put(path: Path, made: str) -> None:
+    """Into the place of what an earlier run made."""
+    path.write_text(report.written(path.read_text(encoding="utf-8"), made), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from .figures import Figure, number
 from .rows import BY_NAME, Row
 
 BEGIN, END = "<!-- made by `make bench FULL=1` -->\n", "<!-- end -->\n"
-"""What a run writes stands between these in docs/benchmarks.md."""
+"""What a run writes stands between these."""
 
 
 @dataclass(slots=True)
@@ -50,10 +50,10 @@ class Run:
         return msgspec.json.decode(text, type=cls)
 
 
-def written(text: str, run: Run) -> str:
-    """docs/benchmarks.md with this run in it."""
+def written(text: str, made: str) -> str:
+    """A document with what a run has made in its place."""
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}{tables(run)}{END}{rest.partition(END)[2]}"
+    return f"{before}{BEGIN}{made}{END}{rest.partition(END)[2]}"
 
 
 def tables(run: Run) -> str:
