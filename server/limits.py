@@ -152,10 +152,13 @@ class ViewerLimits:
     ping_seconds: float = 5.0
     """Silence at most. A client that misses two knows that its link is dead, and is right again within 20 s; it is also
     below the 30 … 60 s after which proxies drop an idle connection. 10,000 idle viewers cost 2,200 pings a second."""
-    refresh_seconds: float = 1.0
-    """Between two pushes of what nobody waits for, per project: strangers can cause it, and all viewers pay for it."""
+    refresh_seconds: float = 5.0
+    """Between two pushes of what changes nothing that anybody does (last seen, counts), per project. The page counts
+    the seconds itself, strangers can cause it, and all viewers pay for it."""
+    news_seconds: float = 1.0
+    """Between two pushes of news, after the first few."""
     news_at_once: int = 5
-    """Pushes of news at once, and then one every `refresh_seconds`: strangers cannot make stages, but some news."""
+    """Pushes of news at once, and then one every `news_seconds`: strangers cannot make stages, but some news."""
     reads: int = 16
     """Reads at the same time: after a lost link every watched project is read, and requests want the store, too."""
     tick_seconds: float = 15.0
@@ -176,7 +179,8 @@ class ProjectLimits:
     missing: int = 10_000
     """Projects that do not exist, or whose key was refused, and are remembered for a second as such."""
     recheck_seconds: float = 15.0
-    """How old the memory of a project may be: a lost wake-up (a disabled key, a reset) is noticed after that."""
+    """How old the memory of a project may be where nothing proves that all wake-ups are heard: a lost one (a disabled
+    key, a reset) is noticed after that."""
     healing_seconds: float = 10.0
     """How long after a lost link a project that the store does not have counts as out of reach: another process may
     remember it, and give it back to a store that came back empty."""
@@ -205,7 +209,13 @@ class WriterLimits:
     """Of what waits to be written (`server.engine.writer`)."""
 
     lazy_seconds: float = 1.0
-    """How long a repeated fact may wait: `last_seen` is written at most once a second per project."""
+    """How long a repeated fact may wait where somebody looks: `last_seen` is written once a second at most."""
+    unwatched_seconds: float = 30.0
+    """How long where nobody does; half of what it takes to be quiet, where that is shorter. It is what a killed process
+    loses, of what nobody waits for and nobody looks at."""
+    unwatched_batch: int = 500
+    """Projects that nobody looks at, and of which only the last heartbeat is written, in a second: 5 % of a processor.
+    Where more than 15,000 of them beat, they take longer turns."""
     pending: int = 10_000
     """Projects with something unwritten on one lane; beyond that, new ones are refused until the store is back."""
     batch: int = 500

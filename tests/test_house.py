@@ -96,6 +96,14 @@ ROOMS: dict[str, list[str]] = {
     "server.engine.clock": [],
     "server.engine.senders": ["server.engine.clock"],
     "server.engine.memory": [*CORE, "server.engine.clock"],
+    "server.engine.audience": [],
+    "server.engine.touches": [
+        *CORE,
+        "server.engine.audience",
+        "server.engine.memory",
+        "server.engine.projects",
+        "server.limits",
+    ],
     "server.engine.projects": [
         *CORE,
         STORE,
@@ -105,7 +113,15 @@ ROOMS: dict[str, list[str]] = {
         "server.limits",
     ],
     "server.engine.spill": [*CORE, STORE],
-    "server.engine.writer": [*CORE, STORE, "server.engine.projects", "server.engine.spill", "server.limits"],
+    "server.engine.writer": [
+        *CORE,
+        STORE,
+        "server.engine.audience",
+        "server.engine.projects",
+        "server.engine.spill",
+        "server.engine.touches",
+        "server.limits",
+    ],
     "server.engine.unverified": [
         *CORE,
         STORE,

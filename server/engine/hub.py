@@ -14,7 +14,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from ..core.snapshot import Presenter, has_aged, next_change
 from ..core.state import fields
 from ..core.state.fields import Effect, Update
 from ..core.state.update import update_of_problem
-from ..core.state.view import View
+from ..core.state.view import Liveness, View
 from ..limits import ViewerLimits
 from ..stores import Store
 from .frames import Frame, Kind, Sink
@@ -64,6 +64,12 @@ class Writes(Protocol):
 
     def met(self, view: View) -> None:
         """Remember a project that is watched: the store may lose it, and requests for it may come."""
+
+    async def look(self, project_id: int) -> bool:
+        """Let all write what they hold back of a project. Whether anything was, here. Raises `StoreUnavailable`."""
+
+    async def go_on_looking(self, project_ids: Iterable[int]) -> None:
+        """Say again that somebody looks at these. Raises `StoreUnavailable`."""
 
     async def restore(self, view: View) -> bool:
         """Give back what the store has lost of a project; whether there is one now. Raises `StoreUnavailable`."""
@@ -109,7 +115,7 @@ class Hub:
         self._is_leaving = False
         # Set when a read failed: the next comparison comes soon, and not with the next tick.
         self._doubt = asyncio.Event()
-        self._news: Limiter[int] = Limiter(self._wheel.now, 1 / self._limits.refresh_seconds, self._limits.news_at_once)
+        self._news: Limiter[int] = Limiter(self._wheel.now, 1 / self._limits.news_seconds, self._limits.news_at_once)
         self._reports: Limiter[int] = Limiter(self._wheel.now, 1, 1)
         # After a lost link everything watched is read again; without a bound, all at once and ahead of the requests.
         self._reads = asyncio.Semaphore(self._limits.reads)
@@ -120,7 +126,7 @@ class Hub:
         """Read this project again, if anybody watches it.
 
         A transition is shown at once, and so is news, unless there is too much of it; all else is shown at most once
-        every `refresh_seconds`, since it may be a stranger who causes it.
+        every `refresh_seconds`, since it changes nothing that anybody does, and may be a stranger's.
         """
         watch = self._watches.get(project_id)
         if watch is None:
@@ -145,6 +151,9 @@ class Hub:
         if project_id in self._watches:
             self._watches[project_id].view = None  # else it would be given back to a store that came back empty
         self.changed(project_id)
+
+    def watched(self, project_id: int) -> None:
+        """Nothing to be read: whoever has held something back writes it, and that is told as a change."""
 
     def resync(self) -> None:
         """Read everything that is watched."""
@@ -205,6 +214,8 @@ class Hub:
             StoreUnavailable: the store is away.
         """
         view = await self._store.read(project_id)
+        if view and await self._writes.look(project_id):
+            view = await self._store.read(project_id)
         if view is None and self._writes.is_healing:
             raise StoreUnavailable("The store may have lost this project, and is given back what is known of it.")
         if view is None:
@@ -279,6 +290,9 @@ class Hub:
             return 0.0
         if effect >= Effect.NEWS:
             return self._wheel.now() + self._news.wait(watch.project_id)
+        # A page that says "quiet" is wrong as soon as anything comes.
+        if watch.view and watch.view.liveness is Liveness.QUIET:
+            return 0.0
         # Counted from the last push and not from the last change, or a steady trickle would hold everything back for
         # good.
         pushed_at = self._wheel.now() if watch.task else watch.pushed_at  # a push is on its way, perhaps without this
@@ -309,6 +323,7 @@ class Hub:
             self._wheel.discard(watch)
 
     async def _compare(self) -> None:
+        await self._writes.go_on_looking(self._watches)
         # Versions alone, in one round trip for all projects: states are read only where they differ.
         stored = await self._store.versions(list(self._watches))
         for project_id, watch in list(self._watches.items()):
@@ -321,6 +336,9 @@ class Hub:
             # The flag is lowered before the read: a change that comes while it is under way raises it again.
             while watch.is_dirty and watch.viewers:
                 async with self._reads:
+                    if not watch.is_said:
+                        await self._writes.look(watch.project_id)
+                        watch.is_said = True
                     watch.is_dirty = False
                     watch.waits_until = inf  # what was held back is part of this read
                     await self._read(watch)

@@ -15,6 +15,7 @@ import msgspec
 from ..core.diagnosis.rules import cured, has_problems
 from ..core.model.keys import is_key
 from ..core.model.project import Key, Project
+from ..core.state.beat import Beat
 from ..core.state.bits import bits_of, has
 from ..core.state.change import Change
 from ..core.state.fields import FIRST_ERROR, Field, Join, State, Update, join
@@ -64,19 +65,20 @@ class Memory(msgspec.Struct, gc=False):
         has_problems: whether any problem was seen that a later request ends.
         is_mended: whether its first error is known and lacks nothing.
         is_used: see `clock`.
-        said: what it said last, and when, in milliseconds.
+        beat: its last heartbeat, as far as that is stored, or on its way.
+        beat_at: when it said the same again, in milliseconds; 0 where that is stored.
     """
 
     id: int
-    card: bytes
-    known: int
-    checked_at: float
-    whole: Whole | None
-    has_problems: bool
-    is_mended: bool
+    card: bytes = b""
+    known: int = 0
+    checked_at: float = 0.0
+    whole: Whole | None = None
+    has_problems: bool = False
+    is_mended: bool = False
     is_used: bool = False
-    said: object = None
-    said_at: int = 0
+    beat: Beat | None = None
+    beat_at: int = 0
 
     @property
     def project(self) -> Project:
@@ -100,6 +102,17 @@ class Memory(msgspec.Struct, gc=False):
         """When open problems are resolved by an update."""
         return cured(self.whole.state, update) if self.whole and self.has_problems else {}
 
+    def read(self, view: View, whole: Whole, checked_at: float) -> None:
+        """Remember a project as it was read at a time, in seconds."""
+        if self.card and view.epoch != self.epoch:
+            self.beat, self.beat_at = None, 0  # it was received before the reset
+        self.card = _card_of(view.epoch, view.project.keys)
+        self.known = _shared(bits_of(view.state))
+        self.checked_at = checked_at
+        self.whole = whole
+        self.has_problems = has_problems(view.state)
+        self.is_mended = _is_mended(view.state)
+
     def learn(self, update: Update, change: Change, is_late: bool) -> None:
         """Note that an update is stored, and what it changed."""
         if self.whole:
@@ -119,19 +132,6 @@ class Memory(msgspec.Struct, gc=False):
         self.whole = None
         if self.has_problems:  # only the times in its state tell when they end
             self.doubt()
-
-
-def memory_of(view: View, whole: Whole, checked_at: float) -> Memory:
-    """What is remembered of a project that was read at a time, in seconds."""
-    return Memory(
-        view.project.id,
-        _card_of(view.epoch, view.project.keys),
-        _shared(bits_of(view.state)),
-        checked_at,
-        whole,
-        has_problems(view.state),
-        _is_mended(view.state),
-    )
 
 
 def _is_new(field: Field, change: Change, is_read: bool) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
@@ -22,7 +23,7 @@ from ..limits import ProjectLimits
 from ..stores import Origin, Store
 from .clock import Clock
 from .limits import Limiter
-from .memory import Memory, Whole, memory_of
+from .memory import Memory, Whole
 
 log = logging.getLogger("firstlight.projects")
 
@@ -30,8 +31,8 @@ HEAL_AT_ONCE = 16
 """Projects that are compared with the store at the same time, after its link was lost."""
 SAME_SECONDS = 0.1
 """How long reads count as made at the same time, the first one's."""
-AGAIN_MS = 1000
-"""How soon a request that says the same as the one before it says nothing at all."""
+PROVE_SECONDS = 1.0
+"""Between two looks whether all wake-ups are heard."""
 
 
 class Projects:
@@ -47,12 +48,15 @@ class Projects:
         self._store = store
         self._monotonic = monotonic
         self._limits = limits
-        self._recheck_seconds = limits.recheck_seconds
         self._memories: Clock[int, Memory] = Clock(limits.remembered)
         self._wholes: Clock[int, Whole] = Clock(limits.whole)
         """The same projects, as far as all is remembered of them."""
         self._doubted_at = self._read_at = float("-inf")
         self._doubt = asyncio.Event()
+        self._heard_at = float("-inf")
+        """What was edited before that, in seconds, is known here."""
+        self.on_watched: Callable[[int], None] = lambda _: None
+        """Told of a project that somebody looks at, at any process."""
         self._is_new = True
         self._healing_until = float("-inf")
         self._missing: dict[int, float] = {}
@@ -95,6 +99,10 @@ class Projects:
         self._refused.pop(project_id, None)
         self._lookups.pop(project_id, None)
 
+    def watched(self, project_id: int) -> None:
+        """See `on_watched`."""
+        self.on_watched(project_id)
+
     def resync(self) -> None:
         """Wake-ups may have been lost: ask again for every project."""
         if self._is_new:  # it starts, and has nothing to miss
@@ -122,10 +130,15 @@ class Projects:
     def current(self, project_id: int) -> Project | None:
         """The project, where it is remembered and that is recent enough."""
         memory = self._memories.get(project_id)
-        if memory and memory.checked_at > max(self._doubted_at, self._monotonic() - self._recheck_seconds):
+        if memory and memory.checked_at > self._doubted_at and self._is_current(memory):
             memory.is_used = True
             return memory.project
         return None
+
+    def _is_current(self, memory: Memory) -> bool:
+        # Of problems, other processes may have seen more, which nobody is woken for.
+        checked_at = memory.checked_at if memory.has_problems else max(memory.checked_at, self._heard_at)
+        return self._age(checked_at) <= self._limits.recheck_seconds
 
     async def get(self, project_id: int) -> Project | None:
         """The project, from memory where that is recent enough.
@@ -188,22 +201,9 @@ class Projects:
         memory = self._memories.get(project_id)
         return memory.cured_by(update) if memory else {}
 
-    def says_again(self, project_id: int, said: tuple[object, ...], at: int) -> bool:
-        """Whether this project said just this within the last second; what it says now is noted.
-
-        Its rows are then not written once more: they would cost a fifth of what a heartbeat costs.
-
-        Args:
-            said: a tuple, since what is compared inside of one is quick where it is the same object.
-            at: when, in milliseconds.
-        """
-        memory = self._memories.get(project_id)
-        if memory is None:
-            return False
-        if 0 <= at - memory.said_at < AGAIN_MS and memory.said == said:
-            return True
-        memory.said, memory.said_at = said, at
-        return False
+    def memory(self, project_id: int) -> Memory | None:
+        """What is remembered of a project."""
+        return self._memories.get(project_id)
 
     def epoch_of(self, project_id: int) -> str | None:
         """The epoch that a project is in, as far as this process knows."""
@@ -297,7 +297,12 @@ class Projects:
         return view.version > self._ended.get(view.project.id, -1)
 
     async def run(self) -> None:
-        """Heal the store whenever its link was lost, until cancelled."""
+        """Heal the store whenever its link was lost, and look whether wake-ups are heard, until cancelled."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._run_healing(), name="projects: healing")
+            both.create_task(self._run_proof(), name="projects: proof")
+
+    async def _run_healing(self) -> None:
         while True:
             await self._doubt.wait()
             self._doubt.clear()
@@ -305,6 +310,13 @@ class Projects:
                 await self.heal()
             except (StoreUnavailable, StoreRejected) as error:
                 log.info("The store is not healed now: %s", error)  # the link is lost again, or one key is spoilt
+
+    async def _run_proof(self) -> None:
+        # Each project would have to be read again every 15 s otherwise, which costs more than all that it sends.
+        while True:
+            with suppress(StoreUnavailable):
+                self._heard_at = self._monotonic() - await self._store.unheard()
+            await asyncio.sleep(PROVE_SECONDS)
 
     def _moment(self) -> float:
         """The time, or a moment before it: one object for all projects that are read together."""
@@ -378,7 +390,10 @@ class Projects:
         else:
             self._ended.pop(project_id, None)
             whole = Whole(view)
-            gone = self._memories.put(project_id, memory_of(view, whole, asked_at))
+            # In place, as what was said and is not written yet stands in it.
+            memory = self._memories.get(project_id) or Memory(project_id)
+            memory.read(view, whole, asked_at)
+            gone = self._memories.put(project_id, memory)
             if gone:
                 self._wholes.pop(gone.id)
             self._keep_whole(whole)

@@ -24,8 +24,8 @@ class Watch(Timed):
         wake: reads the project again.
     """
 
-    __slots__ = ("absences", "clocked", "frame", "is_delayed", "is_dirty", "newcomers", "project_id", "pushed_at",
-                 "task", "turns_at", "view", "viewers", "waits_until", "wake")  # fmt: skip
+    __slots__ = ("absences", "clocked", "frame", "is_delayed", "is_dirty", "is_said", "newcomers", "project_id",
+                 "pushed_at", "task", "turns_at", "view", "viewers", "waits_until", "wake")  # fmt: skip
 
     def __init__(self, project_id: int, wake: Callable[[int], None]) -> None:
         super().__init__()
@@ -40,6 +40,8 @@ class Watch(Timed):
         self.is_dirty = False
         self.is_delayed = False
         """Some were told that what they see may be old, and not yet that it is not."""
+        self.is_said = False
+        """Whether all processes were told that somebody looks."""
         self.clocked: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.absences = 0

@@ -2,11 +2,13 @@
 
 - *At once*: what somebody waits for (the effects `NEWS` and `TRANSITION`). Its request waits for the commit. The lane
   takes whatever has come up since its last write, so that a thousand firsts in one moment share a few round trips.
-- *Later*: what can wait (`REFRESH`, `SILENT`). It is gathered per project, written at most every `lazy_seconds` in
-  small parts, and its request does not wait. The other lane never stands behind it.
+- *Later*: what can wait (`REFRESH`, `SILENT`). It is gathered per project and written in small parts, and its request
+  does not wait: every `lazy_seconds` where somebody looks at the project, and every `unwatched_seconds` where nobody
+  does. Whoever begins to look says so to all processes, and what they have of it is written at once. The other lane
+  never stands behind it.
 
 What somebody waits for is answered when it is stored, or, while the store is away, when it is on disk (`spill`). What
-can wait is answered at once: a killed process may lose `lazy_seconds` of it.
+can wait is answered at once: a killed process may lose as much of it as has not had its turn.
 
 Both lanes gather by joining updates into a pending one. Joining twice changes nothing, but for counts: an update with a
 count gets a number when it is first sent. If its answer is lost it is sent again just as it was, and the store takes
@@ -18,17 +20,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 
 from ..core.model.errors import Overloaded, StoreRejected, StoreUnavailable
+from ..core.state.beat import Saying
 from ..core.state.change import Change
-from ..core.state.fields import Effect, Field, Join, State, Update, join
+from ..core.state.fields import INTERVAL, Effect, Field, Join, State, Update, join
 from ..core.state.view import View
 from ..limits import WriterLimits
 from ..stores import Origin, Store
+from .audience import Audience
 from .projects import Projects
 from .spill import Entry, Left, Spill, entry_of
+from .touches import Touches, patience
+
+LOOK_SECONDS = 0.25
+"""How long whoever begins to look waits for what is held back here: it is read without it then."""
 
 log = logging.getLogger("firstlight.writer")
 
@@ -40,11 +49,13 @@ class _Pending:
     Args:
         origin: `number` is 0 until it is sent for the first time, and then for good if it counts something.
         is_news: somebody waits for it, or was answered while the store was away: nothing later may be stored before it.
+        due: when it is to be written, at the latest, by the loop's clock.
     """
 
     update: State
     origin: Origin
     is_news: bool = False
+    due: float = 0.0
 
 
 Batch = dict[int, _Pending]
@@ -81,8 +92,15 @@ class Writer:
         self._limits = limits
         self._name = name
         self._observe = observe
+        self._now = asyncio.get_running_loop().time
+        self._audience = Audience(self._now)
+        self._touches = Touches(projects, self._audience, self._now, limits)
+        projects.on_watched = self._hear
         self._at_once: Batch = {}
         self._later: Batch = {}
+        self._looked: dict[int, tuple[str, int] | None] = {}
+        """Who is looked at elsewhere, and is to be shown what was held back here; the epoch and version of that."""
+        self._wanted, self._passed = asyncio.Event(), asyncio.Event()
         self._since = 0.0
         """Since when something waits on the lane of those who wait, by the loop's clock."""
         # What the lanes are writing: the whole of the later one, and what the other one takes out of that.
@@ -142,12 +160,13 @@ class Writer:
         # While the store is away nobody waits for it: each request would hang until the deadline, and be answered 503,
         # which SDKs do not send again.
         if self._is_away or not (at_once or is_awaited):
-            self._add(self._later, project_id, update, origin, is_awaited)
+            due = 0.0 if is_awaited else self._due_of(project_id, update)
+            self._add(self._later, project_id, update, origin, is_awaited, due)
             if is_awaited:
                 await self._spill.keep([entry_of(project_id, update, origin)])
             return
         if not self._at_once:
-            self._since = asyncio.get_running_loop().time()
+            self._since = self._now()
         self._add(self._at_once, project_id, update, origin, is_news=True)
         self._news.set()
         # Shielded: a client that hangs up must not cancel the write that others wait for.
@@ -161,6 +180,43 @@ class Writer:
         """
         update = self._projects.without_known(project_id, update)
         self._add(self._later, project_id, update, Origin(self._projects.epoch_of(project_id)))
+
+    def begin_beats(self, project_id: int, saying: Saying) -> None:
+        """Note a heartbeat that was written; see `touches`."""
+        self._touches.begin(project_id, saying)
+
+    def take_again(self, project_id: int, saying: Saying, at: int) -> bool:
+        """Take a heartbeat that says what the one before it said, if it does; see `touches`."""
+        return self._touches.take(project_id, saying, at)
+
+    async def look(self, project_id: int) -> bool:
+        """Let what is held back of a project be written, here and at all other processes: somebody begins to look.
+
+        Returns:
+            Whether anything was, here.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        is_said = not self._audience.ends_soon(project_id)
+        self._audience.note(project_id)
+        if not is_said:
+            await self._store.look([project_id])
+        was_held = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                while not self._is_away and self._hurry(project_id):
+                    was_held = True
+                    self._wanted.set()
+                    await self._passed.wait()
+        return was_held
+
+    async def go_on_looking(self, project_ids: Iterable[int]) -> None:
+        """Say again that somebody looks at these. Raises `StoreUnavailable`."""
+        numbers = list(project_ids)
+        for number in numbers:
+            self._audience.note(number)
+        await self._store.look(numbers)
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         """Raise the version of a project beyond `version`, for what changes without an update.
@@ -217,7 +273,9 @@ class Writer:
         """Write everything that is pending; where the store is away, put it on disk."""
         # The lane of those who wait goes first, also at the end: a kill that cuts this short costs what could wait.
         await self._write_at_once()
-        await self._write_later()
+        await self._write_later(everything=True)
+        while self._touches and not self._is_away:
+            await self._write_later(everything=True)
         # Replaced and not appended: what was kept during an outage is stored by now, or is among what is left.
         pending = (*self._rejected.items(), *self._later.items())  # a project may be in both
         left = [entry_of(number, waiting.update, waiting.origin) for number, waiting in pending]
@@ -244,7 +302,10 @@ class Writer:
 
     async def _run_later(self) -> None:
         while True:
-            await asyncio.sleep(self._limits.lazy_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.lazy_seconds):
+                    await self._wanted.wait()
+            self._wanted.clear()
             self.adopt(self._spill.adopt())
             await self._write_later()
 
@@ -265,7 +326,7 @@ class Writer:
             if left:
                 await self._spill.keep(left)
             elif batch_size:
-                self._observe("at_once", asyncio.get_running_loop().time() - since)
+                self._observe("at_once", self._now() - since)
         except Overloaded as error:
             commit.set_exception(error)
         finally:
@@ -290,18 +351,74 @@ class Writer:
             return self._keep_behind(batch)
         return await self._write_all(batch, self._limits.batch, is_awaited=True)
 
-    async def _write_later(self) -> None:
+    async def _write_later(self, everything: bool = False) -> None:
+        """Write what is due on the later lane."""
         await self._settle()
         if self._in_doubt:  # the store is away, and one more try would only put more in doubt, without an end
             return
         async with self._later_lane:
-            self._sending, self._later, began = self._later, {}, asyncio.get_running_loop().time()
+            self._sending, began = self._take_due(everything), self._now()
             size = len(self._sending)
             left = await self._write_all(self._sending, self._limits.lazy_batch, is_awaited=False)
         if size and not left:
-            self._observe("later", asyncio.get_running_loop().time() - began + self._limits.lazy_seconds)
-        if not self.unwritten:
+            self._observe("later", self._now() - began + self._limits.lazy_seconds)
+        if not self._needs_disk():
             self._spill.clear()
+        await self._show_looked()
+        self._passed.set()
+        self._passed = asyncio.Event()
+
+    def _take_due(self, everything: bool) -> Batch:
+        """Take what is due off the later lane, or all of it."""
+        now = self._now()
+        due = {n: pending for n, pending in self._later.items() if everything or pending.due <= now}
+        for number in due:
+            del self._later[number]
+        # While the store is away they take no place, where they are: one is enough to find out that it is back.
+        most = self._limits.pending if everything else 1 if self._is_away else self._limits.unwatched_batch
+        for memory in self._touches.due(most, everything):
+            if memory.beat and memory.beat_at:  # one may stand in two places
+                _gather(due, memory.id, memory.beat.update(memory.beat_at), Origin(memory.epoch))
+            memory.beat_at = 0
+        return due
+
+    def _needs_disk(self) -> bool:
+        """Whether anything waits that was put on disk when it was answered."""
+        now = self._now()
+        waits = any(pending.is_news or pending.due <= now for pending in self._later.values())
+        return waits or bool(self._at_once or self._overdue or self._rejected or self._in_doubt)
+
+    async def _show_looked(self) -> None:
+        """Wake those who look elsewhere for what was held back here: as a refresh, it would be shown at leisure."""
+        looked, self._looked = self._looked, {}
+        for number, seen in looked.items():
+            if seen:
+                with suppress(StoreUnavailable, StoreRejected):
+                    await self._store.touch(number, *seen)
+            elif number in self._later:
+                self._looked[number] = None
+
+    def _hear(self, project_id: int) -> None:
+        """Somebody looks at a project, at another process."""
+        self._audience.note(project_id)
+        if self._hurry(project_id):
+            self._looked[project_id] = None
+            self._wanted.set()
+
+    def _hurry(self, project_id: int) -> bool:
+        """Make due what is held back of a project. Returns whether anything is, or is being written."""
+        pending = self._later.get(project_id)
+        if pending:
+            pending.due = 0.0
+        return self._touches.hurry(project_id) or pending is not None or project_id in self._sending
+
+    def _due_of(self, project_id: int, update: Update) -> float:
+        """When an update that can wait has to be written."""
+        if self._audience.has(project_id):
+            return 0.0
+        told = update.get(INTERVAL)
+        interval = float(told[1]) if isinstance(told, tuple) else None
+        return self._now() + patience(interval, self._limits)
 
     async def _settle(self) -> None:
         """Send again, just as it was, whatever has a number and no answer."""
@@ -394,6 +511,8 @@ class Writer:
                 self._reject(number, pending, result)
             elif result is not None:
                 self._projects.learn(number, pending.update, pending.origin, result)
+                if number in self._looked and pending.origin.epoch:
+                    self._looked[number] = pending.origin.epoch, result.version
         return {number: pending for number, pending in part.items() if number not in results}
 
     async def _apply_again(self, over: Batch, is_awaited: bool) -> None:
@@ -441,10 +560,18 @@ class Writer:
         else:
             log.error("Too much is set aside: an update of project %d is lost", number)
 
-    def _add(self, batch: Batch, project_id: int, update: Update, origin: Origin, is_news: bool = False) -> None:
+    def _add(
+        self,
+        batch: Batch,
+        project_id: int,
+        update: Update,
+        origin: Origin,
+        is_news: bool = False,
+        due: float = 0.0,
+    ) -> None:
         if project_id not in batch and len(batch) >= self._limits.pending:
             raise Overloaded("Too much is waiting to be written.")
-        _gather(batch, project_id, update, origin, is_news)
+        _gather(batch, project_id, update, origin, is_news, due)
 
     def _keep_behind(self, batch: Batch) -> list[Entry]:
         """Let a batch wait behind what waits already."""
@@ -471,15 +598,18 @@ class Writer:
         return left
 
 
-def _gather(batch: Batch, project_id: int, update: Update, origin: Origin, is_news: bool = False) -> None:
+def _gather(
+    batch: Batch, project_id: int, update: Update, origin: Origin, is_news: bool = False, due: float = 0.0
+) -> None:
     pending = batch.get(project_id)
     # Joined and not queued: however long an outage lasts, a project costs one pending update.
     if pending and pending.origin.epoch in (None, origin.epoch):
         join(pending.update, update, origin.is_late)
         pending.origin = replace(pending.origin, is_late=pending.origin.is_late or origin.is_late)
         pending.is_news |= is_news
+        pending.due = min(pending.due, due)
     else:  # the first, or what was received before a reset is over
-        batch[project_id] = _Pending(dict(update), origin, is_news)
+        batch[project_id] = _Pending(dict(update), origin, is_news, due)
 
 
 def _is_settled(field: Field, update: Update) -> bool:

@@ -18,6 +18,7 @@ from ..core.model.signals import Signal, Source
 from ..core.snapshot import iso
 from ..core.state import fields
 from ..core.state.arrived import rows_of
+from ..core.state.beat import Saying
 from ..core.state.fields import Effect
 from ..core.state.update import update_of
 from ..core.wire.body import inflate_store_body
@@ -159,11 +160,14 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     """
     tools, project_id = request.tools, request.project_id
     now, source = tools.writer.now(), observation.source
-    update = update_of(observation, now, tools.keep)
-    # An app's heartbeats are all alike, and the hot path of this server.
-    if not (observation.is_beat and tools.projects.says_again(project_id, (request.address, observation), now)):
-        update |= rows_of(observation, source, now, request.address.endpoint, request.size, tools.lists)
+    saying = (observation, request.address.endpoint, request.size, tools.lists)
+    # The hot path of this server: an app's heartbeats are all alike.
     answer = _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
+    if observation.is_beat and _is_again(request, saying, now):
+        _note_sender(request)
+        return answer
+    update = update_of(observation, now, tools.keep)
+    update |= rows_of(observation, source, now, request.address.endpoint, request.size, tools.lists)
     # The store is away and this process has not met the project: taken now, judged later, since SDKs do not send it
     # again. And so is what comes while such a one waits, or a later error would be the first.
     is_later = request.project is None or tools.unverified.comes_before(request.sender, project_id)
@@ -177,11 +181,27 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
         tools.gate.check_project(project_id)
     # What somebody waits for is stored, or on disk, when this returns: 200 is a promise. The rest waits in there.
     await tools.writer.write(project_id, update)
-    tools.senders.met(project_id, request.sender)
+    if observation.is_beat:
+        tools.writer.begin_beats(project_id, saying)
+    _note_sender(request)
+    return answer
+
+
+def _is_again(request: SdkRequest, saying: Saying, now: int) -> bool:
+    """Take a heartbeat that says nothing but that it came, if it does."""
+    tools, project_id = request.tools, request.project_id
+    # What waits to be judged of this project comes first, as below.
+    is_known = request.project is not None and not tools.unverified.comes_before(request.sender, project_id)
+    return is_known and tools.writer.take_again(project_id, saying, now)
+
+
+def _note_sender(request: SdkRequest) -> None:
+    """Remember where an application sends from."""
+    senders, project_id = request.tools.senders, request.project_id
+    senders.met(project_id, request.sender)
     origin = parse_origin(request.headers[b"origin"]) if b"origin" in request.headers else None
     if origin:
-        tools.senders.met(project_id, origin)
-    return answer
+        senders.met(project_id, origin)
 
 
 async def _show_test(request: SdkRequest, update: fields.Update, answer: bytes) -> bytes:

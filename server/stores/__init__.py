@@ -28,6 +28,9 @@ class Listener(Protocol):
     def deleted(self, project_id: int, version: int) -> None:
         """The project is gone; forget it, and give nothing back of what it was up to this version."""
 
+    def watched(self, project_id: int) -> None:
+        """Somebody looks at this project, at another process: what is held back of it is wanted."""
+
     def resync(self) -> None:
         """Wake-ups may have been lost: read again whatever is watched."""
 
@@ -139,6 +142,12 @@ class Store(Protocol):
 
         For what changes without an update: liveness with time, and a store that lost its last writes.
         """
+
+    async def look(self, project_ids: Iterable[int]) -> None:
+        """Tell the listeners of all other processes that somebody looks at these projects."""
+
+    async def unheard(self) -> float:
+        """For how many seconds wake-ups may have been lost: all of before have been heard. `inf` where none is sure."""
 
     async def ping(self) -> Sequence[str]:
         """Return if the store can serve, writes included; raise `StoreUnavailable` or `StoreRejected` otherwise.

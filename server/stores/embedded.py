@@ -185,6 +185,12 @@ class EmbeddedStore:
             self._save(row)
         self._changed(project_id, Effect.NEWS)
 
+    async def look(self, project_ids: Iterable[int]) -> None:
+        """As the protocol says: there is no other process."""
+
+    async def unheard(self) -> float:
+        return 0.0
+
     async def ping(self) -> Sequence[str]:
         self._file.try_write()
         return ()

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from math import inf
@@ -145,6 +145,13 @@ class Direct:
 
     def met(self, view: View) -> None:
         """Nobody remembers it."""
+
+    async def look(self, project_id: int) -> bool:
+        """Nothing is held back."""
+        return False
+
+    async def go_on_looking(self, project_ids: Iterable[int]) -> None:
+        """Nothing is held back."""
 
     async def restore(self, view: View) -> bool:
         """Give it back now."""
@@ -579,7 +586,7 @@ async def test_a_transition_is_shown_at_once(watched: WatchedStore) -> None:
 
 
 async def test_news_is_shown_at_once_until_it_is_too_much(watched: WatchedStore) -> None:
-    hub = hub_of(watched, refresh_seconds=1000.0, news_at_once=3)
+    hub = hub_of(watched, news_seconds=1000.0, news_at_once=3)
     watched.listen(hub)
     project = await connected(watched)
     async with screen(hub, project) as shown:

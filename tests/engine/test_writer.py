@@ -183,8 +183,10 @@ async def test_news_of_many_requests_share_writes(watched: WatchedStore, engine:
 
 
 async def test_what_can_wait_is_written_once_within_a_second(watched: WatchedStore, engine: Engine) -> None:
+    """Where somebody looks; see `test_looking`."""
     projects = [await known(watched, engine) for _ in range(3)]
     for project in projects:
+        engine.projects.watched(project.id)
         await engine.write(project.id, limited())
     before = await state_of(watched, projects[2].id)
     watched.calls.clear()
@@ -443,6 +445,8 @@ async def test_what_somebody_waits_for_never_stands_behind_what_can_wait(watched
     limits = WriterLimits(lazy_batch=2)
     async with running(watched, clock, writer=limits) as engine:
         projects = [await known(watched, engine) for _ in range(6)]
+        for project in projects:
+            engine.projects.watched(project.id)
         with watched.holding("apply"):
             calls = watched.count("apply")
             for project in projects:

@@ -46,6 +46,10 @@ class Notes:
         """As of a listener."""
         self.heard.append(("deleted", project_id, version))
 
+    def watched(self, project_id: int) -> None:
+        """As of a listener."""
+        self.heard.append(("watched", project_id, 0))
+
     def resync(self) -> None:
         """As of a listener."""
 
@@ -134,9 +138,8 @@ class Redis:
         told = []
         while message := self._heard.get_message():
             word, _, rest = str(message["data"]).partition(" ")
-            number, *numbers = rest.split(" ")
-            if number:
-                told.append((word, int(number), int(numbers[-1])))
+            ids, *numbers = rest.split(" ")
+            told += [(word, int(one), int(numbers[-1] if numbers else 0)) for one in ids.split(",") if one]
         return told
 
     def keep_copy(self) -> None:

@@ -39,7 +39,7 @@ from .loop import LIFE, Life, TimelessLoop
 
 T = TypeVar("T")
 
-LIMITS = replace(WriterLimits(), batch=3, lazy_batch=1)
+LIMITS = replace(WriterLimits(), batch=3, lazy_batch=1, unwatched_seconds=5.0)
 """Small, so that every write has several parts, and everything else happens in between."""
 STAGES = ("awaiting", "connected", "first_error_received")
 LATE_SECONDS = 0.3
@@ -127,7 +127,7 @@ class Line:
             asyncio.get_event_loop().call_later(delay, self._arrive, word, project_id, what)
 
     def _arrive(self, word: str, project_id: int, what: int) -> None:
-        if word == "edited":
+        if word in ("edited", "watched"):
             self._tell(word, project_id)
         else:
             self._tell(word, project_id, Effect(what) if word == "changed" else what)

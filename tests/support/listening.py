@@ -27,6 +27,10 @@ class Ears:
         """See stores.Listener."""
         self.heard.append(("deleted", project_id))
 
+    def watched(self, project_id: int) -> None:
+        """See stores.Listener."""
+        self.heard.append(("watched", project_id))
+
     def resync(self) -> None:
         """See stores.Listener."""
         self.heard.append(("resync", 0))

@@ -112,7 +112,8 @@ async def open_door(
     projects = Projects(store, monotonic, ProjectLimits())
     with tempfile.TemporaryDirectory() as folder:
         spills = [Spill(Path(folder), "door", kind, 10**7) for kind in ("updates", "unverified")]
-        writer = Writer(store, projects, spills[0], time.time, WriterLimits(lazy_seconds=lazy_seconds), "door")
+        waits = WriterLimits(lazy_seconds=lazy_seconds, unwatched_seconds=lazy_seconds)
+        writer = Writer(store, projects, spills[0], time.time, waits, "door")
         unverified = Unverified(projects, writer, spills[1], time.time, UnverifiedLimits())
         store.listen(projects)
         task = asyncio.create_task(writer.run())

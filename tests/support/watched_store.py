@@ -130,6 +130,13 @@ class WatchedStore:
         await self._called("touch")
         await self._store.touch(project_id, epoch, version)
 
+    async def look(self, project_ids: Iterable[int]) -> None:
+        await self._called("look")
+        await self._store.look(project_ids)
+
+    async def unheard(self) -> float:
+        return await self._store.unheard()
+
     async def ping(self) -> Sequence[str]:
         await self._called("ping")
         return await self._store.ping()

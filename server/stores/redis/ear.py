@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from redis.asyncio.client import PubSub
@@ -44,6 +45,8 @@ class Ear:
         self._tell = tell
         self._whole = whole
         self._is_new = True
+        self.proved_at = -inf
+        """All that was published before that has been heard, by the loop's clock."""
 
     async def listen(self, probe_seconds: float, deaf_seconds: float) -> None:
         """Listen until the link is lost, which raises, or the channels have moved to another node.
@@ -60,7 +63,7 @@ class Ear:
         try:
             async with asyncio.timeout(self._server.seconds):
                 await self._subscribe(subscriber)
-            heard_at = clock()
+            heard_at, sent_at = clock(), inf
             # The first one follows the confirmation: sent at once, by another connection, it may overtake the
             # subscription, and then the link counts as doubtful until the next.
             probe_at = heard_at + probe_seconds
@@ -70,6 +73,7 @@ class Ear:
                 if clock() >= probe_at:
                     # By another connection: commands on this one would race with the reader. And by a script that
                     # writes, so that a server which takes no writes is found out even where nobody writes.
+                    sent_at = min(sent_at, clock())
                     await self._server.prove(self._channels[0], self._probe)
                     probe_at = clock() + probe_seconds
                 message = await self._next(subscriber, max(0.0, probe_at - clock()))
@@ -78,6 +82,9 @@ class Ear:
                 if message and self._hear(message):
                     heard_at = clock()
                     probe_at = heard_at if self._is_new else probe_at
+                    # One connection has one order: what was published before the probe came before it.
+                    if not self._is_new and sent_at < inf:
+                        self.proved_at, sent_at = sent_at, inf
             raise TimeoutError("nothing is heard any more")
         finally:
             await subscriber.aclose()  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -28,7 +29,7 @@ from .connection import Connection
 from .inspection import Finding, Severity
 from .layout import IDS, KEYS, PENDING
 from .scripts import Command, Script
-from .wakeups import Wakeups
+from .wakeups import Wakeups, looks
 
 log = logging.getLogger("firstlight.stores.redis")
 
@@ -197,6 +198,16 @@ class RedisStore:
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
         await self._do(_TOUCH, project_id, epoch, version)
+
+    async def look(self, project_ids: Iterable[int]) -> None:
+        layout, told = self._server.layout, defaultdict[str, list[int]](list)
+        for number in project_ids:
+            told[layout.channel_of(number)].append(number)
+        said = [(channel, words) for channel, numbers in told.items() for words in looks(numbers)]
+        await self._server.send([(layout.publish, channel, words) for channel, words in said])
+
+    async def unheard(self) -> float:
+        return self._wakeups.unheard()
 
     async def ping(self) -> Sequence[str]:
         await self._server.prove_all()

@@ -14,8 +14,9 @@ import contextlib
 import logging
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import inf
 
 from redis.exceptions import MovedError, RedisError
 
@@ -30,6 +31,8 @@ log = logging.getLogger("firstlight.stores.redis")
 
 DOUBT_SECONDS = 0.05
 """Between two doubts that are looked into."""
+LOOKS = 500
+"""Projects that one wake-up names as looked at: 10 KiB, as others wait behind it."""
 MAX_DETOURS = 5
 """How often in a row a node may send the link elsewhere before it counts as lost."""
 
@@ -61,6 +64,7 @@ class Wakeups:
         self._backoff_seconds = backoff_seconds
         self._rng: Callable[[], float] = random.random
         self._probe = uuid.uuid4().hex
+        self._ears: list[Ear] = []
         self._unproved: set[Place] = set()
         self._detours = 0
         self._trouble: StoreUnavailable | None = None
@@ -80,6 +84,12 @@ class Wakeups:
         if self._trouble:
             # A new one: each raise lengthens an exception's traceback, and an outage may be long.
             raise StoreUnavailable(str(self._trouble), self._trouble.reason)
+
+    def unheard(self) -> float:
+        """For how many seconds wake-ups may have been lost."""
+        if self._trouble or self._unproved or not self._ears:
+            return inf
+        return asyncio.get_running_loop().time() - min(ear.proved_at for ear in self._ears)
 
     async def close(self) -> None:
         """End the task."""
@@ -113,10 +123,11 @@ class Wakeups:
         """Listen to all nodes until one is lost, which raises, or channels are elsewhere by now."""
         shares = await self._shares()
         await self._server.inspect()  # these may be others than before
-        self._unproved = set(shares)
+        self._unproved, self._ears = set(shares), []
         tasks = [asyncio.create_task(self._watch(shares))]
         for place, channels in shares.items():
             ear = Ear(self._server, place, channels, self._probe, self._wake, partial(self._proved, place))
+            self._ears.append(ear)
             tasks.append(asyncio.create_task(ear.listen(self._probe_seconds, self._deaf_seconds)))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -153,6 +164,8 @@ class Wakeups:
         # Words and effects of a newer version may arrive while workers are replaced one by one; what is not understood
         # is not an error.
         word, number, effect, version = (*said.split(" "), "", "", "", "")[:4]
+        if word == "watched":
+            self._tell_watched(number)
         if not number.isdecimal():
             return
         for listener in self.listeners:
@@ -162,6 +175,11 @@ class Wakeups:
                 listener.edited(int(number))
             elif word == "deleted":
                 listener.deleted(int(number), int(version) if version.isdecimal() else 0)
+
+    def _tell_watched(self, numbers: str) -> None:
+        for number in filter(str.isdecimal, numbers.split(",")):
+            for listener in self.listeners:
+                listener.watched(int(number))
 
     def _proved(self, place: Place) -> None:
         self._unproved.discard(place)
@@ -185,6 +203,12 @@ class Wakeups:
             log.warning("The link to Redis is lost: %s (%s)", trouble.reason, trouble)
             for listener in self.listeners:
                 listener.away()
+
+
+def looks(numbers: Sequence[int]) -> Iterator[str]:
+    """The wake-ups that say that somebody looks at projects."""
+    for start in range(0, len(numbers), LOOKS):
+        yield f"watched {','.join(map(str, numbers[start : start + LOOKS]))}"
 
 
 _EFFECTS = {str(int(effect)): effect for effect in Effect}
