@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check api bench attacks faults model newest snippets test-sets lock audit-python audit-javascript dist clean
+.PHONY: setup demo test test-fast check api lighthouse bench attacks faults model newest snippets test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
 # their names: by the number of their tests, the slow ones with few would come last, and one process would idle.
@@ -59,6 +59,9 @@ model: .venv/.dev  ## what can be lost, late or doubled, at random, for longer t
 
 api: .venv/.runtime .venv/.api tests/api/node_modules/.stamp  ## made-up requests for all that OpenAPI says; AsyncAPI by its own parser
 	tests/api/run $(BIN) .venv/api/bin
+
+lighthouse: .venv/.dev .venv/.system tests/lighthouse/node_modules/.stamp  ## the pages as Lighthouse sees them, on a phone
+	$(BIN)/python -m tests.lighthouse
 
 # Keeps the pins that still fit; `make lock UPGRADE=--upgrade` takes the newest.
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) \
@@ -141,6 +144,10 @@ tests/js/node_modules/.stamp: tests/js/package.json tests/js/package-lock.json .
 
 tests/api/node_modules/.stamp: tests/api/package.json tests/api/package-lock.json .venv/.system
 	cd tests/api && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+tests/lighthouse/node_modules/.stamp: tests/lighthouse/package.json tests/lighthouse/package-lock.json .venv/.system
+	cd tests/lighthouse && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 tests/sdk/node_modules/.stamp: tests/sdk/package.json tests/sdk/package-lock.json .venv/.system

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from ..core.model.errors import SettingsError
 from ..settings import Settings
 from . import templates
+from .bundle import made
 from .content import as_file
 from .files import Files
 
@@ -37,7 +38,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         Route("/", _page(texts["site/start.html"], headers), middleware=compressed),
         Route("/onboarding/{id}", _page(texts["page/onboarding.html"], headers), middleware=compressed),
         *_completed(folder),
-        Mount("/static", Files(folder), middleware=compressed),
+        Mount("/static", Files(folder, made(folder)), middleware=compressed),
         Mount("/clients", Files(folder.parent / "clients"), middleware=compressed),
     ]
 

@@ -123,6 +123,7 @@ def html(catalogue: Catalogue) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="description" content="{escape(_INTRODUCTION)}">
 <title>Problems · Firstlight</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="static/elements/tokens.css">

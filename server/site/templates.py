@@ -11,8 +11,9 @@ import re
 from collections.abc import Collection, Mapping
 from html import escape
 from pathlib import Path
-from posixpath import dirname, join, normpath
 from typing import Any
+
+from .bundle import linked
 
 DEFAULT = "en"
 """What is spoken where nothing fits."""
@@ -21,8 +22,6 @@ _FROM_RIGHT = {"ar", "dv", "fa", "he", "ks", "ku", "ps", "sd", "ug", "ur", "yi"}
 """Languages whose usual script is written from right to left (CLDR)."""
 _ELEMENT = re.compile(r"\{\{> ([\w-]+)\}\}")
 _WORDS = re.compile(r"\{\{([\w.]+)\}\}")
-_SCRIPT = re.compile(r'<(?:script type="module" src|link rel="modulepreload" href)="([./]*static/)([^"]+)"[^\n]*')
-_IMPORT = re.compile(r'^import\s[^;"]*?from\s+"([^"]+)";', re.MULTILINE)
 _LANGUAGES = re.compile(r"\{\{languages\}\}")
 _WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)", re.IGNORECASE)
 _MAX_WISHES = 20
@@ -42,7 +41,7 @@ def pages(folder: Path, name: str) -> dict[str, str]:
     """
     spoken = messages(folder)
     markup = _with_elements((folder / name).read_text(encoding="utf-8"), folder / "elements")
-    markup = _with_preloads(markup, folder)
+    markup = linked(markup, name)
     return {language: _in(language, markup, spoken) for language in spoken}
 
 
@@ -106,29 +105,6 @@ def _with_elements(markup: str, folder: Path) -> str:
     return _ELEMENT.sub(
         lambda found: _with_elements((folder / f"{found[1]}.html").read_text(encoding="utf-8").rstrip(), folder), markup
     )
-
-
-def _with_preloads(markup: str, folder: Path) -> str:
-    """Name all that a script imports, so that a browser asks for everything at once instead of import by import."""
-
-    def links(script: re.Match[str]) -> str:
-        # Without this a browser finds each import only when it has read the one before: a round trip for each level.
-        names = sorted(_imported(script[2], folder, known))
-        return "\n".join([*(f'<link rel="modulepreload" href="{script[1]}{name}">' for name in names), script[0]])
-
-    known: set[str] = set()
-    return _SCRIPT.sub(links, markup)
-
-
-def _imported(name: str, folder: Path, known: set[str]) -> list[str]:
-    """All modules that one needs at once and that are not known yet; what it fetches later stays out."""
-    found: list[str] = []
-    for target in _IMPORT.findall((folder / name).read_text(encoding="utf-8")):
-        module = normpath(join(dirname(name), target))
-        if module not in known:
-            known.add(module)
-            found += [module, *_imported(module, folder, known)]
-    return found
 
 
 def _in(language: str, markup: str, spoken: Mapping[str, Mapping[str, Any]]) -> str:

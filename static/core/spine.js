@@ -43,7 +43,7 @@ export function spine(state, problems, words, now) {
   const [connected, failed] = [CONNECTED, FAILED].map((reached) => words.when(reached, state, now));
   const behind = [step("install", "done", sdkText(state.snapshot?.sdk ?? {})), step("configure", "done", connected)];
   if (stage === AWAITING)
-    return oneAtATime([step("install", "open"), step("configure", "open"), step("error", "ahead")]);
+    return oneAtATime([step("install", "brief"), step("configure", "open"), step("error", "ahead")]);
   return oneAtATime([...behind, step("error", stage === FAILED ? "done" : "open", failed)]);
 }
 
@@ -53,7 +53,7 @@ function oneAtATime(steps) {
   return steps.map((step) => (isBroken && step.state === "open" ? { ...step, state: "ahead" } : step));
 }
 
-/** The one to look at: the first that is broken, else the last that is open. @param {SpineStep[]} steps */
+/** The one to look at: the first that is broken, else the one that is open. @param {SpineStep[]} steps */
 export function current(steps) {
-  return steps.find(({ state }) => state === "broken") ?? steps.findLast(({ state }) => state === "open") ?? null;
+  return steps.find(({ state }) => state === "broken") ?? steps.find(({ state }) => state === "open") ?? null;
 }

@@ -209,7 +209,8 @@ export interface State {
 /** A step of the spine: whether its code is wanted now, and what proves that it is done. */
 export interface SpineStep {
   name: StepName;
-  state: "open" | "done" | "ahead" | "broken";
+  /** `brief`: to be done, and so short that its line holds all of it. */
+  state: "open" | "done" | "ahead" | "broken" | "brief";
   proof: string;
 }
 

@@ -3,17 +3,23 @@
  * its proof, and all of them into one when the app has failed once.
  */
 
-import { STEPS } from "../core/snippets.js";
+import { fill, STEPS, textOf } from "../core/snippets.js";
 import { current } from "../core/spine.js";
 import { codeBox, drawCode } from "./code.js";
-import { el, part, setText } from "./dom.js";
+import { copyButton } from "./copy.js";
+import { el, once, part, setText } from "./dom.js";
 
 /** @import { PlatformFile, Snippet, SpineStep, StepName, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
 
+/** Keeps the room of a line. */
+const NOTHING = "\u00a0";
+
 export class Steps {
   #root;
   #words;
+  /** What the line of a brief step shows. */
+  #command = NOTHING;
 
   /** @param {HTMLDetailsElement} root holds `steps.html` @param {Words} words */
   constructor(root, words) {
@@ -24,6 +30,17 @@ export class Steps {
   /** @param {PlatformFile} file @param {string} language @param {Target | null} values */
   draw(file, language, values) {
     for (const step of STEPS) this.#drawStep(step, file.steps[step], language, values);
+    this.#drawBrief(fill(textOf(file.steps.install.code), values));
+  }
+
+  /** The first line of what is to be installed, with a button that copies all of it. @param {string} code */
+  #drawBrief(code) {
+    const { copy, names } = this.#words.messages.steps;
+    const row = this.#row("install");
+    const label = { "aria-label": this.#words.say(copy, { step: names.install }) };
+    once(part(row, "quick"), code, () => (code ? [copyButton(this.#words, () => code, label)] : []));
+    this.#command = code.split("\n")[0] || NOTHING;
+    if (row.dataset.state === "brief") setText(part(row, "proof"), this.#command);
   }
 
   /**
@@ -45,7 +62,7 @@ export class Steps {
     const details = part(row, "step-fold", HTMLDetailsElement);
     if (row.dataset.state !== state) details.open = state === "open" || state === "broken";
     row.dataset.state = state;
-    setText(part(row, "proof"), proof);
+    setText(part(row, "proof"), state === "brief" ? this.#command : proof);
     if (isHere) row.setAttribute("aria-current", "step");
     else row.removeAttribute("aria-current");
   }

@@ -142,7 +142,8 @@ class OnboardingPage {
     const before = this.#state;
     this.#state = reduce(before, event);
     this.#draw();
-    if (before.snapshot && stageOf(before) !== stageOf(this.#state)) renew(part(document, "known"));
+    const isOther = !before.snapshot || stageOf(before) !== stageOf(this.#state);
+    if (this.#state.snapshot && isOther) renew(part(document, "spine"));
     const { stage, raised, resolved } = news(before, this.#state);
     const changed = { stage, raised: this.#worded(raised), resolved: this.#worded(resolved) };
     const said = this.#words.announcement(changed, this.#state);

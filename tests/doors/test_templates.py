@@ -109,29 +109,6 @@ def test_the_language_that_is_liked_best(accepted: str, language: str) -> None:
     assert templates.chosen(accepted, ["en", "de", "zh-Hant"]) == language
 
 
-def test_all_that_a_script_imports_is_asked_for_at_once(folder: Path) -> None:
-    (folder / "page.html").write_text(
-        '<script type="module" src="../static/page/a.js"></script>\n'
-        '<link rel="modulepreload" href="../static/page/d.js">\n'
-    )
-    for path, text in {
-        "page/a.js": 'import { b } from "../core/b.js";\nimport {\n  c,\n} from "./c.js";\nawait import("./d.js");\n',
-        "core/b.js": '/** @import { T } from "./types.js" */\nimport { c } from "../page/c.js";\n',
-        "page/c.js": 'import { b } from "../core/b.js"; // around\n',
-        "page/d.js": 'import { b } from "../core/b.js";\nimport { e } from "./e.js";\n',
-        "page/e.js": "",
-    }.items():
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(text)
-    assert templates.pages(folder, "page.html")["en"].splitlines() == [
-        '<link rel="modulepreload" href="../static/core/b.js">',
-        '<link rel="modulepreload" href="../static/page/c.js">',
-        '<script type="module" src="../static/page/a.js"></script>',
-        '<link rel="modulepreload" href="../static/page/e.js">',
-        '<link rel="modulepreload" href="../static/page/d.js">',
-    ]
-
-
 async def test_a_page_says_in_which_language_it_is(tmp_path: Path) -> None:
     async with open_site(Settings(data=tmp_path / "firstlight.db")) as site:
         for path in ("/", "/onboarding/1"):

@@ -24,7 +24,7 @@ const connected = {
 const failed = { ...connected, stage: "first_error_received", first_error: { title: "E", received_at: at(9) } };
 
 test("what is done folds, the next thing is open", () => {
-  assert.deepEqual(states({ stage: "awaiting" }), ["open", "open", "ahead"]);
+  assert.deepEqual(states({ stage: "awaiting" }), ["brief", "open", "ahead"]);
   assert.deepEqual(states(connected), ["done", "done", "open"]);
   assert.deepEqual(states(failed), ["done", "done", "done"]);
 });
@@ -38,7 +38,7 @@ test("a finished step has its proof", () => {
 });
 
 test("a problem breaks its step, done or not, and that is the one to look at", () => {
-  assert.deepEqual(states({ stage: "awaiting", problems: [open("unknown_key")] }), ["ahead", "broken", "ahead"]);
+  assert.deepEqual(states({ stage: "awaiting", problems: [open("unknown_key")] }), ["brief", "broken", "ahead"]);
   const broken = steps({ ...connected, problems: [open("unknown_key")] });
   assert.deepEqual([current(broken).name, current(broken).state], ["configure", "broken"]);
   assert.equal(broken[2].state, "ahead"); // one thing at a time
