@@ -104,18 +104,18 @@ def python(sdk: str | None = None) -> App:
 
 @functools.cache
 def python_with_sdk(release: str | None = None) -> str:
-    """A Python with Sentry's SDK, the newest one unless told otherwise, and with nothing beside it.
+    """A Python with Sentry's SDK, the newest one unless told otherwise, and Brotli, which it uses where it is there.
 
     Among all that the tests need, the SDK's start imports every framework that it knows: 1.5 s of computing, not 0.1.
     """
-    packages = python_packages(f"sentry-sdk=={release or version('sentry-sdk')}")
+    sdk, brotli = f"sentry-sdk=={release or version('sentry-sdk')}", f"brotli=={version('brotli')}"
 
     def make(folder: Path) -> None:
         venv.create(folder, symlinks=True)
         [site] = folder.glob("lib/python*/site-packages")
-        (site / "sdk.pth").write_text(f"{packages}\n")
+        (site / "sdk.pth").write_text(f"{python_packages(sdk)}\n{python_packages(brotli)}\n")
 
-    return str(_made_once(f"python with {packages.name}", make) / "bin" / "python")
+    return str(_made_once(f"python with {sdk}, {brotli}", make) / "bin" / "python")
 
 
 def python_packages(requirement: str) -> Path:

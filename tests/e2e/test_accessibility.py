@@ -292,7 +292,7 @@ async def test_reduced_motion_means_none(
     moving = """document.getAnimations().filter(({ playState }) => playState === "running")
         .map(({ animationName, transitionProperty }) => animationName ?? transitionProperty)"""
     project = await make_project(embedded_server.url)
-    lively = await stage.open(project)
+    lively = await stage.open(project, reduced_motion="no-preference")
     calm = await stage.open(project, reduced_motion="reduce")
     assert "breathe" in await lively.page.evaluate(moving)
     assert await calm.page.evaluate(moving) == []
