@@ -120,7 +120,10 @@ def headers_of(error: errors.FirstlightError) -> Mapping[str, str]:
 
 def _header_text(text: str) -> str:
     """A sentence, made safe for a header line."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text)[:300]
+    return _NOT_PLAIN.sub("?", text[:300])
+
+
+_NOT_PLAIN = re.compile(r"[^ -~]")
 
 
 class SafeResponses:

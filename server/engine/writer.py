@@ -605,7 +605,8 @@ def _gather(
     # Joined and not queued: however long an outage lasts, a project costs one pending update.
     if pending and pending.origin.epoch in (None, origin.epoch):
         join(pending.update, update, origin.is_late)
-        pending.origin = replace(pending.origin, is_late=pending.origin.is_late or origin.is_late)
+        if origin.is_late and not pending.origin.is_late:
+            pending.origin = replace(pending.origin, is_late=True)
         pending.is_news |= is_news
         pending.due = min(pending.due, due)
     else:  # the first, or what was received before a reset is over

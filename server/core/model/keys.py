@@ -44,7 +44,13 @@ def is_near(sent: str, known: str) -> bool:
 
     It only decides whether a refused request is shown on the project's page: a near key is still refused.
     """
-    text = "".join(c for c in sent[:64].lower() if c.isalnum())  # without quotes, dashes or a stray < of a template
+    return _is_near(sent[:64], known)
+
+
+# Asked for each refusal, and mostly of the same two keys: 20 µs to find out, 0.2 to look up.
+@lru_cache(maxsize=1024)
+def _is_near(sent: str, known: str) -> bool:
+    text = "".join(c for c in sent.lower() if c.isalnum())  # without quotes, dashes or a stray < of a template
     if len(text) >= 12 and (text in known or known in text):
         return True
     if len(text) == len(known) and sum(map(str.__ne__, text, known)) <= MAX_TYPOS:

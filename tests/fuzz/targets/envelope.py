@@ -18,6 +18,9 @@ SEEDS = [
     b'"sdk":{"name":"sentry.python","version":"2.75.0"},"trace":{"sample_rate":"0.5","release":"a@1"}}\n'
     b'{"type":"event","length":141}\n{"exception":{"values":[{"type":"E","value":"v","mechanism":{"handled":false},'
     b'"stacktrace":{"frames":[{"function":"f","filename":"a.py","lineno":4}]}}]}}\n',
+    b'{}\n{"type":"event"}\n{"level":"fatal","release":"a@1","tags":{"a":"b"},"contexts":{"runtime":{"name":"go"}},'
+    b'"sdk":{"name":"sentry.python","version":"2","integrations":["celery"]},'
+    b'"exception":{"values":[{"type":"E","mechanism":{"type":"celery"}}]}}\n',
     b'{}\n{"type":"event"}\n{"logentry":{"message":"hello %s","params":["x",1,null,[[]]]},"level":"info",'
     b'"tags":[["sample_event","yes"]]}\n',
     b'{}\n{"type":"session","length":null}\n{"attrs":{"release":"a@1","environment":"b"}}\n',
@@ -28,11 +31,12 @@ SEEDS = [
 
 
 def run(data: bytes) -> None:
-    """All that a request with this body does, up to the store."""
-    budget = Budget()
-    try:
-        envelope = parse_envelope(data, budget)
-        envelope_dsn(envelope.headers)
-        update_of(observe_envelope(envelope, ID, None, budget), AT)
-    except Refusal as refusal:
-        update_of_refusal(refusal, True, AT)
+    """All that a request with this body does, up to the store: before the first error is known, and after."""
+    for is_later in (False, True):
+        budget = Budget()
+        try:
+            envelope = parse_envelope(data, budget)
+            envelope_dsn(envelope.headers)
+            update_of(observe_envelope(envelope, ID, None, budget, is_later), AT)
+        except Refusal as refusal:
+            update_of_refusal(refusal, True, AT)
