@@ -8,6 +8,7 @@ from math import inf
 
 from ..core.model.close_codes import Close
 from ..core.model.project import Project
+from ..core.state.fields import Update
 from ..core.state.view import View
 from .frames import Frame
 from .viewer import Viewer
@@ -120,6 +121,7 @@ class Watch(Timed):
             viewer.delay(now)
 
 
-def _names(view: View) -> tuple[str, int, Project]:
-    # The project as well: a token that is revoked changes no state.
-    return view.epoch, view.version, view.project
+def _names(view: View) -> tuple[str, int, Project, Update]:
+    # The project as well: a token that is revoked changes no state. And the state: some of its fields leave the version
+    # as it is, and since when somebody waits decides when the snapshot changes next.
+    return view.epoch, view.version, view.project, view.state

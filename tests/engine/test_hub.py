@@ -510,6 +510,8 @@ async def test_since_when_somebody_waits_is_noted(hub: Hub, watched: WatchedStor
             return view is not None and "watched_at" in view.state
 
         await until_answer(is_noted)
+        # And known here, although it is no change: what is said of a long silence follows from it.
+        await until(lambda: hub._watches[project.id].turns_at < inf)
 
 
 async def test_a_clock_that_goes_back_does_not_make_the_hub_spin(tmp_path: Path) -> None:
