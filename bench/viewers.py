@@ -1,21 +1,26 @@
-"""What viewers cost: the memory of an idle one, and the processor time of a push to many. `python -m bench.viewers`.
+"""What viewers cost: memory, processor time, and how long the last of many waits. `python -m bench.viewers [ROW …]`.
 
-The viewers are bare sockets in this process; what is measured is the server's own process.
+The viewers are bare sockets in this process; what is measured is the server's own process. Wall times mean little where
+others use the machine, so beside each stands the processor time, or the same work done by a loop of writes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import json
 import os
 import resource
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -23,18 +28,22 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from .servers import free_port, post
+from .__main__ import free_port, post
+from .raw import SNAPSHOT
 
-IDLE = 2_000
+IDLE = 10_000
 """Viewers that wait."""
-PROJECTS = 4
-"""That they are spread over: a project has places for fewer."""
+PROJECTS = 10
+"""That they are spread over."""
+ALL = 19_000
+"""Viewers of one worker, and of one project: what 20,000 file descriptors leave."""
 WATCHING = 1_000
 """Viewers of one project that every push goes to."""
 PUSHES = 40
-AT_ONCE = 50
-"""Connections that are opened at the same time."""
-TICKS = os.sysconf("SC_CLK_TCK")
+AT_ONCE = 100
+"""Connections that wait for their first snapshot at the same time."""
+REST_SECONDS = 10.0
+"""How long the idle are looked at: longer than it takes until each was pinged."""
 
 
 class Crowd:
@@ -43,33 +52,33 @@ class Crowd:
     def __init__(self) -> None:
         self.transports: list[asyncio.Transport] = []
         self._missing = 0
-        self._all = asyncio.Event()
+        self._some = asyncio.Event()
 
     def expect(self, count: int) -> None:
         """Start to wait for so many snapshots."""
         self._missing += count
-        self._all.clear()
 
     def came(self, count: int) -> None:
         """Count what came."""
         self._missing -= count
-        if self._missing <= 0:
-            self._all.set()
+        assert self._missing >= 0, "more was sent than a change is worth"
+        self._some.set()
 
-    async def complete(self) -> None:
-        """Wait for the last one."""
-        async with asyncio.timeout(60):
-            await self._all.wait()
+    async def complete(self, but: int = 0) -> None:
+        """Wait for the last one, or until only so many are missing."""
+        async with asyncio.timeout(120):
+            while self._missing > but:
+                self._some.clear()
+                await self._some.wait()
 
-    async def join(self, url: str, requests: list[bytes]) -> None:
+    async def join(self, url: str, requests: Sequence[bytes]) -> None:
         """Connect viewers, and wait for the first snapshot of each."""
         parts, loop = urlsplit(url), asyncio.get_running_loop()
-        host, port = parts.hostname or "", parts.port or 80
-        for start in range(0, len(requests), AT_ONCE):
-            group = requests[start : start + AT_ONCE]
-            self.expect(len(group))
-            await asyncio.gather(*(loop.create_connection(partial(_Viewer, self, ask), host, port) for ask in group))
-            await self.complete()
+        for request in requests:
+            self.expect(1)
+            await self.complete(but=AT_ONCE)
+            await loop.create_connection(partial(_Viewer, self, request), parts.hostname or "", parts.port or 80)
+        await self.complete()
 
     def leave(self) -> None:
         """Disconnect all."""
@@ -91,7 +100,9 @@ class _Viewer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Count."""
-        self._crowd.came(data.count(b'"type":"snapshot"'))
+        count = data.count(SNAPSHOT)
+        if count:
+            self._crowd.came(count)
 
 
 def by_websocket(host: str, project: str) -> bytes:
@@ -105,38 +116,44 @@ def by_events(host: str, project: str) -> bytes:
     return f"GET /live/{project}/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
 
 
-WAYS: dict[str, Callable[[str, str], bytes]] = {"WebSocket": by_websocket, "Server-Sent Events": by_events}
+Ask = Callable[[str, str], bytes]
+WAYS: dict[str, Ask] = {"WebSocket": by_websocket, "Server-Sent Events": by_events}
 
 
 def memory(pid: int) -> int:
-    """Resident KiB of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+    """KiB of a process: its own, and its share of what it has in common with others (PSS)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def processor(pid: int) -> float:
     """Seconds that a process has computed."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(each.read_text(encoding="ascii").split()[0]) for each in threads) / 1e9
 
 
 @contextlib.contextmanager
-def served() -> Iterator[tuple[int, str]]:
+def served(module: str = "server", *arguments: str) -> Iterator[tuple[int, str]]:
     """A fresh server: its process and its address."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         env = {**os.environ, "PORT": str(port), "FIRSTLIGHT_DATA": f"{folder}/firstlight.db"}
-        child = subprocess.Popen([sys.executable, "-m", "server", "serve"], env=env, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", module, *(arguments or ["serve"])]
+        child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE)
         try:
-            deadline = time.monotonic() + 20
-            while socket.socket().connect_ex(("127.0.0.1", port)):
-                if child.poll() is not None or time.monotonic() > deadline:
-                    sys.exit("The server did not start.")
-                time.sleep(0.05)
+            _wait_for(port, child)
             yield child.pid, f"http://127.0.0.1:{port}"
         finally:
             child.send_signal(signal.SIGKILL)
-            child.wait(20)
+            child.communicate()
+
+
+def _wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 20
+    while socket.socket().connect_ex(("127.0.0.1", port)):
+        if child.poll() is not None or time.monotonic() > deadline:
+            sys.exit("The server did not start.")
+        time.sleep(0.05)
 
 
 async def new_project(url: str) -> str:
@@ -144,45 +161,164 @@ async def new_project(url: str) -> str:
     return (await asyncio.to_thread(post, f"{url}/projects", {"name": "bench"}))["id"]
 
 
-async def idle(ask: Callable[[str, str], bytes], pid: int, url: str) -> float:
-    """KiB per viewer that waits."""
-    host, crowd = urlsplit(url).netloc, Crowd()
-    projects = [await new_project(url) for _ in range(PROJECTS)]
-    await crowd.join(url, [ask(host, projects[0])])
-    before = memory(pid)
-    await crowd.join(url, [ask(host, projects[number % PROJECTS]) for number in range(IDLE)])
-    spent = (memory(pid) - before) / IDLE
-    crowd.leave()
-    return spent
+@dataclass(frozen=True)
+class Waiting:
+    """What many viewers cost that wait.
+
+    Args:
+        kib: of each.
+        accepted: per second, each up to its first snapshot.
+        accepted_by_processor: per second that the server's process computed.
+        share: of a processor while nothing happens, in percent.
+        pause: of the longest garbage collection while they came, in milliseconds.
+        full_pause: of a full one afterwards.
+    """
+
+    kib: float
+    accepted: float
+    accepted_by_processor: float
+    share: float
+    pause: float
+    full_pause: float
 
 
-async def push(ask: Callable[[str, str], bytes], pid: int, url: str) -> tuple[float, float]:
-    """Microseconds of processor time per viewer and push; milliseconds until the last viewer has it, the median."""
-    project, crowd, waits = await new_project(url), Crowd(), []
-    await crowd.join(url, [ask(urlsplit(url).netloc, project)] * WATCHING)
-    before = processor(pid)
-    for _ in range(PUSHES):
-        started = time.perf_counter()
-        crowd.expect(WATCHING)
-        await asyncio.to_thread(post, f"{url}/projects/{project}/reset", {})
-        await crowd.complete()
-        waits.append(time.perf_counter() - started)
-    spent = (processor(pid) - before) / PUSHES / WATCHING
-    crowd.leave()
-    return 1e6 * spent, 1e3 * sorted(waits)[PUSHES // 2]
+async def wait(ask: Ask = by_websocket, viewers: int = IDLE, projects: int = PROJECTS) -> Waiting:
+    """Let so many viewers come and wait."""
+    with tempfile.TemporaryDirectory() as folder, served("bench.paused", f"{folder}/pauses") as (pid, url):
+        host, crowd = urlsplit(url).netloc, Crowd()
+        names = [await new_project(url) for _ in range(projects)]
+        await crowd.join(url, [ask(host, names[0])])
+        before, began, computed = memory(pid), time.perf_counter(), processor(pid)
+        await crowd.join(url, [ask(host, names[number % projects]) for number in range(viewers)])
+        took, computed = time.perf_counter() - began, processor(pid) - computed
+        spent = (memory(pid) - before) / viewers
+        share = await _idle(pid)
+        pause, full = await _pauses(pid, Path(folder) / "pauses")
+        crowd.leave()
+        return Waiting(spent, viewers / took, viewers / computed, share, pause, full)
 
 
-def main() -> None:
-    """Both figures for each way."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * IDLE)), hard))
-    for name, ask in WAYS.items():
-        with served() as (pid, url):
-            print(f"{name}: {uvloop.run(idle(ask, pid, url)):.1f} KiB per idle viewer, of {IDLE}", flush=True)
-        with served() as (pid, url):
-            spent, wait = uvloop.run(push(ask, pid, url))
-            print(f"{name}: {spent:.1f} µs per viewer and push, {wait:.0f} ms until the last of {WATCHING} has it")
+async def _idle(pid: int) -> float:
+    await asyncio.sleep(1)
+    began, computed = time.perf_counter(), processor(pid)
+    await asyncio.sleep(REST_SECONDS)
+    return 100 * (processor(pid) - computed) / (time.perf_counter() - began)
+
+
+async def _pauses(pid: int, told: Path) -> tuple[float, float]:
+    os.kill(pid, signal.SIGUSR1)
+    async with asyncio.timeout(10):
+        while not told.exists():
+            await asyncio.sleep(0.05)
+    longest, full = json.loads(told.read_text(encoding="ascii"))
+    return longest, full
+
+
+@dataclass(frozen=True)
+class Push:
+    """What it costs to show one change to many.
+
+    Args:
+        last: milliseconds until the last one has it, the median.
+        each: microseconds of processor time for each viewer.
+    """
+
+    last: float
+    each: float
+
+
+async def push(ask: Ask = by_websocket, viewers: int = WATCHING, pushes: int = PUSHES) -> tuple[Push, Push]:
+    """One change to all viewers of one project; and the same bytes by a loop of writes, in turn with it."""
+    with served() as (pid, url), served("bench.raw", str(viewers)) as (raw_pid, raw_url):
+        project, crowd, raw = await new_project(url), Crowd(), Crowd()
+        await crowd.join(url, [ask(urlsplit(url).netloc, project)] * viewers)
+        await raw.join(raw_url, [b"hello"] * viewers)
+        changes = [_change(urlsplit(url).netloc, project, platform) for platform in ("python", "javascript")]
+        triggers = await _trigger(url, changes), await _trigger(raw_url, [b"push"])
+        counts = [_Counts(pid, crowd, triggers[0]), _Counts(raw_pid, raw, triggers[1])]
+        for _ in range(pushes):
+            for each in counts:
+                await each.push(viewers)
+        crowd.leave()
+        raw.leave()
+        own, loop = (each.result(viewers) for each in counts)
+        return own, loop
+
+
+def _change(host: str, project: str, platform: str) -> bytes:
+    """What everybody is shown at once, and once."""
+    body = json.dumps({"platform": platform})
+    return f"PATCH /projects/{project} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+async def _trigger(url: str, requests: Sequence[bytes]) -> Callable[[], None]:
+    parts, loop = urlsplit(url), asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(asyncio.Protocol, parts.hostname or "", parts.port or 80)
+    turns = itertools.cycle(requests)
+    return lambda: transport.write(next(turns))
+
+
+class _Counts:
+    """Pushes of one server."""
+
+    def __init__(self, pid: int, crowd: Crowd, trigger: Callable[[], None]) -> None:
+        self._pid, self._crowd, self._trigger = pid, crowd, trigger
+        self._waits: list[float] = []
+        self._computed: list[float] = []
+
+    async def push(self, viewers: int) -> None:
+        """Once, until the last one has it."""
+        before, began = processor(self._pid), time.perf_counter()
+        self._crowd.expect(viewers)
+        self._trigger()
+        await self._crowd.complete()
+        self._waits.append(time.perf_counter() - began)
+        self._computed.append(processor(self._pid) - before)
+
+    def result(self, viewers: int) -> Push:
+        """The medians."""
+        return Push(1e3 * statistics.median(self._waits), 1e6 * statistics.median(self._computed) / viewers)
+
+
+def show_waiting(name: str, ask: Ask, viewers: int, projects: int) -> None:
+    """Print one row."""
+    found = uvloop.run(wait(ask, viewers, projects))
+    print(
+        f"{name}, {viewers:,} of {projects} project(s): {found.kib:.2f} KiB each; accepted {found.accepted:,.0f}/s, "
+        f"{found.accepted_by_processor:,.0f}/s of processor time; idle {found.share:.2f} % of a processor; collections "
+        f"paused for {found.pause:.1f} ms at most, a full one for {found.full_pause:.1f} ms",
+        flush=True,
+    )
+
+
+def show_push(name: str, ask: Ask) -> None:
+    """Print one row."""
+    own, raw = uvloop.run(push(ask))
+    print(
+        f"{name}, one change to {WATCHING:,}: the last has it after {own.last:.1f} ms, {own.each:.1f} µs each; "
+        f"a loop of writes {raw.last:.1f} ms, {raw.each:.1f} µs; ratios {own.last / raw.last:.2f} and "
+        f"{own.each / raw.each:.2f}",
+        flush=True,
+    )
+
+
+ROWS: dict[str, Callable[[], None]] = {
+    "idle": partial(show_waiting, "WebSocket", by_websocket, IDLE, PROJECTS),
+    "all": partial(show_waiting, "WebSocket", by_websocket, ALL, 1),
+    "events": partial(show_waiting, "Server-Sent Events", by_events, IDLE // 5, PROJECTS),
+    "push": partial(show_push, "WebSocket", by_websocket),
+    "push-events": partial(show_push, "Server-Sent Events", by_events),
+}
+
+
+def main(names: Sequence[str]) -> None:
+    """The rows that are named, or all."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for name in names or ROWS:
+        print(f"[load {os.getloadavg()[0]:.1f}] ", end="")
+        ROWS[name]()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

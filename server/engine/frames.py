@@ -46,9 +46,9 @@ class Frame:
     def form(self, make: Callable[[Frame], T]) -> T:
         """The frame as a sink sends it, made by the first of these sinks for all of them."""
         # Keyed by the function itself, so that a new kind of sink needs no entry anywhere.
-        if make not in self._forms:
-            self._forms[make] = make(self)
-        made: T = self._forms[make]
+        made: T | None = self._forms.get(make)
+        if made is None:
+            made = self._forms[make] = make(self)
         return made
 
 

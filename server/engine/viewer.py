@@ -86,14 +86,16 @@ class Viewer(Timed):
     def offer(self, frame: Frame, now: float) -> None:
         """Show a snapshot, if it is newer than what was shown, or ends a delay."""
         held, offered = self._held, frame.version
-        assert offered is not None
+        if offered is None or self._is_closed:
+            return
         # Another epoch is always news, whatever its version: a reset starts over. After a delay the same version is
         # sent again, as it is what ends the delay on the page.
         if held is None or held[0] != offered[0] or offered[1] > held[1] or self._is_delayed:
             # Set when it is offered and not when it was written: the sink keeps the newest, so it is sure to leave.
             self._held = offered
             self._is_delayed = False
-            self._send(frame, now)
+            self._spoke_at = now
+            self._sink.offer(frame)
 
     def delay(self, now: float) -> None:
         """Say, once, that the store is out of reach. The next snapshot ends it."""

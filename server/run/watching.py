@@ -13,6 +13,8 @@ from .connections import FOREVER, State
 from .websocket_frames import frame_of
 from .websocket_protocol import WebSocketProtocol
 
+WATCHING = State.WATCHING  # looked up once: an enum's members are slow to reach, and there are many viewers
+
 Attach = Callable[[Sink], Viewer]
 """Takes a place in the hub. May raise `Overloaded`."""
 
@@ -36,12 +38,14 @@ class Watching:
     def offer(self, frame: Frame) -> None:
         """See `Sink`."""
         socket = self._socket
-        if socket.stalled_at != FOREVER:
+        if socket.state is not WATCHING:
+            return
+        if socket.stalled_at == FOREVER:
+            # The same bytes for all viewers, made once; the transport hands them to the kernel there and then.
+            socket.transport.write(frame.form(_as_text))
+        else:
             self._slot = self._slot or Slot()
             self._slot.put(frame)
-        elif socket.state is State.WATCHING:
-            # The same bytes for all viewers, made once; asyncio's transport hands them to the kernel there and then.
-            socket.transport.write(frame.form(_as_text))
 
     def close(self, code: Close, reason: str) -> None:
         """See `Sink`."""
