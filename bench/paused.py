@@ -1,7 +1,7 @@
 """The server, and how long its garbage collector stops it.
 
-python -m bench.paused FILE   serves; after SIGUSR1 the longest pause so far and that of a full collection, in
-milliseconds, are written to the file
+python -m bench.paused FILE   serves; after SIGUSR1 the longest pause since the last one, and that of a full collection,
+both in milliseconds of processor time, are written to the file
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Pauses:
         longest, self.longest = self.longest, 0.0
         gc.collect()
         self._told.write_text(f"[{1e3 * longest}, {1e3 * self.longest}]", encoding="ascii")
+        self.longest = 0.0
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from .__main__ import free_port, post
+from .__main__ import error_request, free_port, named, post
 from .raw import SNAPSHOT
 
 IDLE = 10_000
@@ -60,8 +60,7 @@ class Crowd:
 
     def came(self, count: int) -> None:
         """Count what came."""
-        self._missing -= count
-        assert self._missing >= 0, "more was sent than a change is worth"
+        self._missing = max(0, self._missing - count)
         self._some.set()
 
     async def complete(self, but: int = 0) -> None:
@@ -157,8 +156,14 @@ def _wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
 
 
 async def new_project(url: str) -> str:
-    """Its id."""
-    return (await asyncio.to_thread(post, f"{url}/projects", {"name": "bench"}))["id"]
+    """A project that has arrived, by its id: one that waits has snapshots that only time makes."""
+    made = await asyncio.to_thread(post, f"{url}/projects", {"name": "bench"})
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(error_request(parts.netloc, **named(made)))
+    await reader.readuntil(b"}")
+    writer.close()
+    return made["id"]
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,7 @@ async def wait(ask: Ask = by_websocket, viewers: int = IDLE, projects: int = PRO
         host, crowd = urlsplit(url).netloc, Crowd()
         names = [await new_project(url) for _ in range(projects)]
         await crowd.join(url, [ask(host, names[0])])
+        await _pauses(pid, Path(folder) / "pauses")  # of the start
         before, began, computed = memory(pid), time.perf_counter(), processor(pid)
         await crowd.join(url, [ask(host, names[number % projects]) for number in range(viewers)])
         took, computed = time.perf_counter() - began, processor(pid) - computed
@@ -210,7 +216,9 @@ async def _pauses(pid: int, told: Path) -> tuple[float, float]:
     async with asyncio.timeout(10):
         while not told.exists():
             await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # until it is written as a whole
     longest, full = json.loads(told.read_text(encoding="ascii"))
+    told.unlink()
     return longest, full
 
 

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -42,6 +43,7 @@ from .metrics import Metrics
 from .owners import projects as owners
 from .owners.request import State as OwnersState
 from .responses import PROBLEM_JSON, SafeResponses, headers_of, problem_of, status_of
+from .run.connections import places_of
 from .sdk.direct import Direct
 from .sdk.door import matches, sdk_door
 from .sdk.tools import State as SdkState
@@ -154,7 +156,8 @@ class Firstlight:
             projects = Projects(store, time.monotonic, self.limits.projects)
             senders = Senders(self.limits.sdk.senders)
             writer, unverified = self._writers(store, projects, meter)
-            hub = self.hub = Hub(store, writer, self._presenter, self.limits.viewers, clock=self._clock, tally=tally)
+            viewers = replace(self.limits.viewers, per_process=places_of(self.limits))
+            hub = self.hub = Hub(store, writer, self._presenter, viewers, clock=self._clock, tally=tally)
             store.listen(projects)
             store.listen(hub)
             assistants = Agents(self._site)

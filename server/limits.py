@@ -19,8 +19,10 @@ class ConnectionLimits:
     """Not for connections: the store's file or sockets, the log, static files, and what the reserve below takes."""
     reserved: int = 64
     """Of those, for `/healthz`, `/readyz`, `/metrics` and owners, when all other places are taken."""
+    served: int = 500
+    """Connections that viewers leave to all others: SDKs, pages, owners."""
     sweep_seconds: float = 1.0
-    """How often deadlines are looked at: one pass over 10,000 connections takes 2 ms."""
+    """How often deadlines are looked at; viewers that read what they are sent have none."""
     stall_seconds: float = 25.0
     """How long a peer may read nothing while something waits for it, and what is closed may take to end."""
 
@@ -129,10 +131,12 @@ class SdkLimits:
 class ViewerLimits:
     """Of those who watch (`server.engine.hub`, `server.viewers`)."""
 
-    per_process: int = 10_000
-    """Half of the usual limit of file descriptors. Of these and of the next, owners and admins keep a tenth."""
+    per_process: int = 60_000
+    """2.5 KiB each. Mostly the file descriptors are fewer: then as many as those leave (`ConnectionLimits.served`)."""
+    kept: int = 50
+    """Of these, only for owners and admins, and as many only for admins; of few, a twentieth each."""
     per_project: int = 1_000
-    """One project cannot take all places of a process."""
+    """What a project keeps when all places are taken. Beyond that it makes room for others (`server.engine.fair`)."""
     per_address: int = 500
     """An office behind one address; the tokens in it are bounded one by one."""
     per_token: int = 50
@@ -149,9 +153,9 @@ class ViewerLimits:
     """How long a WebSocket may stay without a token."""
     stay_seconds: float = 24 * 3600.0
     """How long anybody may stay before it comes back anew: whatever leaks with a connection ends with it."""
-    ping_seconds: float = 5.0
-    """Silence at most. A client that misses two knows that its link is dead, and is right again within 20 s; it is also
-    below the 30 … 60 s after which proxies drop an idle connection. 10,000 idle viewers cost 2,200 pings a second."""
+    ping_seconds: float = 10.0
+    """Silence at most. A client that waits 6 s longer knows that its link is dead, and is right again within 20 s.
+    Proxies drop an idle connection after 30 … 60 s. 10,000 idle viewers cost 1,100 pings a second."""
     refresh_seconds: float = 5.0
     """Between two pushes of what changes nothing that anybody does (last seen, counts), per project. The page counts
     the seconds itself, strangers can cause it, and all viewers pay for it."""

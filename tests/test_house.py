@@ -136,7 +136,16 @@ ROOMS: dict[str, list[str]] = {
     "server.engine.viewer": [*CORE, "server.engine.frames", "server.engine.seats", "server.engine.wheel"],
     "server.engine.watch": [*CORE, "server.engine.frames", "server.engine.viewer", "server.engine.wheel"],
     "server.engine.seats": [*CORE, "server.limits"],
-    "server.engine.hub": [*CORE, STORE, *WATCHING, "server.engine.tally", "server.engine.limits", "server.limits"],
+    "server.engine.fair": [*CORE, "server.engine.watch"],
+    "server.engine.hub": [
+        *CORE,
+        STORE,
+        *WATCHING,
+        "server.engine.fair",
+        "server.engine.tally",
+        "server.engine.limits",
+        "server.limits",
+    ],
     "server.sdk": [
         *CORE,
         "server.engine.projects",

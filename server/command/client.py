@@ -36,8 +36,8 @@ SHORT_BACKOFF_SECONDS = 5.0
 """Instead, as long as somebody is likely to sit there and wait."""
 SHORT_TRIES = 60
 OPENING_SECONDS = 6.0
-SILENCE_SECONDS = 12.0
-"""The server pings every 5 s: two lost ones mean a dead link."""
+SILENCE_SECONDS = 16.0
+"""The server pings every 10 s: one that is 6 s late means a dead link."""
 FINAL: dict[int, str] = {
     Close.BROKEN_RULE: "The server says that this client broke a rule.",
     Close.TOO_LARGE: "The server says that a message was too large.",

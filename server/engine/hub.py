@@ -29,6 +29,7 @@ from ..core.state.update import update_of_problem
 from ..core.state.view import Liveness, View
 from ..limits import ViewerLimits
 from ..stores import Store
+from .fair import Fair
 from .frames import Frame, Kind, Sink
 from .limits import Limiter
 from .seats import Guest, Seats
@@ -112,6 +113,7 @@ class Hub:
         self._wheel = Wheel(asyncio.get_running_loop())
         self._watches: dict[int, Watch] = {}
         self._seats = Seats(self._limits)
+        self._fair = Fair(self._limits.per_project)
         self._is_leaving = False
         # Set when a read failed: the next comparison comes soon, and not with the next tick.
         self._doubt = asyncio.Event()
@@ -191,11 +193,14 @@ class Hub:
         self.check_open()
         # First registered, then read, then sent. The other way round, a change between the read and the registration is
         # lost until somebody compares; a model of all interleavings shows it.
-        self._seats.take(project_id, guest)
+        if self._seats.is_full(guest):
+            self._fair.make_room(self._watches.get(project_id))
+        self._seats.take(guest)
         viewer = self._seat(project_id, sink, guest, seconds)
         if project_id not in self._watches:
             self._watches[project_id] = Watch(project_id, self.changed)
         self._watches[project_id].add(viewer)
+        self._fair.note(self._watches[project_id])
         self._wheel.set(viewer, viewer.due)
         # Also where the project is watched already: the read that this causes brings the new viewer its first frame.
         self.changed(project_id)
@@ -314,10 +319,11 @@ class Hub:
         )
 
     def _leave(self, viewer: Viewer) -> None:
-        self._seats.leave(viewer.project_id, viewer.guest)
+        self._seats.leave(viewer.guest)
         self._wheel.discard(viewer)
         watch = self._watches[viewer.project_id]
         watch.discard(viewer)
+        self._fair.note(watch)
         if not watch.viewers:
             del self._watches[viewer.project_id]
             self._wheel.discard(watch)

@@ -1,4 +1,7 @@
-"""How many may watch: places by process, project, address and token, with a share that only owners and admins get."""
+"""How many may watch: places by process, address and token, with a share that only owners and admins get.
+
+How they are divided among the projects, the hub decides: see `server.engine.fair`.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,10 @@ class Rank(IntEnum):
 
 
 # So that a crowd with a viewers' link cannot keep the owner out who would have to end it.
-SHARE = {Rank.VIEWER: 0.9, Rank.OWNER: 0.95, Rank.ADMIN: 1.0}
-"""Up to which part of the places of a project, and of the process, a rank may take one."""
+KEPT_FROM = {Rank.VIEWER: 2, Rank.OWNER: 1, Rank.ADMIN: 0}
+"""How many times `ViewerLimits.kept` places a rank has to leave free."""
+SHARE = 20
+"""Of few places, a twentieth is kept at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +58,35 @@ class Seats:
 
     def __init__(self, limits: ViewerLimits) -> None:
         self._limits = limits
-        self._projects: Counter[int] = Counter()
+        self._kept = min(limits.kept, limits.per_process // SHARE)
         self._addresses: Counter[str] = Counter()
         self._tokens: Counter[str] = Counter()
         self.taken = 0
 
-    def take(self, project_id: int, guest: Guest) -> None:
+    def is_full(self, guest: Guest) -> bool:
+        """Whether none is free that this guest may take."""
+        return self.taken >= self._limits.per_process - KEPT_FROM[guest.rank] * self._kept
+
+    def take(self, guest: Guest) -> None:
         """Take a place.
 
         Raises:
             Overloaded: there is none for this guest.
         """
-        self._check(project_id, guest)
+        self._check(guest)
         self.taken += 1
-        self._projects[project_id] += 1
         self._addresses[guest.address] += 1
         self._tokens[guest.grant.id] += 1
 
-    def leave(self, project_id: int, guest: Guest) -> None:
+    def leave(self, guest: Guest) -> None:
         """Give the place back."""
         self.taken -= 1
-        _less(self._projects, project_id)
         _less(self._addresses, guest.address)
         _less(self._tokens, guest.grant.id)
 
-    def _check(self, project_id: int, guest: Guest) -> None:
-        limits, share = self._limits, SHARE[guest.rank]
-        full = self.taken >= share * limits.per_process or self._projects[project_id] >= share * limits.per_project
-        if full:
+    def _check(self, guest: Guest) -> None:
+        limits = self._limits
+        if self.is_full(guest):
             raise Overloaded("No place for another viewer here now.")
         if guest.rank is Rank.ADMIN:  # the host application may watch all of its projects from one address
             return
@@ -92,8 +98,8 @@ class Seats:
             raise Overloaded("Too many viewers come from this address.")
 
 
-def _less(counts: Counter[int] | Counter[str], key: int | str) -> None:
-    counts[key] -= 1  # type: ignore[index]
+def _less(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
     # A Counter keeps what has fallen to zero, and addresses are as many as strangers like.
-    if counts[key] <= 0:  # type: ignore[index]
+    if counts[key] <= 0:
         del counts[key]

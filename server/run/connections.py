@@ -243,6 +243,12 @@ def capacity_of(limits: ConnectionLimits) -> int:
     return max(files - limits.kept_descriptors, files // 2)
 
 
+def places_of(limits: Limits) -> int:
+    """How many may watch: as many as the limits say, where the descriptors suffice for them and for all others."""
+    capacity = capacity_of(limits.connections)
+    return min(limits.viewers.per_process, max(capacity - limits.connections.served, capacity // 2))
+
+
 def is_reserved(scope: Mapping[str, Any]) -> bool:
     """Whether a request is let in by the reserve: health, or an owner's. The token is judged later, as always."""
     if scope["path"] in RESERVED_PATHS:

@@ -51,8 +51,14 @@ class Conversation:
         self._denial: tuple[int, Fields, bytes] | None = None
 
     async def run(self, app: ASGIApp, scope: Message) -> None:
-        """Serve it from handshake to end."""
-        scope["extensions"] = {"websocket.http.response": {}, "firstlight": {"watch": self._watch}}
+        """Serve it from handshake to end. `scope` is that of the HTTP request."""
+        offers = [value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
+        scope |= {
+            "type": "websocket",
+            "scheme": "wss" if scope["scheme"] == "https" else "ws",
+            "subprotocols": [token.strip() for offer in offers for token in offer.split(",")],
+            "extensions": {"websocket.http.response": {}, "firstlight": {"watch": self._watch}},
+        }
         try:
             await app(scope, self.receive, self.send)
         except ClientDisconnected:

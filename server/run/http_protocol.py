@@ -17,6 +17,8 @@ from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
 from .connections import FOREVER, Connections, State, is_reserved
@@ -64,7 +66,11 @@ class HttpProtocol(HttpReader):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected, and should say something."""
-        super().connection_made(transport)
+        # Uvicorn's own asks for the socket, and uvloop makes an object of it that stays as long as the connection.
+        self.connections.add(self)
+        self.transport, self.flow = transport, FlowControl(transport)
+        self.server, self.client = _end(transport, "sockname"), _end(transport, "peername")
+        self.scheme = "https" if is_ssl(transport) else "http"
         self._enter(State.ARRIVING)
         self._is_admitted = self._owner.admit(self, self.loop)
         # Not even an answer: the reserve is used up, and each word to a flood needs a descriptor for longer.
@@ -252,18 +258,9 @@ class HttpProtocol(HttpReader):
             return
         conversation = Conversation(socket, key, headers, early)
         socket.turn_to(conversation)
-        task = self.loop.create_task(conversation.run(self.app, self._websocket_scope()))
+        task = self.loop.create_task(conversation.run(self.app, {**self._scope()}))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
-
-    def _websocket_scope(self) -> dict[str, Any]:
-        offers = [value.decode("latin-1") for name, value in self.headers if name == b"sec-websocket-protocol"]
-        return {
-            **self._scope(),
-            "type": "websocket",
-            "scheme": "wss" if self.scheme == "https" else "ws",
-            "subprotocols": [token.strip() for offer in offers for token in offer.split(",")],
-        }
 
     # Refusals.
 
@@ -309,3 +306,9 @@ class HttpProtocol(HttpReader):
                 self.transport.abort()
             else:
                 self.flow.pause_reading()
+
+
+def _end(transport: asyncio.Transport, name: str) -> tuple[str, int] | None:
+    """Host and port of one end; None of what is no TCP."""
+    found = transport.get_extra_info(name)
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

@@ -25,6 +25,7 @@ from typing import Any, Protocol, cast
 
 from websockets.frames import CloseCode, Opcode
 
+from .budget import Budget
 from .connections import FOREVER, Connections, State
 from .websocket_frames import BrokenRule, Frame, close_code_of, close_frame_of, frame_of, read_frame
 
@@ -62,19 +63,6 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
-class _Budget:
-    """What a client may still send: two token buckets, refilled with each read."""
-
-    __slots__ = ("bytes", "counted_at", "frames")
-
-    def __init__(self, frames: float, size: float, now: float) -> None:
-        self.frames, self.bytes, self.counted_at = frames, size, now
-
-    @property
-    def is_spent(self) -> bool:
-        return self.frames < 0 or self.bytes < 0
-
-
 class WebSocketProtocol(asyncio.Protocol):
     """One WebSocket. See the module.
 
@@ -95,7 +83,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._owner = owner
         self._connections = connections
         self._side: Side = NOBODY
-        self._budget: _Budget | None = None
+        self._budget: Budget | None = None
         self._rest = b""
         """The beginning of a frame that is not whole yet."""
         self._parts: tuple[int, bytes] | None = None
@@ -216,10 +204,9 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _pay(self, size: int) -> None:
         limits, now = self._owner.limits.socket, asyncio.get_running_loop().time()
-        budget = self._budget = self._budget or _Budget(limits.frames, limits.burst_bytes, now)
-        passed, budget.counted_at = now - budget.counted_at, now
-        budget.frames = min(limits.frames, budget.frames + passed * limits.frames_per_second)
-        budget.bytes = min(limits.burst_bytes, budget.bytes + passed * limits.bytes_per_second) - size
+        if self._budget is None:
+            self._budget = Budget(limits, now)
+        self._budget.pay(size, limits, now)
 
     def _read(self, data: bytes) -> None:
         data, self._rest = self._rest + data, b""
@@ -285,9 +272,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def _say_goodbye(self, code: int | None, told: int, reason: str = "") -> None:
         self.transport.write(close_frame_of(code, reason))
         self._enter(State.LINGERING)
-        limits = self._owner.limits.socket
         # As much again for what was on its way: behind it comes the answer.
-        self._budget = _Budget(limits.frames, limits.burst_bytes, asyncio.get_running_loop().time())
+        self._budget = Budget(self._owner.limits.socket, asyncio.get_running_loop().time())
         self._leave(told)
 
     def _leave(self, code: int) -> None:

@@ -12,8 +12,8 @@ const SHORT_DELAY = 5_000;
 const SHORT_TRIES = 60;
 /** After that, a server that is away for long is not asked too often. */
 const MAX_DELAY = 30_000;
-/** The server pings every 5 s: two lost ones mean a dead link, which is found again within 20 s. */
-const SILENCE = 12_000;
+/** The server pings every 10 s: one that is 6 s late means a dead link, which is found again within 20 s. */
+const SILENCE = 16_000;
 /** From the attempt to its first message. */
 const OPENING = 6_000;
 /** A project that was shown and is not there may be back in a moment: a store that lost it is given it back. */

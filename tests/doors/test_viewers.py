@@ -289,8 +289,8 @@ async def test_pings_fill_a_silence(tmp_path: Path) -> None:
 
 @pytest.fixture
 async def small(tmp_path: Path) -> AsyncIterator[Site]:
-    """Open, with one place per project."""
-    async with open_site(Settings(data=tmp_path / "firstlight.db"), limits=bounded(per_project=1)) as site:
+    """Open, with one place."""
+    async with open_site(Settings(data=tmp_path / "firstlight.db"), limits=bounded(per_process=1)) as site:
         yield site
 
 
@@ -621,7 +621,7 @@ async def test_one_address_cannot_take_all_places(tmp_path: Path) -> None:
 
 
 async def test_the_admin_finds_a_place_where_viewers_took_theirs(tmp_path: Path) -> None:
-    async with guarded_site(tmp_path, bounded(per_project=20)) as guarded, AsyncExitStack() as stack:
+    async with guarded_site(tmp_path, bounded(per_process=20)) as guarded, AsyncExitStack() as stack:
         project = await guarded.project()
 
         async def coming(given: str) -> str | int | None:

@@ -666,17 +666,81 @@ async def test_an_absence_in_the_middle_of_a_push_is_not_covered_up(hub: Hub, wa
 
 
 async def test_viewers_are_bounded(watched: WatchedStore) -> None:
-    hub = hub_of(watched, per_process=4, per_project=3)
+    hub = hub_of(watched, per_process=4, per_project=4)
     one, two = await connected(watched), await connected(watched)
-    with attached(hub, one, 3):
-        with pytest.raises(Overloaded), attached(hub, one, 1):
-            pass
-        with attached(hub, two, 1), pytest.raises(Overloaded), attached(hub, two, 1):
-            pass
-        assert hub.viewers == 3
+    with attached(hub, one, 3), attached(hub, two, 1):
+        for project in (one, two):
+            with pytest.raises(Overloaded), attached(hub, project, 1):
+                pass
+        assert hub.viewers == 4
     assert hub.viewers == 0
-    with attached(hub, one, 3):
-        assert hub.viewers == 3
+    with attached(hub, one, 4):
+        assert hub.viewers == 4
+
+
+class Hall:
+    """Viewers of one project; who is sent away leaves at once."""
+
+    def __init__(self, hub: Hub, project: Project, count: int = 0) -> None:
+        self._hub, self.project = hub, project
+        self.seated: dict[Screen, Viewer] = {}
+        for _ in range(count):
+            self.enter()
+
+    def enter(self, guest: Guest = ANYBODY) -> Screen:
+        """One more."""
+        shown = _Leaving(self)
+        self.seated[shown] = self._hub.attach(self.project.id, shown, guest)
+        return shown
+
+    def leave(self, shown: Screen) -> None:
+        """One less."""
+        self.seated.pop(shown).leave()
+
+
+class _Leaving(Screen):
+    def __init__(self, hall: Hall) -> None:
+        super().__init__()
+        self._hall = hall
+
+    def close(self, code: Close, reason: str) -> None:
+        super().close(code, reason)
+        self._hall.leave(self)
+
+
+async def test_one_project_has_all_places_until_others_want_some(watched: WatchedStore) -> None:
+    """And keeps what each may keep, or as many as the others have."""
+    hub = hub_of(watched, per_process=8, per_project=3)
+    crowd, guests, few = [Hall(hub, await connected(watched)) for _ in range(3)]
+    everybody = [crowd.enter() for _ in range(8)]
+    with pytest.raises(Overloaded):
+        crowd.enter()  # no project makes room for itself
+    for _ in range(4):
+        guests.enter()
+    with pytest.raises(Overloaded):  # they have as many
+        guests.enter()
+    sent_away = [shown for shown in everybody if shown.ending]
+    assert (len(crowd.seated), len(guests.seated), len(sent_away)) == (4, 4, 4)
+    assert {shown.ending[0] for shown in sent_away if shown.ending} == {Close.OVERLOADED}
+    assert all(shown.messages[-1]["retry_in"] > 1 for shown in sent_away)
+    for _ in range(2):
+        few.enter()
+    assert (len(crowd.seated), len(guests.seated)) == (3, 3)
+    with pytest.raises(Overloaded):  # the others have no more than each may keep
+        few.enter()
+    for hall in (crowd, guests, few):
+        for shown in list(hall.seated):
+            hall.leave(shown)
+    assert (hub.viewers, hub._fair._large) == (0, set())
+
+
+async def test_an_owner_is_the_last_to_make_room(watched: WatchedStore) -> None:
+    hub = hub_of(watched, per_process=3, per_project=1)
+    crowd, others = Hall(hub, await connected(watched)), Hall(hub, await connected(watched))
+    owner, viewer = (Guest(Grant(crowd.project.id, scope, inf, scope)) for scope in (Scope.OWNER, Scope.VIEW))
+    shown = [crowd.enter(guest) for guest in (owner, viewer, owner)]
+    others.enter()
+    assert [each.ending and each.ending[0] for each in shown] == [None, Close.OVERLOADED, None]
 
 
 async def test_few_viewers_are_dismissed_at_once(hub: Hub, watched: WatchedStore) -> None:

@@ -12,7 +12,7 @@ from server.core.model.grant import EVERYTHING, Grant, Scope
 from server.engine.seats import Guest, Seats
 from server.limits import ViewerLimits
 
-WIDE = {"per_process": 1000, "per_project": 1000, "per_address": 1000, "per_token": 1000}
+WIDE = {"per_process": 1000, "per_address": 1000, "per_token": 1000}
 
 
 def viewer(address: str, token: str, scope: Scope = Scope.VIEW) -> Guest:
@@ -30,40 +30,39 @@ def seats(**limits: Any) -> Seats:
     return Seats(ViewerLimits(**{**WIDE, **limits}))
 
 
-def filled(places: Seats, guest: Any, project: Any = lambda _: 1) -> int:
+def filled(places: Seats, guest: Any) -> int:
     """How many find a place, until one does not."""
     for number in count():
         try:
-            places.take(project(number), guest(number))
+            places.take(guest(number))
         except Overloaded:
             return number
     raise AssertionError
 
 
 @pytest.mark.parametrize(
-    ("limit", "guest", "project"),
+    ("limit", "guest"),
     [
-        ("per_token", lambda n: viewer(f"a{n}", "t"), lambda n: n),
-        ("per_token", lambda n: owner(f"a{n}", "t"), lambda n: n),
-        ("per_address", lambda n: viewer("a", f"t{n}"), lambda n: n),
-        ("per_address", lambda n: owner("a", f"t{n}"), lambda n: n),
-        ("per_project", lambda n: Guest(EVERYTHING, "a"), lambda n: 1),
-        ("per_process", lambda n: Guest(EVERYTHING, "a"), lambda n: n),
+        ("per_token", lambda n: viewer(f"a{n}", "t")),
+        ("per_token", lambda n: owner(f"a{n}", "t")),
+        ("per_address", lambda n: viewer("a", f"t{n}")),
+        ("per_address", lambda n: owner("a", f"t{n}")),
+        ("per_process", lambda _: Guest(EVERYTHING, "a")),
     ],
 )
-def test_each_bound(limit: str, guest: Any, project: Any) -> None:
+def test_each_bound(limit: str, guest: Any) -> None:
     places = seats(**{limit: 20})
-    assert filled(places, guest, project) == 20
+    assert filled(places, guest) == 20
     assert places.taken == 20
 
 
-@pytest.mark.parametrize("limit", ["per_project", "per_process"])
-def test_a_share_is_kept_for_owners_and_one_for_the_admin(limit: str) -> None:
-    places = seats(**{limit: 100})
-    assert filled(places, lambda n: viewer(f"a{n}", f"t{n}")) == 90
-    assert filled(places, lambda n: owner(f"b{n}", f"o{n}")) == 5
+@pytest.mark.parametrize(("kept", "viewers", "owners"), [(50, 90, 5), (3, 94, 3)])
+def test_a_share_is_kept_for_owners_and_one_for_the_admin(kept: int, viewers: int, owners: int) -> None:
+    places = seats(per_process=100, kept=kept)
+    assert filled(places, lambda n: viewer(f"a{n}", f"t{n}")) == viewers
+    assert filled(places, lambda n: owner(f"b{n}", f"o{n}")) == owners
     assert filled(places, lambda n: viewer(f"c{n}", f"u{n}")) == 0
-    assert filled(places, lambda n: Guest(EVERYTHING, "d")) == 5
+    assert filled(places, lambda n: Guest(EVERYTHING, "d")) == owners
 
 
 def test_who_leaves_leaves_nothing_behind() -> None:
@@ -71,19 +70,19 @@ def test_who_leaves_leaves_nothing_behind() -> None:
     guests = [viewer(f"a{n}", f"t{n}") for n in range(10)]
     for _ in range(3):
         for guest in guests * 2:
-            places.take(1, guest)
+            places.take(guest)
         for guest in guests * 2:
-            places.leave(1, guest)
+            places.leave(guest)
     assert places.taken == 0
-    assert not any((places._projects, places._addresses, places._tokens))
+    assert not any((places._addresses, places._tokens))
 
 
 def test_a_refused_one_takes_nothing() -> None:
     places, guest = seats(per_token=1), viewer("a", "t")
-    places.take(1, guest)
+    places.take(guest)
     for _ in range(5):
         with pytest.raises(Overloaded):
-            places.take(1, guest)
-    places.leave(1, guest)
-    places.take(1, guest)
+            places.take(guest)
+    places.leave(guest)
+    places.take(guest)
     assert places.taken == 1

@@ -24,9 +24,9 @@ from server.core.model.grant import EVERYTHING
 from server.engine.frames import Sink
 from server.engine.seats import Guest
 from server.engine.viewer import Viewer
-from server.limits import ConnectionLimits, HttpLimits, Limits, SocketLimits
+from server.limits import ConnectionLimits, HttpLimits, Limits, SocketLimits, ViewerLimits
 from server.run import connections
-from server.run.connections import SHED, State, capacity_of, seconds_of
+from server.run.connections import SHED, State, capacity_of, places_of, seconds_of
 from server.run.websocket_protocol import WebSocketProtocol
 
 from ..support.app import running
@@ -195,6 +195,8 @@ def test_the_order_in_which_room_is_made() -> None:
     assert SHED == (State.LINGERING, State.IDLE, State.ARRIVING, State.KEYLESS)
     assert capacity_of(ConnectionLimits(descriptors=20_000)) == 19_744
     assert capacity_of(ConnectionLimits(descriptors=256)) == 128
+    few, usual, many = (Limits(connections=ConnectionLimits(descriptors=count)) for count in (256, 20_000, 1 << 20))
+    assert [places_of(limits) for limits in (few, usual, many)] == [64, 19_244, ViewerLimits().per_process]
 
 
 def test_no_connection_keeps_the_server_from_its_end(tmp_path: Any) -> None:

@@ -207,9 +207,9 @@ test("where it never opened, an answer of HTTP says whether to stop", async () =
 test("a link that falls silent is given up", async () => {
   const { world, last } = connect();
   world.socket.say(SNAPSHOT);
-  await world.pass(11_000);
+  await world.pass(15_000);
   world.socket.say({ type: "ping" });
-  await world.pass(11_000);
+  await world.pass(15_000);
   assert.equal(last().state, "live");
   await world.pass(1_001);
   assert.equal(world.sockets[0].closed, true);
