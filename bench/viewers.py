@@ -1,47 +1,49 @@
-"""What viewers cost: memory, processor time, and how long the last of many waits. `python -m bench.viewers [ROW …]`.
+"""What viewers cost the server's own process, by its processor time. `python -m bench.viewers [ROW …]`.
 
-The viewers are bare sockets in this process; what is measured is the server's own process. Wall times mean little where
-others use the machine, so beside each stands the processor time, or the same work done by a loop of writes.
+`make bench` measures the same with peers beside it, by the clock. Where others use the machine the clock says little:
+here stands what the process computed, or the same work done by a loop of writes in turn with it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import os
-import resource
 import signal
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import uvloop
 
-from .__main__ import error_request, free_port, named, post
-from .raw import SNAPSHOT
+from . import requests
+from .machine import memory, processor
+from .push import MESSAGE
+from .rates import project
+from .servers import Served, firstlight, free_port, process, raise_limit
 
+SNAPSHOT = b'"type":"snapshot"'
 IDLE = 10_000
 """Viewers that wait."""
 PROJECTS = 10
 """That they are spread over."""
 ALL = 19_000
-"""Viewers of one worker, and of one project: what 20,000 file descriptors leave."""
+"""Viewers of one project: what 20,000 file descriptors leave."""
 WATCHING = 1_000
 """Viewers of one project that every push goes to."""
 PUSHES = 40
 AT_ONCE = 100
 """Connections that wait for their first snapshot at the same time."""
+FIRST = 100
+"""That watch before memory is looked at."""
 REST_SECONDS = 10.0
 """How long the idle are looked at: longer than it takes until each was pinged."""
 
@@ -70,13 +72,13 @@ class Crowd:
                 self._some.clear()
                 await self._some.wait()
 
-    async def join(self, url: str, requests: Sequence[bytes]) -> None:
+    async def join(self, served: Served, asked: Sequence[bytes]) -> None:
         """Connect viewers, and wait for the first snapshot of each."""
-        parts, loop = urlsplit(url), asyncio.get_running_loop()
-        for request in requests:
+        for request in asked:
             self.expect(1)
             await self.complete(but=AT_ONCE)
-            await loop.create_connection(partial(_Viewer, self, request), parts.hostname or "", parts.port or 80)
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(partial(_Viewer, self, request), "127.0.0.1", served.port)
         await self.complete()
 
     def leave(self) -> None:
@@ -86,19 +88,17 @@ class Crowd:
 
 
 class _Viewer(asyncio.Protocol):
-    """One connection. It counts what arrives and looks at none of it."""
+    """One connection. It looks at nothing that arrives but to count."""
 
     def __init__(self, crowd: Crowd, request: bytes) -> None:
         self._crowd = crowd
         self._request = request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask."""
         self._crowd.transports.append(cast(asyncio.Transport, transport))
         self._crowd.transports[-1].write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Count."""
         count = data.count(SNAPSHOT)
         if count:
             self._crowd.came(count)
@@ -116,54 +116,15 @@ def by_events(host: str, project: str) -> bytes:
 
 
 Ask = Callable[[str, str], bytes]
-WAYS: dict[str, Ask] = {"WebSocket": by_websocket, "Server-Sent Events": by_events}
 
 
-def memory(pid: int) -> int:
-    """KiB of a process: its own, and its share of what it has in common with others (PSS)."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-
-
-def processor(pid: int) -> float:
-    """Seconds that a process has computed."""
-    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(each.read_text(encoding="ascii").split()[0]) for each in threads) / 1e9
-
-
-@contextlib.contextmanager
-def served(module: str = "server", *arguments: str) -> Iterator[tuple[int, str]]:
-    """A fresh server: its process and its address."""
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        env = {**os.environ, "PORT": str(port), "FIRSTLIGHT_DATA": f"{folder}/firstlight.db"}
-        command = [sys.executable, "-m", module, *(arguments or ["serve"])]
-        child = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        try:
-            _wait_for(port, child)
-            yield child.pid, f"http://127.0.0.1:{port}"
-        finally:
-            child.send_signal(signal.SIGKILL)
-            child.communicate()
-
-
-def _wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
-    while socket.socket().connect_ex(("127.0.0.1", port)):
-        if child.poll() is not None or time.monotonic() > deadline:
-            sys.exit("The server did not start.")
-        time.sleep(0.05)
-
-
-async def new_project(url: str) -> str:
+def new_project(served: Served) -> str:
     """A project that has arrived, by its id: one that waits has snapshots that only time makes."""
-    made = await asyncio.to_thread(post, f"{url}/projects", {"name": "bench"})
-    parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    writer.write(error_request(parts.netloc, **named(made)))
-    await reader.readuntil(b"}")
-    writer.close()
-    return made["id"]
+    number, key = project(served)
+    with socket.create_connection(("127.0.0.1", served.port)) as connection:
+        connection.sendall(requests.small_error(served.host, number, key))
+        connection.recv(65_536)
+    return number
 
 
 @dataclass(frozen=True)
@@ -189,37 +150,49 @@ class Waiting:
 
 async def wait(ask: Ask = by_websocket, viewers: int = IDLE, projects: int = PROJECTS) -> Waiting:
     """Let so many viewers come and wait."""
-    with tempfile.TemporaryDirectory() as folder, served("bench.paused", f"{folder}/pauses") as (pid, url):
-        host, crowd = urlsplit(url).netloc, Crowd()
-        names = [await new_project(url) for _ in range(projects)]
-        await crowd.join(url, [ask(host, names[0])])
-        await _pauses(pid, Path(folder) / "pauses")  # of the start
-        before, began, computed = memory(pid), time.perf_counter(), processor(pid)
-        await crowd.join(url, [ask(host, names[number % projects]) for number in range(viewers)])
-        took, computed = time.perf_counter() - began, processor(pid) - computed
-        spent = (memory(pid) - before) / viewers
-        share = await _idle(pid)
-        pause, full = await _pauses(pid, Path(folder) / "pauses")
+    with tempfile.TemporaryDirectory() as folder, firstlight(probe=f"{folder}/pauses") as served:
+        crowd, pauses = Crowd(), Pauses(served.pid, Path(folder) / "pauses")
+        names = [new_project(served) for _ in range(projects)]
+        await crowd.join(served, [ask(served.host, names[0])] * FIRST)
+        pauses.read()  # of the start
+        before, began, computed = memory(served.pid), time.perf_counter(), processor(served.pid)
+        await crowd.join(served, [ask(served.host, names[number % projects]) for number in range(viewers)])
+        took, computed = time.perf_counter() - began, processor(served.pid) - computed
+        spent = (memory(served.pid) - before) / viewers
+        share = await _idle(served.pid)
+        pause, full = pauses.read(), await pauses.full()
         crowd.leave()
         return Waiting(spent, viewers / took, viewers / computed, share, pause, full)
 
 
 async def _idle(pid: int) -> float:
     await asyncio.sleep(1)
-    began, computed = time.perf_counter(), processor(pid)
+    computed = processor(pid)
     await asyncio.sleep(REST_SECONDS)
-    return 100 * (processor(pid) - computed) / (time.perf_counter() - began)
+    return 100 * (processor(pid) - computed) / REST_SECONDS
 
 
-async def _pauses(pid: int, told: Path) -> tuple[float, float]:
-    os.kill(pid, signal.SIGUSR1)
-    async with asyncio.timeout(10):
-        while not told.exists():
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.05)  # until it is written as a whole
-    longest, full = json.loads(told.read_text(encoding="ascii"))
-    told.unlink()
-    return longest, full
+class Pauses:
+    """How long the garbage collector stops a server, as `bench/probe` writes it down."""
+
+    def __init__(self, pid: int, told: Path) -> None:
+        self._pid = pid
+        self._told = told
+        self._seen = 0
+
+    def read(self) -> float:
+        """Milliseconds of the longest since the last look."""
+        lines = self._told.read_text(encoding="ascii").splitlines() if self._told.exists() else []
+        news, self._seen = lines[self._seen :], len(lines)
+        return max((float(line.split()[1]) for line in news), default=0.0)
+
+    async def full(self) -> float:
+        """Of a full one, which is forced."""
+        os.kill(self._pid, signal.SIGRTMIN + 5)
+        async with asyncio.timeout(10):
+            while not (found := self.read()):
+                await asyncio.sleep(0.05)
+        return found
 
 
 @dataclass(frozen=True)
@@ -236,34 +209,35 @@ class Push:
 
 
 async def push(ask: Ask = by_websocket, viewers: int = WATCHING, pushes: int = PUSHES) -> tuple[Push, Push]:
-    """One change to all viewers of one project; and the same bytes by a loop of writes, in turn with it."""
-    with served() as (pid, url), served("bench.raw", str(viewers)) as (raw_pid, raw_url):
-        project, crowd, raw = await new_project(url), Crowd(), Crowd()
-        await crowd.join(url, [ask(urlsplit(url).netloc, project)] * viewers)
-        await raw.join(raw_url, [b"hello"] * viewers)
-        changes = [_change(urlsplit(url).netloc, project, platform) for platform in ("python", "javascript")]
-        triggers = await _trigger(url, changes), await _trigger(raw_url, [b"push"])
-        counts = [_Counts(pid, crowd, triggers[0]), _Counts(raw_pid, raw, triggers[1])]
+    """One change to all viewers of one project; and as many bytes by a loop of writes, in turn with it."""
+    port = free_port()
+    with firstlight() as served, process("raw", [sys.executable, "-m", "bench.rawloop", str(port)], {}, port) as loop:
+        name, crowd, raw = new_project(served), Crowd(), Crowd()
+        await crowd.join(served, [ask(served.host, name)] * viewers)
+        await raw.join(loop, [by_websocket(loop.host, "raw")] * viewers)
+        changes = [_change(served.host, name, platform) for platform in ("python", "javascript")]
+        counts = [
+            _Counts(served.pid, crowd, await _trigger(served, changes)),
+            _Counts(loop.pid, raw, await _trigger(loop, [requests.request("/pub/raw", loop.host, MESSAGE)])),
+        ]
         for _ in range(pushes):
             for each in counts:
                 await each.push(viewers)
         crowd.leave()
         raw.leave()
-        own, loop = (each.result(viewers) for each in counts)
-        return own, loop
+        return counts[0].result(viewers), counts[1].result(viewers)
 
 
-def _change(host: str, project: str, platform: str) -> bytes:
+def _change(host: str, name: str, platform: str) -> bytes:
     """What everybody is shown at once, and once."""
-    body = json.dumps({"platform": platform})
-    return f"PATCH /projects/{project} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    body = json.dumps({"platform": platform}).encode()
+    return requests.request(f"/projects/{name}", host, body).replace(b"POST", b"PATCH", 1)
 
 
-async def _trigger(url: str, requests: Sequence[bytes]) -> Callable[[], None]:
-    parts, loop = urlsplit(url), asyncio.get_running_loop()
-    transport, _ = await loop.create_connection(asyncio.Protocol, parts.hostname or "", parts.port or 80)
-    turns = itertools.cycle(requests)
-    return lambda: transport.write(next(turns))
+async def _trigger(served: Served, turns: Sequence[bytes]) -> Callable[[], None]:
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", served.port)
+    each = itertools.cycle(turns)
+    return lambda: transport.write(next(each))
 
 
 class _Counts:
@@ -315,14 +289,12 @@ ROWS: dict[str, Callable[[], None]] = {
     "all": partial(show_waiting, "WebSocket", by_websocket, ALL, 1),
     "events": partial(show_waiting, "Server-Sent Events", by_events, IDLE // 5, PROJECTS),
     "push": partial(show_push, "WebSocket", by_websocket),
-    "push-events": partial(show_push, "Server-Sent Events", by_events),
 }
 
 
 def main(names: Sequence[str]) -> None:
     """The rows that are named, or all."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_limit()
     for name in names or ROWS:
         print(f"[load {os.getloadavg()[0]:.1f}] ", end="")
         ROWS[name]()

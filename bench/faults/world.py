@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.support.redis_server import RedisServer
 from tests.support.server import ServerProcess
 
-from ..viewers import memory
+from ..machine import memory
 from .link import ADDRESSES, Link
 
 WORKERS = 2
@@ -48,7 +48,7 @@ class World:
 
     def memory(self) -> int:
         """KiB of all workers."""
-        return sum(memory(pid) for pid in self.workers())
+        return int(sum(memory(pid) for pid in self.workers()))
 
     def signal_one(self, sign: signal.Signals, pid: int | None = None) -> int:
         """To a worker; returns its id."""

@@ -1,4 +1,4 @@
-"""What a client of a WebSocket may still send: frames and bytes, as two token buckets that are refilled with each read."""
+"""What a client of a WebSocket may still send: frames and bytes, as two token buckets, refilled with each read."""
 
 from __future__ import annotations
 

@@ -53,12 +53,9 @@ class Conversation:
     async def run(self, app: ASGIApp, scope: Message) -> None:
         """Serve it from handshake to end. `scope` is that of the HTTP request."""
         offers = [value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
-        scope |= {
-            "type": "websocket",
-            "scheme": "wss" if scope["scheme"] == "https" else "ws",
-            "subprotocols": [token.strip() for offer in offers for token in offer.split(",")],
-            "extensions": {"websocket.http.response": {}, "firstlight": {"watch": self._watch}},
-        }
+        scope["type"], scope["scheme"] = "websocket", "wss" if scope["scheme"] == "https" else "ws"
+        scope["subprotocols"] = [token.strip() for offer in offers for token in offer.split(",")]
+        scope["extensions"] = {"websocket.http.response": {}, "firstlight": {"watch": self._watch}}
         try:
             await app(scope, self.receive, self.send)
         except ClientDisconnected:
