@@ -50,6 +50,7 @@ from .sdk.tools import State as SdkState
 from .sdk.tools import Tools, make_tools
 from .settings import Log, Settings
 from .site import content, descriptions, pages, prompt, reference, snippets
+from .site.articles import Articles
 from .site.lost import Lost
 from .stores import Store
 from .stores.embedded import EmbeddedStore
@@ -88,13 +89,14 @@ class Firstlight:
         # connection lasts, and all of them together were 4 KiB for every viewer.
         self._sockets = door.sockets()
         self._lost = Lost(settings)
+        headers = pages.page_headers(settings)
         steps = snippets.load_snippets(pages.static_folder() / "platforms")
         self._site = Starlette(
             routes=[
                 *content.routes(catalogue.platforms),
                 *pages.routes(settings),
                 *descriptions.routes(),
-                *reference.routes(catalogue, pages.page_headers(settings)),
+                *reference.routes(catalogue, headers, Articles(catalogue, steps, pages.static_folder(), headers)),
                 *snippets.routes(steps),
                 *prompt.routes(pages.static_folder() / "agents", settings, steps, exit_rows()),
                 *door.routes(),

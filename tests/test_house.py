@@ -228,6 +228,7 @@ LIBRARIES: dict[str, set[str]] = {
     "server.viewers": {"msgspec", "starlette"},
     "server.owners": {"msgspec", "starlette"},
     "server.site": {"starlette", "brotli"},
+    "server.site.articles": {"msgspec", "starlette"},
     "server.site.descriptions": {"msgspec", "starlette"},
     "server.site.snippets": {"msgspec", "starlette"},
     "server.agents": {"msgspec", "starlette"},

@@ -21,8 +21,9 @@ from ..core.diagnosis.rules import Rule
 from ..core.diagnosis.silence import SILENCE_STEPS, checks_of
 from ..core.diagnosis.words import Plural, gaps
 from ..core.model.errors import NotFound
+from .articles import Articles
 from .content import load_catalogue
-from .pages import static_folder
+from .pages import static_folder, wants_page
 from .snippets import MARKDOWN
 
 _INTRODUCTION = (
@@ -31,13 +32,14 @@ _INTRODUCTION = (
 )
 
 
-def routes(catalogue: Catalogue, headers: Mapping[str, str]) -> list[BaseRoute]:
-    """`GET /problems`: where the page's links lead. `GET /problems/{code}?platform=`: the words of one, as JSON. Both
-    also as Markdown, with `.md` or by the Accept header.
+def routes(catalogue: Catalogue, headers: Mapping[str, str], articles: Articles) -> list[BaseRoute]:
+    """`GET /problems`: all of them. `GET /problems/{code}?platform=`: where the page's links lead, an article for a
+    browser, and its words as JSON for programs. Both also as Markdown, with `.md` or by the Accept header.
 
     Args:
         catalogue: all problems, with their words.
         headers: what a page may load; the same as for all pages.
+        articles: what is said of one problem.
     """
     page = html(catalogue)  # once: it changes with the code, and is asked for by whoever follows a link of the page
 
@@ -56,6 +58,8 @@ def routes(catalogue: Catalogue, headers: Mapping[str, str]) -> list[BaseRoute]:
             raise NotFound("There is no such problem.")
         if dot or wants_markdown(request):
             return _markdown(_entry(catalogue, rule))
+        if wants_page(request):
+            return articles.answer(request, rule)
         family = catalogue.platforms.family_of_platform(request.query_params.get("platform", ""))
         said = catalogue.words_of(rule)
         return JSONResponse(
@@ -77,7 +81,7 @@ def routes(catalogue: Catalogue, headers: Mapping[str, str]) -> list[BaseRoute]:
     return [
         Route("/problems", problems, middleware=compressed),
         Route("/problems.md", all_of_them, middleware=compressed),
-        Route("/problems/{code}", words),
+        Route("/problems/{code}", words, middleware=compressed),
     ]
 
 
@@ -167,7 +171,8 @@ def _section(catalogue: Catalogue, rule: Rule) -> str:
     return (
         f'<section id="{code}">'
         f'<p class="meta" data-severity="{_severity(rule)}"><code>{code}</code> · {_severity(rule)}</p>'
-        f'<h2><a href="#{code}">{escape(_readable(words.summary))}</a></h2><p>{escape(_readable(words.hint))}</p>'
+        f'<h2><a href="problems/{code}">{escape(_readable(words.summary))}</a></h2>'
+        f"<p>{escape(_readable(words.hint))}</p>"
         f'{f"<ol class=checks>{checks}</ol>" if checks else ""}{fixes}<dl class="facts">{rows}</dl></section>'
     )
 

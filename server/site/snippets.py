@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.requests import Request
@@ -27,6 +27,14 @@ _PLAIN = re.compile(r"https?://\w+@[\w.:\[\]-]+(?:/[\w.~-]+)*/\d+", re.ASCII)
 _NAMES = {"install": "Install", "configure": "Configure", "error": "Send the first error"}
 
 Table = Mapping[str, Feature]
+
+
+class Part(NamedTuple):
+    """A piece of a step: code, the file that it goes into, and what is said of it."""
+
+    code: str = ""
+    file: str = ""
+    note: str = ""
 
 
 class Snippets:
@@ -59,7 +67,7 @@ class Snippets:
         parts = [f"# {platform.name}"]
         for step, title in _NAMES.items():
             parts += [f"## {title}", *self._step(platform, step, chosen)]
-        return _filled("\n\n".join(parts) + "\n", dsn)
+        return filled("\n\n".join(parts) + "\n", dsn)
 
     def _check(self, platform: Platform, chosen: Collection[str]) -> None:
         table = self._table(platform, None)
@@ -69,29 +77,38 @@ class Snippets:
             raise BadRequest(f"{platform.name} has these features to choose from: {known or 'none'}.")
 
     def _step(self, platform: Platform, name: str, chosen: Collection[str]) -> Iterable[str]:
+        for part in self._of_step(platform, name, chosen):
+            code = self._code(platform, part, chosen if name == "configure" else None)
+            if "file" in part:
+                yield f"In `{part['file']}`:"
+            if "note" in part:
+                yield str(part["note"])
+            if code:
+                # More backticks than any code here has in a row.
+                yield "\n".join([f"````{part.get('language', platform.language)}", *code, "````"])
+
+    def _of_step(self, platform: Platform, name: str, chosen: Collection[str]) -> Iterable[dict[str, Any]]:
         step: dict[str, Any] = platform.steps[name]
         first = {key: value for key, value in step.items() if key != "also"}
         if name == "install":
             first["code"] = [*_lines_of(first.get("code")), *self._installed(platform, chosen)]
-        for part in (first, *step.get("also", ())):
-            yield from self._part(platform, part, chosen if name == "configure" else None)
+        yield from (first, *step.get("also", ()))
 
     def _installed(self, platform: Platform, chosen: Collection[str]) -> list[str]:
         parts = [platform.steps["configure"], *platform.steps["configure"].get("also", ())]
         names = dict.fromkeys(name for part in parts for name in (platform.features, part.get("features")) if name)
         return _once(line for name in names for line in _slot(self._table(platform, name), chosen, "install"))
 
-    def _part(self, platform: Platform, part: Mapping[str, Any], chosen: Collection[str] | None) -> Iterable[str]:
+    def _code(self, platform: Platform, part: Mapping[str, Any], chosen: Collection[str] | None) -> list[str]:
         code = _lines_of(part.get("code"))
-        if chosen is not None:
-            code = _put_in(code, self._table(platform, part.get("features")), chosen)
-        if "file" in part:
-            yield f"In `{part['file']}`:"
-        if "note" in part:
-            yield str(part["note"])
-        if code:
-            # More backticks than any code here has in a row.
-            yield "\n".join([f"````{part.get('language', platform.language)}", *code, "````"])
+        return code if chosen is None else _put_in(code, self._table(platform, part.get("features")), chosen)
+
+    def parts(self, name: str, step: str) -> Iterable[Part]:
+        """One step of a platform that there is, part by part, without features and without a DSN."""
+        platform = self._platforms[name]
+        for part in self._of_step(platform, step, ()):
+            code = self._code(platform, part, () if step == "configure" else None)
+            yield Part(filled("\n".join(code), None), part.get("file", ""), part.get("note", ""))
 
     def _table(self, platform: Platform, features: str | None) -> Table:
         """What a platform has in its own way comes before what its family has."""
@@ -168,7 +185,8 @@ def _slot(table: Table, chosen: Collection[str], slot: str) -> list[str]:
     return [*found, f"integrations: [{', '.join(integrations)}],"] if integrations else found
 
 
-def _filled(text: str, dsn: Dsn | None) -> str:
+def filled(text: str, dsn: Dsn | None) -> str:
+    """A text with the values of a DSN in its gaps, or with what belongs there."""
     server = dsn and dsn.ingest_url.rpartition("/api/")[0]
     known = dsn and {
         "dsn": str(dsn),

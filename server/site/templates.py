@@ -22,6 +22,7 @@ _FROM_RIGHT = {"ar", "dv", "fa", "he", "ks", "ku", "ps", "sd", "ug", "ur", "yi"}
 """Languages whose usual script is written from right to left (CLDR)."""
 _ELEMENT = re.compile(r"\{\{> ([\w-]+)\}\}")
 _WORDS = re.compile(r"\{\{([\w.]+)\}\}")
+_SLOT = re.compile(r"\{(\w+)\}")
 _LANGUAGES = re.compile(r"\{\{languages\}\}")
 _WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)", re.IGNORECASE)
 _MAX_WISHES = 20
@@ -43,6 +44,11 @@ def pages(folder: Path, name: str) -> dict[str, str]:
     markup = _with_elements((folder / name).read_text(encoding="utf-8"), folder / "elements")
     markup = linked(markup, name)
     return {language: _in(language, markup, spoken) for language in spoken}
+
+
+def slotted(page: str, known: Mapping[str, str]) -> str:
+    """A page with markup in its slots, `{name}`, in one pass: what fills one may hold braces."""
+    return _SLOT.sub(lambda found: known.get(found[1], found[0]), page)
 
 
 def messages(folder: Path) -> dict[str, dict[str, Any]]:

@@ -190,7 +190,8 @@ class OnboardingPage {
 
   /** @param {Problem[]} problems */
   #worded(problems) {
-    return problems.map((problem) => worded(problem, this.#words));
+    const { platform } = this.#todo ?? {};
+    return problems.map((problem) => ({ ...worded(problem, this.#words), docs: articleOf(problem, platform?.id) }));
   }
 
   async #loadProject() {
@@ -212,6 +213,16 @@ class OnboardingPage {
     const done = (/** @type {Message} */ message) => this.#apply({ message, at: Date.now() });
     new Reset(button, result, this.#words, () => this.#server.reset(), done).ask();
   }
+}
+
+/**
+ * Where a problem is explained at length, for the platform that is shown.
+ *
+ * @param {Problem} problem
+ * @param {string | undefined} platform
+ */
+function articleOf({ code, docs }, platform) {
+  return docs && `problems/${code}${platform ? `?platform=${platform}` : ""}`;
 }
 
 async function main() {

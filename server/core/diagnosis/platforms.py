@@ -167,6 +167,11 @@ class Platforms:
         orders = [platform.order for platform in self._platforms.values() if platform.family == family]
         return family == "other", min(orders, default=0)
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What each platform is called, by its id, in the order of the list."""
+        return {each: platform.name for each, platform in self._platforms.items()}
+
     def index(self) -> dict[str, Any]:
         """What the page needs before one is chosen: all platforms, and the languages of their snippets."""
         shown = ("name", "family", "language", "keywords", "match")
