@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
 
 import msgspec
@@ -77,12 +78,13 @@ def body_of(error: errors.FirstlightError) -> dict[str, object]:
 def sdk_body_of(error: errors.FirstlightError) -> dict[str, object]:
     """The same for SDKs, with the name of the sentence: a page in another language has it among its own."""
     cause = error.cause if isinstance(error, errors.Refusal) else None
-    return {**body_of(error), "code": cause or _name_of(error).replace("-", "_")}
+    return {**body_of(error), "code": cause or _name_of(type(error).__name__).replace("-", "_")}
 
 
-def _name_of(error: errors.FirstlightError) -> str:
+@cache
+def _name_of(name: str) -> str:
     """By the class: stable for programs, while the words may get better."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 PROBLEM_JSON = "application/problem+json"
@@ -92,7 +94,7 @@ def problem_of(error: errors.FirstlightError) -> dict[str, object]:
     """The body of an error for viewers and owners (RFC 9457). SDKs get `sdk_body_of`, in the form that they know."""
     status = status_of(error)
     return {
-        "type": f"urn:firstlight:{_name_of(error)}",
+        "type": f"urn:firstlight:{_name_of(type(error).__name__)}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         **body_of(error),

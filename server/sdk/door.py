@@ -13,12 +13,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import TypeAlias
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from ..core.model.errors import FirstlightError, RateLimited, Refusal, WrongMethod, WrongPath
+from ..core.model.errors import FirstlightError, KeyRefused, RateLimited, Refusal, WrongMethod, WrongPath
 from ..core.model.keys import parse_project_id
 from ..core.state import fields
 from ..core.wire.address import address_of, nearest
@@ -150,8 +151,18 @@ def _counted(request: SdkRequest, refusal: Refusal) -> Refusal:
 
 async def _answer_error(request: SdkRequest, error: FirstlightError, say: Say) -> None:
     request.tools.tally.refusals[_code_of(error)] += 1
+    if isinstance(error, KeyRefused) and not _is_otlp(request):
+        await _say(say, *_key_refused())
+        return
     body = refused(request, error) if _is_otlp(request) else encode(sdk_body_of(error))
     await _answer(say, status_of(error), body, {**headers_of(error), **(_form(request) or {})})
+
+
+@cache
+def _key_refused() -> tuple[int, bytes, Lines]:
+    """The one answer for each key that is refused, whatever the reason."""
+    error = KeyRefused()
+    return status_of(error), encode(sdk_body_of(error)), _with_headers(headers_of(error))
 
 
 def _code_of(error: FirstlightError) -> str:
@@ -178,7 +189,10 @@ _USUAL = _lines_of({**CORS_HEADERS, **SAFE_HEADERS, "content-type": "application
 
 async def _answer(say: Say, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
     # Made once, since nearly every answer has just these.
-    lines = _USUAL if headers is None else _with_headers(headers)
+    await _say(say, status, body, _USUAL if headers is None else _with_headers(headers))
+
+
+async def _say(say: Say, status: int, body: bytes, lines: Lines) -> None:
     try:
         await say(status, body, lines)
     except OSError:  # a client that has left wants no answer (ASGI: "send after disconnect")

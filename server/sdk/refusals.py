@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ from ..core.state.arrived import row_of_refusal
 from ..core.state.fields import State
 from ..core.state.update import update_of_problem, update_of_refusal, update_of_stranger
 from ..core.wire.client import SDK_NAMES, source_of
+from ..engine.limits import MAX_HOST
 from ..responses import status_of
 from .request import SdkRequest
 
@@ -128,6 +130,12 @@ def _is_near_by(origin: str, headers: Mapping[bytes, bytes]) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
+    # Whoever is refused is refused again; only what can be an address or a name is remembered.
+    return (_names_loopback if len(host) <= MAX_HOST else _names_loopback.__wrapped__)(host)
+
+
+@lru_cache(maxsize=1024)
+def _names_loopback(host: str) -> bool:
     try:
         return ip_address(host.partition("/")[0]).is_loopback
     except ValueError:
