@@ -69,7 +69,7 @@ def measured(row: Row, full: bool, seconds: float, run: report.Run) -> None:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(command, stdout=out, stderr=errors, start_new_session=True)
         try:
-            child.wait(max(0.0, seconds))
+            child.wait(max(1.0, seconds))
         except subprocess.TimeoutExpired:
             failed = f"not done after {seconds:.0f} s"
         finally:

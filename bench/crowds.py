@@ -24,7 +24,8 @@ from .watching import NCHAN, SOCKETIO, Joined, crowd
 
 FIRST = 200
 """Viewers that watch before memory is looked at: what a server sets up once is not what a viewer costs."""
-IDLE_SECONDS = 5.0
+IDLE_SECONDS = 6.0
+"""Longer than it takes until each was pinged."""
 SETTLE_SECONDS = 1.0
 SPARE = 700
 """File descriptors that are no viewer's: those that a server keeps back, and those of whoever measures."""
@@ -34,10 +35,10 @@ GOALS = {"memory": 3.0, "joining": 5000.0, "idle": 1.0, "collection": 30.0}
 def idle(plan: Plan) -> Iterator[Figure]:
     """Each server alone with its viewers, 500 of a project, who wait."""
     with tempfile.TemporaryDirectory() as folder:
-        for workers in (0, 1, 2):
+        for workers in plan.workers:
             probe = f"{folder}/{workers}"
             yield from waiting(plan, firstlight(workers, probe), of_firstlight, Path(probe))
-    for peer, way in ((peers.nchan(), NCHAN), (peers.socketio(), SOCKETIO)):
+    for peer, way in [(peers.nchan(), NCHAN), (peers.socketio(), SOCKETIO)][: None if plan.peers else 1]:
         with contextlib.suppress(LookupError):
             yield from waiting(plan, peer, partial(of_channels, way=way))
 
@@ -63,7 +64,7 @@ def waiting(
 
 def spread(stage: Stage, viewers: int, each: int) -> tuple[list[str], list[str]]:
     """New channels, and for each of so many viewers one of them."""
-    channels = [stage.channel()[0] for _ in range(-(-viewers // each))]
+    channels = [named[0] for named in stage.channels(-(-viewers // each))]
     return channels, [name for name, _ in itertools.product(channels, range(each))][:viewers]
 
 

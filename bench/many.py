@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -14,7 +13,8 @@ from server.limits import ProjectLimits
 
 from . import machine, requests
 from .figures import Figure
-from .load import CONNECTIONS, closed, in_turn
+from .load import closed, in_turn
+from .making import KEY, SECONDS, put
 from .plan import Plan
 from .rates import EMBEDDED, REDIS, Subject
 from .servers import Served, firstlight
@@ -22,23 +22,11 @@ from .servers import Served, firstlight
 FEW = 100
 UNWATCHED = 8_000
 """Projects that beat in turn while nobody watches."""
-KEY = "{:032x}"
-SECONDS = 90.0
-
-
-def put(served: Served, number: int) -> bytes:
-    """A project of an id and a key of our own."""
-    body = json.dumps({"name": f"project {number}", "keys": [{"key": KEY.format(number)}]}).encode()
-    head = requests.request(f"/projects/{number}", served.host, body, {"Content-Type": "application/json"})
-    return head.replace(b"POST ", b"PUT ", 1)
 
 
 def made(served: Served, first: int, count: int) -> float:
-    """Make so many projects; returns the processor's µs for each. Raises `RuntimeError` where one is refused."""
-    numbers = range(first, first + count)
-    answers = uvloop.run(closed(served, (put(served, number) for number in numbers), SECONDS, CONNECTIONS))
-    if answers.accepted < count:
-        raise RuntimeError(f"{served.name}: made {answers.accepted} of {count} projects: {answers.last!r}")
+    """Make so many projects; returns the processor's µs for each."""
+    answers = put(served, [(str(number), KEY.format(number)) for number in range(first, first + count)])
     return 1e6 * answers.own / count
 
 

@@ -16,6 +16,9 @@ class Plan:
         samples: pushes whose time is taken.
         seconds: that a paced load lasts.
         projects: that a worker knows.
+        workers: 0 for the embedded store, and how many on Redis; each is a server that is measured.
+        peers: whether all that push are measured, or only the first.
+        slow_seconds: a round of a server that is slow.
     """
 
     rounds: int
@@ -24,7 +27,30 @@ class Plan:
     samples: int
     seconds: float
     projects: int
+    workers: tuple[int, ...]
+    peers: bool
+    slow_seconds: float
 
 
-QUICK = Plan(rounds=3, requests=1_000, viewers=2_000, samples=300, seconds=2.0, projects=5_000)
-FULL = Plan(rounds=7, requests=4_000, viewers=10_000, samples=1_000, seconds=10.0, projects=50_000)
+QUICK = Plan(
+    rounds=2,
+    requests=1_000,
+    viewers=2_000,
+    samples=300,
+    seconds=2.0,
+    projects=3_000,
+    workers=(0, 1),
+    peers=False,
+    slow_seconds=0.6,
+)
+FULL = Plan(
+    rounds=5,
+    requests=4_000,
+    viewers=10_000,
+    samples=1_000,
+    seconds=8.0,
+    projects=50_000,
+    workers=(0, 1, 2),
+    peers=True,
+    slow_seconds=1.2,
+)

@@ -18,14 +18,17 @@ import uvloop
 from . import requests
 from .figures import Figure, quantile
 from .load import Answers, Connection, connected, evenly, in_turn, paced
+from .making import make
 from .peers import servers as peers
 from .plan import Plan
-from .rates import REDIS, entered, project
+from .rates import REDIS, entered
 from .servers import Served, firstlight, free_port, post, process
 from .watching import FIRSTLIGHT, NCHAN, SOCKETIO, Viewer, Way, crowd, join, leave
 
 RATE = 200.0
 """Requests a second whose time is taken."""
+ROUNDS = 3
+"""Of them, at most: each takes seconds."""
 WATCHING = 1_000
 """Viewers of one project that a change goes to."""
 CROWD, OTHERS, OWN = 0.85, 0.8, 0.4
@@ -50,14 +53,14 @@ class Stage:
     Args:
         served: the server.
         way: how one watches it.
-        channel: makes a channel that has a state, and names it.
+        channels: makes so many channels that have a state, and names them.
         steps: requests of a channel that each cause a push.
         again: makes it possible to take the steps once more.
     """
 
     served: Served
     way: Way
-    channel: Callable[[], Names]
+    channels: Callable[[int], Sequence[Names]]
     steps: Callable[[Names], list[Step]]
     again: Callable[[Names], object] = id
 
@@ -72,7 +75,7 @@ def of_firstlight(served: Served) -> Stage:
     def again(named: Names) -> object:
         return post(f"{served.url}/projects/{named[0]}/reset", {})
 
-    return Stage(served, FIRSTLIGHT, lambda: project(served), steps, again)
+    return Stage(served, FIRSTLIGHT, lambda count: make(served, count), steps, again)
 
 
 def of_channels(served: Served, way: Way) -> Stage:
@@ -82,12 +85,13 @@ def of_channels(served: Served, way: Way) -> Stage:
     def publish(name: str) -> bytes:
         return requests.request(f"/pub/{name}", served.host, MESSAGE)
 
-    def channel() -> Names:
-        name = f"c{next(numbers)}"
-        publish_now(served, publish(name))
-        return (name,)
+    def channels(count: int) -> list[Names]:
+        names = [f"c{number}" for number in itertools.islice(numbers, count)]
+        for name in names:
+            publish_now(served, publish(name))
+        return [(name,) for name in names]
 
-    return Stage(served, way, channel, lambda named: [(publish(named[0]), way.state)] * 2)
+    return Stage(served, way, channels, lambda named: [(publish(named[0]), way.state)] * 2)
 
 
 def publish_now(served: Served, request: bytes) -> None:
@@ -97,21 +101,21 @@ def publish_now(served: Served, request: bytes) -> None:
         assert connection.recv(65_536).startswith(b"HTTP/1.1 2")
 
 
-def peer_stages(stack: ExitStack) -> Iterator[Stage]:
-    """Those that are installed."""
+def peer_stages(stack: ExitStack, every: bool) -> Iterator[Stage]:
+    """Those that are installed: nchan, and the others too, if wanted."""
     if served := entered(stack, peers.nchan()):
         yield of_channels(served, NCHAN)
-    if served := entered(stack, peers.socketio()):
+    if every and (served := entered(stack, peers.socketio())):
         yield of_channels(served, SOCKETIO)
 
 
 def latency(plan: Plan) -> Iterator[Figure]:
     """200 requests a second, each to a viewer of its own, with nothing else to do."""
     with ExitStack() as stack:
-        stages = [of_firstlight(stack.enter_context(firstlight(workers))) for workers in (0, 1, 2)]
-        stages += peer_stages(stack)
+        stages = [of_firstlight(stack.enter_context(firstlight(workers))) for workers in plan.workers]
+        stages += peer_stages(stack, plan.peers)
         times: dict[str, list[list[float]]] = {stage.served.name: [] for stage in stages}
-        for _, stage in itertools.product(range(plan.rounds + 1), stages):
+        for _, stage in itertools.product(range(min(plan.rounds, ROUNDS) + 1), stages):
             times[stage.served.name].append(measure(stage, plan.samples // 2))
         for name, each in times.items():
             yield from of_times("latency", name, each[1:], (0.7, 1.5) if name == REDIS else (None, None))
@@ -130,8 +134,8 @@ def watched(plan: Plan) -> Iterator[Figure]:
 def under_load(row: str, plan: Plan, share: float, goals: tuple[float | None, float | None]) -> Iterator[Figure]:
     """Times while other requests come; all of those have to be answered."""
     with ExitStack() as stack:
-        stages = [of_firstlight(stack.enter_context(firstlight(workers))) for workers in (1, 2)]
-        stages += [stage for stage in peer_stages(stack) if stage.way is NCHAN]
+        stages = [of_firstlight(stack.enter_context(firstlight(workers))) for workers in plan.workers if workers]
+        stages += peer_stages(stack, every=False) if plan.peers else []
         for stage in stages:
             own = share == OWN
             times, answered = beside_load(stage, plan, own, share * plan.viewers)
@@ -142,8 +146,8 @@ def under_load(row: str, plan: Plan, share: float, goals: tuple[float | None, fl
 
 def beside_load(stage: Stage, plan: Plan, own: bool, rate: float) -> tuple[list[float], float]:
     """Milliseconds of each push, and how many of the other requests were answered, in percent."""
-    watching = [stage.channel() for _ in range(max(1, int(plan.viewers * CROWD) // EACH))]
-    others = watching if own else [stage.channel() for _ in range(int(plan.viewers * 0.1))]
+    watching = stage.channels(int(plan.viewers * CROWD) // EACH)
+    others = watching if own else stage.channels(int(plan.viewers * 0.1))
     channels = [named[0] for named, _ in itertools.product(watching, range(EACH))]
     beats = [stage.steps(named)[0][0] for named in others]
     samples = int(RATE * plan.seconds)
@@ -154,7 +158,7 @@ def beside_load(stage: Stage, plan: Plan, own: bool, rate: float) -> tuple[list[
 
 def measure(stage: Stage, samples: int) -> list[float]:
     """Milliseconds from a request to its frame, of so many."""
-    named = [stage.channel() for _ in range(samples // 2)]
+    named = stage.channels(samples // 2)
     return [1000 * seconds for seconds in uvloop.run(timed(stage, named))]
 
 
@@ -228,10 +232,10 @@ def one_to_many(plan: Plan) -> Iterator[Figure]:
         port = free_port()
         command = [sys.executable, "-m", "bench.rawloop", str(port)]
         raw = of_channels(stack.enter_context(process(RAW, command, {}, port)), NCHAN)
-        stages = [raw, *(of_firstlight(stack.enter_context(firstlight(workers))) for workers in (0, 1, 2))]
+        stages = [raw, *(of_firstlight(stack.enter_context(firstlight(workers))) for workers in plan.workers)]
         times: dict[str, list[float]] = {}
-        for stage in [*stages, *peer_stages(stack)]:
-            times[stage.served.name] = uvloop_pushes(stage, stage.channel(), 2 * plan.rounds)
+        for stage in [*stages, *peer_stages(stack, plan.peers)]:
+            times[stage.served.name] = changes(stage, 1 + plan.rounds)
         base = quantile(times[RAW], 0.5)
         for name, each in times.items():
             yield Figure("one-to-many", name, "last", "ms", tuple(each), 11.0 if name == REDIS else None)
@@ -239,9 +243,9 @@ def one_to_many(plan: Plan) -> Iterator[Figure]:
                 yield Figure("one-to-many", name, "last", "× raw loop", tuple(one / base for one in each), 1.2)
 
 
-def uvloop_pushes(stage: Stage, named: Names, count: int) -> list[float]:
-    """Milliseconds until the last of all viewers has a change, for each of some changes."""
-    return [1000 * seconds for seconds in uvloop.run(pushes(stage, named, count))]
+def changes(stage: Stage, count: int) -> list[float]:
+    """Milliseconds until the last of all viewers has a change; twice as many changes."""
+    return [1000 * seconds for seconds in uvloop.run(pushes(stage, stage.channels(1)[0], count))]
 
 
 async def pushes(stage: Stage, named: Names, count: int) -> list[float]:

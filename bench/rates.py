@@ -17,14 +17,17 @@ import uvloop
 from . import requests
 from .figures import Figure
 from .load import Answers, closed, in_turn
+from .making import make
 from .peers import servers as peers
 from .plan import Plan
-from .servers import Served, ask, bare, firstlight, name_of
+from .servers import Served, bare, firstlight, name_of
 
-SECONDS = 1.5
-"""How long a round may take, however slow a server is."""
+SECONDS = 3.0
+"""How long a round may take."""
 CONNECTIONS = 128
 """Each from an address of its own, since Firstlight takes 2,000 requests a second of one."""
+SLOW = 800
+"""Requests that are made for a round of a slow server; it answers fewer."""
 PROJECTS = 100
 """That errors are spread over: a project may send 200 a second for long."""
 BARE = "bare ASGI function"
@@ -41,6 +44,7 @@ class Subject:
         requests: what it is sent, in turn.
         accepts: whether it should accept them.
         connections: at the same time.
+        seconds: that a round may take.
         own: µs of processor time of the server for each request.
         redis: the same of its Redis.
         answered: requests per second, as they came.
@@ -50,6 +54,7 @@ class Subject:
     requests: Iterator[bytes]
     accepts: bool = True
     connections: int = CONNECTIONS
+    seconds: float = SECONDS
     own: list[float] = field(default_factory=list)
     redis: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
@@ -61,8 +66,8 @@ class Subject:
 
     def round(self, count: int) -> None:
         """Send some. Raises `RuntimeError` where an answer is not as it should be."""
-        batch = list(islice(self.requests, count))
-        answers = uvloop.run(closed(self.served, batch, SECONDS, self.connections))
+        batch = list(islice(self.requests, count if self.seconds == SECONDS else SLOW))
+        answers = uvloop.run(closed(self.served, batch, self.seconds, self.connections))
         self._check(answers)
         self.own.append(1e6 * answers.own / answers.count)
         self.redis.append(1e6 * answers.redis / answers.count)
@@ -92,7 +97,7 @@ def rounds(plan: Plan, subjects: Sequence[Subject], count: int) -> None:
 def heartbeats(plan: Plan) -> Iterator[Figure]:
     """A heartbeat of a project that has sent one before."""
     with ExitStack() as stack:
-        subjects = ours(stack, lambda served: in_turn([requests.heartbeat(served.host, *project(served))]))
+        subjects = ours(stack, lambda served: in_turn([requests.heartbeat(served.host, *make(served, 1)[0])]))
         rounds(plan, subjects, plan.requests)
         yield from against_bare("heartbeat", subjects, {EMBEDDED: 1.5, REDIS: 1.5})
 
@@ -100,11 +105,19 @@ def heartbeats(plan: Plan) -> Iterator[Figure]:
 def wrong_keys(plan: Plan) -> Iterator[Figure]:
     """A heartbeat with a key that the project does not have. A process answers 20,000 of them at once, then fewer."""
     with ExitStack() as stack:
-        subjects = ours(stack, lambda served: in_turn([requests.heartbeat(served.host, project(served)[0], "f" * 32)]))
+        subjects = ours(
+            stack, lambda served: in_turn([requests.heartbeat(served.host, make(served, 1)[0][0], "f" * 32)])
+        )
         for subject in subjects[1:]:
             subject.accepts = False
         rounds(plan, subjects, min(plan.requests, 18_000 // (plan.rounds + 1)))
         yield from against_bare("wrong-key", subjects, {EMBEDDED: 0.7, REDIS: 0.7})
+
+
+def with_wrong_key(served: Served) -> bytes:
+    """To a new project."""
+    (project, _), *_ = make(served, 1)
+    return requests.heartbeat(served.host, project, "f" * 32)
 
 
 def first_signals(plan: Plan) -> Iterator[Figure]:
@@ -118,14 +131,14 @@ def first_signals(plan: Plan) -> Iterator[Figure]:
 
 def firsts(served: Served, count: int) -> list[bytes]:
     """One heartbeat of each of so many new projects."""
-    return [requests.heartbeat(served.host, *project(served)) for _ in range(count)]
+    return [requests.heartbeat(served.host, *named) for named in make(served, count)]
 
 
 def envelopes(plan: Plan) -> Iterator[Figure]:
     """An error with its frames and modules, each with an id of its own, of some projects in turn; also by the peers."""
     with ExitStack() as stack:
-        subjects = ours(stack, lambda served: errors(served, [project(served) for _ in range(PROJECTS)]))
-        subjects += list(error_trackers(stack))
+        subjects = ours(stack, lambda served: errors(served, make(served, PROJECTS)))
+        subjects += list(error_trackers(stack, plan.slow_seconds))
         rounds(plan, subjects, plan.requests // 2)
         yield from against_bare("envelope", subjects, {EMBEDDED: 0.5, REDIS: 0.5})
         yield from against_peers("envelope", subjects[1:3], subjects[3:], 60)
@@ -140,21 +153,21 @@ def errors(served: Served, projects: Sequence[tuple[str, str]], target: str = "/
             yield requests.envelope(target.format(name), served.host, key, number)
 
 
-def error_trackers(stack: ExitStack) -> Iterator[Subject]:
+def error_trackers(stack: ExitStack, seconds: float) -> Iterator[Subject]:
     """Those that are installed. Few connections: what waits for a slow server only makes its rounds longer."""
     if spotlight := entered(stack, peers.spotlight()):
-        yield Subject(spotlight, errors(spotlight, [("1", "0" * 32)], "/stream"), connections=8)
+        yield Subject(spotlight, errors(spotlight, [("1", "0" * 32)], "/stream"), connections=8, seconds=seconds)
     for eager in (False, True):
         if found := entered(stack, peers.bugsink(eager)):
             bugsink, key = found
-            yield Subject(bugsink, errors(bugsink, [("1", key)]), connections=4)
+            yield Subject(bugsink, errors(bugsink, [("1", key)]), connections=4, seconds=seconds)
 
 
 def publishing(plan: Plan) -> Iterator[Figure]:
     """A POST of what nobody watches yet, to a hundred channels in turn, with Redis behind all of them."""
     with ExitStack() as stack:
         served = stack.enter_context(firstlight(workers=1))
-        names = [project(served) for _ in range(PROJECTS)]
+        names = make(served, PROJECTS)
         mine = Subject(served, in_turn([requests.heartbeat(served.host, *name) for name in names]))
         others = list(publishers(stack))
         rounds(plan, [mine, *others], plan.requests)
@@ -183,14 +196,6 @@ def ours(stack: ExitStack, requests_of: Callable[[Served], Iterator[bytes]]) -> 
     """The yardstick, and both stores."""
     servers = [stack.enter_context(server) for server in (bare(), firstlight(), firstlight(workers=1))]
     return [Subject(served, requests_of(served)) for served in servers]
-
-
-def project(served: Served) -> tuple[str, str]:
-    """A new project and its key; any will do for the yardstick."""
-    if served.name == BARE:
-        return "1", "0" * 32
-    made = ask(f"{served.url}/projects", "POST", {"name": "bench"})
-    return made["id"], made["key"]
 
 
 def against_bare(row: str, subjects: Sequence[Subject], goals: dict[str, float]) -> Iterator[Figure]:

@@ -15,8 +15,8 @@ import uvloop
 from . import requests
 from .figures import Figure, quantile
 from .load import Answers, alone, by_chance, closed, in_turn, paced
+from .making import make
 from .plan import Plan
-from .rates import project
 from .servers import Served, firstlight
 from .simulation import Model, at_random, in_a_loop
 
@@ -39,7 +39,7 @@ SIMULATED = 40_000
 def compared(plan: Plan) -> Iterator[Figure]:
     """Each case: what was measured, what the simulation says, and by how much it is off."""
     with firstlight() as served:
-        beat = requests.heartbeat(served.host, *project(served))
+        beat = requests.heartbeat(served.host, *make(served, 1)[0])
         among_many(served, beat, plan, MANY)
         busy = among_many(served, beat, plan, MANY)
         awake, asleep = (uvloop.run(alone(served, beat, ALONE, pause)) for pause in (0.0, PAUSE))

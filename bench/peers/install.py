@@ -20,6 +20,7 @@ CACHE = HERE.parents[1] / ".cache" / "bench"
 NODE, BUGSINK, NCHAN = CACHE / "node", CACHE / "bugsink", CACHE / "nchan"
 NODE_LOCK, BUGSINK_LOCK = HERE / "node" / "package-lock.json", HERE.parents[1] / "requirements" / "peers.txt"
 NCHAN_PACKAGES = ("libnginx-mod-nchan", "libhiredis0.14")
+BUGSINK_PROJECT = "from projects.models import Project; print(Project.objects.create(name='bench').sentry_key)"
 SECONDS = 240
 
 

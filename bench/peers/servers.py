@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..servers import Served, free_port, process, redis, wait_ready
-from .install import BUGSINK, NCHAN, NODE, ready, run
+from .install import BUGSINK, NCHAN, NODE, ready
 
 NCHAN_NAME, NOSTORE_NAME, SOCKETIO_NAME = "nchan + Redis", "nchan + Redis, nostore", "Socket.IO + Redis"
 SPOTLIGHT_NAME, BUGSINK_NAME, DIGESTED_NAME = "Spotlight", "Bugsink, ingest only", "Bugsink, digested too"
@@ -75,7 +76,6 @@ BUGSINK.update({{
 SNAPPEA["TASK_ALWAYS_EAGER"] = {eager}
 """
 """What bugsink.com/docs/stress-testing changes: events as files, and no quota."""
-BUGSINK_PROJECT = "from projects.models import Project; print(Project.objects.create(name='bench').sentry_key)"
 
 
 @contextlib.contextmanager
@@ -128,25 +128,21 @@ def bugsink(eager: bool) -> Iterator[tuple[Served, str]]:
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         env = {"DJANGO_SETTINGS_MODULE": "bugsink_conf", "PYTHONPATH": name}
-        key = _bugsink_project(folder, port, eager, env)
+        _bugsink_folder(folder, port, eager)
         binary = str(BUGSINK / "venv" / "bin" / "gunicorn")
         command = [binary, f"--bind=127.0.0.1:{port}", "--workers=1", f"--chdir={name}", "bugsink.wsgi"]
         with process(DIGESTED_NAME if eager else BUGSINK_NAME, command, env, port) as served:
-            yield served, key
+            yield served, (folder / "key").read_text()
 
 
-def _bugsink_project(folder: Path, port: int, eager: bool, env: Mapping[str, str]) -> str:
-    """Its configuration and databases, and the key of a project."""
-    binary, config = BUGSINK / "venv" / "bin", folder / "bugsink_conf.py"
-    options = ("--template=singleserver", "--host=127.0.0.1", f"--base-dir={folder}", f"--output-file={config}")
-    run(folder, binary / "bugsink-create-conf", *options)
-    config.write_text(config.read_text() + BUGSINK_SETTINGS.format(port=port, folder=folder, eager=eager))
-    for name in ("events", "ingestion", "snappea"):
-        (folder / name).mkdir(mode=0o700)
-    manage = ["env", *(f"{name}={value}" for name, value in env.items()), str(binary / "bugsink-manage")]
-    run(folder, *manage, "migrate")
-    run(folder, *manage, "migrate", "--database=snappea", "snappea")
-    return run(folder, *manage, "shell", "-c", BUGSINK_PROJECT).split()[-1].replace("-", "")
+def _bugsink_folder(folder: Path, port: int, eager: bool) -> None:
+    """A copy of what was made once, with a configuration that has its paths."""
+    empty, config = BUGSINK / "empty", folder / "bugsink_conf.py"
+    shutil.copytree(empty, folder, dirs_exist_ok=True)
+    settings = BUGSINK_SETTINGS.format(port=port, folder=folder, eager=eager)
+    config.write_text(config.read_text().replace(str(empty), str(folder)) + settings)
+    for made in ("events", "ingestion", "snappea"):
+        (folder / made).mkdir(mode=0o700, exist_ok=True)
 
 
 def _need(folder: Path) -> None:
