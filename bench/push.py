@@ -163,28 +163,35 @@ def measure(stage: Stage, samples: int) -> list[float]:
 
 
 async def timed(stage: Stage, named: Sequence[Names]) -> list[float]:
-    """Seconds of each. Raises `TimeoutError` where a frame does not come."""
-    all_came = asyncio.Event()
-    times: list[float] = []
+    """Seconds of each request of the first step, then of the second."""
     viewers = await join(stage.served, stage.way, [names[0] for names in named])
-    connections = itertools.cycle(await connected(stage.served, 64, lambda *_: None))
-    steps = [stage.steps(names) for names in named]
-    due = perf_counter()
-    for number, viewer in itertools.product((0, 1), range(len(named))):
+    connections = await connected(stage.served, 64, lambda *_: None)
+    steps = zip(*(stage.steps(names) for names in named), strict=True)
+    times = [await one_each(viewers, connections, step, stage.served.name) for step in steps]
+    leave(viewers)
+    return [seconds for each in times for seconds in each]
+
+
+async def one_each(
+    viewers: Sequence[Viewer], connections: Sequence[Connection], steps: Sequence[Step], name: str
+) -> list[float]:
+    """Seconds until each viewer has what its request changes. Raises `TimeoutError` where one never has."""
+    times: list[float] = []
+    due, sending = perf_counter(), itertools.cycle(connections)
+    for viewer, (request, word) in zip(viewers, steps, strict=True):
         due += 1 / RATE
         await asyncio.sleep(due - perf_counter())
 
         def found(_: Viewer, began: float = perf_counter()) -> None:
             times.append(perf_counter() - began)
-            if len(times) == 2 * len(named):
-                all_came.set()
 
-        request, viewers[viewer].looks_for = steps[viewer][number]
-        viewers[viewer].found = found
-        next(connections).send(request)
-    async with asyncio.timeout(LATE_SECONDS):
-        await all_came.wait()
-    leave(viewers)
+        viewer.looks_for, viewer.found = word, found
+        next(sending).send(request)
+    until = perf_counter() + LATE_SECONDS
+    while len(times) < len(viewers):
+        if perf_counter() > until:
+            raise TimeoutError(f"{name}: {len(viewers) - len(times)} of {len(viewers)} frames did not come.")
+        await asyncio.sleep(0.01)
     return times
 
 

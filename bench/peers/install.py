@@ -44,21 +44,23 @@ def node() -> None:
 
 def bugsink() -> None:
     """Bugsink, in an environment of its own."""
-    run(BUGSINK, sys.executable, "-m", "uv", "venv", "--quiet", "--clear", "venv")
-    python = BUGSINK / "venv" / "bin" / "python"
-    run(
-        BUGSINK,
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "--python",
-        python,
-        "--require-hashes",
-        "-r",
-        BUGSINK_LOCK,
-    )
+    uv, python = (sys.executable, "-m", "uv"), BUGSINK / "venv" / "bin" / "python"
+    run(BUGSINK, *uv, "venv", "--quiet", "--clear", "venv")
+    run(BUGSINK, *uv, "pip", "install", "--python", python, "--require-hashes", "-r", BUGSINK_LOCK)
+    bugsink_databases(BUGSINK / "empty")
+
+
+def bugsink_databases(folder: Path) -> None:
+    """Its databases, with a project, whose key stands in the file `key`: to be copied, as making them takes seconds."""
+    folder.mkdir()
+    config, binary = folder / "bugsink_conf.py", BUGSINK / "venv" / "bin"
+    options = ("--template=singleserver", "--host=127.0.0.1", f"--base-dir={folder}", f"--output-file={config}")
+    run(folder, binary / "bugsink-create-conf", *options)
+    manage = ("env", "DJANGO_SETTINGS_MODULE=bugsink_conf", f"PYTHONPATH={folder}", binary / "bugsink-manage")
+    run(folder, *manage, "migrate")
+    run(folder, *manage, "migrate", "--database=snappea", "snappea")
+    key = run(folder, *manage, "shell", "-c", BUGSINK_PROJECT).split()[-1]
+    (folder / "key").write_text(key.replace("-", ""))
 
 
 def nchan() -> None:
@@ -72,7 +74,7 @@ def nchan() -> None:
 
 PARTS: dict[Path, tuple[Callable[[], None], tuple[Path, ...]]] = {
     NODE: (node, (NODE_LOCK, HERE / "node" / "socketio.js")),
-    BUGSINK: (bugsink, (BUGSINK_LOCK,)),
+    BUGSINK: (bugsink, (BUGSINK_LOCK, Path(__file__))),
     NCHAN: (nchan, ()),
 }
 """How each folder is made, and from what."""
