@@ -54,9 +54,10 @@ def waiting(
         stage = stage_of(served)
         channels, many = spread(stage, plan.viewers - FIRST, EACH)
         with crowd(served, stage.way, [channels[0]] * FIRST):
-            before = settled(served)
+            before, computed = settled(served), machine.processor(served.pid)
             with crowd(served, stage.way, many) as joined:
-                yield from costs(served, joined, settled(served) - before)
+                yield from coming(served, joined, machine.processor(served.pid) - computed)
+                yield from staying(served, joined, settled(served) - before)
                 if probe:
                     pause = collected(served, probe)
                     yield Figure("viewers", served.name, "collection", "ms", (pause,), GOALS["collection"])
@@ -74,17 +75,27 @@ def settled(served: Served) -> float:
     return machine.memory(served.pid)
 
 
-def costs(served: Served, joined: Joined, grown: float) -> Iterator[Figure]:
-    """Of a crowd that has joined."""
-    ours = GOALS if served.name in (EMBEDDED, REDIS) else {}
-    yield Figure("viewers", served.name, "memory", "KiB", (grown / max(1, joined.viewers),), ours.get("memory"))
-    rate = joined.viewers / joined.seconds
-    yield Figure("viewers", served.name, "joining", "viewers/s", (rate,), ours.get("joining"))
+def goal_of(served: Served, what: str) -> float | None:
+    """For one process of ours."""
+    return GOALS[what] if served.name in (EMBEDDED, REDIS) else None
+
+
+def coming(served: Served, joined: Joined, computed: float) -> Iterator[Figure]:
+    """How many can join in a second, each up to its first state: by the server's core, and as they came."""
+    rates = (joined.viewers / max(computed, 1e-9),), (joined.viewers / joined.seconds,)
+    yield Figure("viewers", served.name, "joining, one core", "viewers/s", rates[0], goal_of(served, "joining"))
+    yield Figure("viewers", served.name, "joining, as they came", "viewers/s", rates[1])
+    yield Figure("viewers", served.name, "watching", "viewers", (float(joined.viewers),))
+
+
+def staying(served: Served, joined: Joined, grown: float) -> Iterator[Figure]:
+    """What those who have joined cost while nothing happens."""
+    each = grown / max(1, joined.viewers)
+    yield Figure("viewers", served.name, "memory", "KiB", (each,), goal_of(served, "memory"))
     before = machine.processor(served.pid)
     time.sleep(IDLE_SECONDS)
     share = 100 * (machine.processor(served.pid) - before) / IDLE_SECONDS
-    yield Figure("viewers", served.name, "idle", "% of a core", (share,), ours.get("idle"))
-    yield Figure("viewers", served.name, "watching", "viewers", (float(joined.viewers),))
+    yield Figure("viewers", served.name, "idle", "% of a core", (share,), goal_of(served, "idle"))
 
 
 def collected(served: Served, probe: Path) -> float:

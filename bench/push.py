@@ -17,7 +17,7 @@ import uvloop
 
 from . import requests
 from .figures import Figure, quantile
-from .load import Answers, Connection, connected, evenly, in_turn, paced
+from .load import Answers, Connection, closed, connected, evenly, in_turn, paced
 from .making import make
 from .peers import servers as peers
 from .plan import Plan
@@ -150,6 +150,7 @@ def beside_load(stage: Stage, plan: Plan, own: bool, rate: float) -> tuple[list[
     others = watching if own else stage.channels(int(plan.viewers * 0.1))
     channels = [named[0] for named, _ in itertools.product(watching, range(EACH))]
     beats = [stage.steps(named)[0][0] for named in others]
+    uvloop.run(closed(stage.served, beats, LATE_SECONDS))  # from now on they are known
     samples = int(RATE * plan.seconds)
     with crowd(stage.served, stage.way, channels), load(stage.served, beats, rate, plan.seconds + 2) as answers:
         times = measure(stage, samples)
