@@ -9,7 +9,7 @@ import uvloop
 
 from . import requests
 from .load import Answers, closed
-from .servers import Served
+from .servers import Served, ask
 
 KEY = "{:032x}"
 SECONDS = 90.0
@@ -25,6 +25,12 @@ def make(served: Served, count: int) -> list[Named]:
     if not served.name.startswith("bare"):
         put(served, named)
     return named
+
+
+def project(served: Served) -> Named:
+    """One that the server names; also while a loop runs."""
+    made = ask(f"{served.url}/projects", "POST", {"name": "bench"})
+    return made["id"], made["key"]
 
 
 def put(served: Served, named: list[Named]) -> Answers:

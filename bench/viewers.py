@@ -26,8 +26,8 @@ import uvloop
 
 from . import requests
 from .machine import memory, processor
+from .making import project
 from .push import MESSAGE
-from .rates import project
 from .servers import Served, firstlight, free_port, process, raise_limit
 
 SNAPSHOT = b'"type":"snapshot"'
