@@ -169,6 +169,9 @@ class ViewerLimits:
     """Between two comparisons with the store, ± 20 % so that workers do not march in step. The promise is 20 s."""
     retry_seconds: float = 1.0
     """Between two attempts to read while the store is away."""
+    settle_seconds: float = 2.0
+    """How long after an outage a first error that came in it is not shown: all processes write what they took, and the
+    earliest is the first. Each finds the store back within a second, and tries to write once a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +242,7 @@ class UnverifiedLimits:
     """Of requests that came while the store was away, for projects that this process has not seen yet."""
 
     in_all: int = 10_000
-    """Requests, about 2 KiB each."""
+    """Projects, each with one key; about 2 KiB for what they sent, however much that was."""
     per_address: int = 200
     """Of one sender: a team behind one address that starts its apps at the same time, and no flood."""
 

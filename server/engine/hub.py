@@ -110,6 +110,8 @@ class Hub:
         # them.
         self._left = self._leave
         self._is_away = False
+        self._outage = -inf, -inf
+        """When the last outage began, and until when processes may write what they took in it."""
         self._wheel = Wheel(asyncio.get_running_loop())
         self._watches: dict[int, Watch] = {}
         self._seats = Seats(self._limits)
@@ -159,6 +161,8 @@ class Hub:
 
     def resync(self) -> None:
         """Read everything that is watched."""
+        if self._is_away:
+            self._outage = self._outage[0], self._wheel.now() + self._limits.settle_seconds
         self._is_away = False
         # All of them, since nobody can say which wake-ups were lost while the link was down.
         for project_id in list(self._watches):
@@ -166,6 +170,8 @@ class Hub:
 
     def away(self) -> None:
         """Tell every viewer that what it sees may be old."""
+        if not self._is_away:
+            self._outage = self._wheel.now(), inf
         self._is_away = True
         for watch in self._watches.values():
             watch.delay(self._wheel.now())
@@ -372,9 +378,19 @@ class Hub:
         # the snapshot, and two processes would show different ones under the same name.
         elif has_aged(view):
             await self._touch(watch, view)
+        elif self._may_be_overtaken(view, held):
+            watch.waits_until = self._outage[1]
+            self._wheel.set(watch, watch.due)
         else:
             await self._deliver(watch, view)
             await self._start_clock(watch, view)
+
+    def _may_be_overtaken(self, view: View, held: View | None) -> bool:
+        """Whether its first error is of an outage that is just over: another process may have taken an earlier one."""
+        first, (began_at, settled_at), now = view.stamped(fields.FIRST_ERROR), self._outage, self._wheel.now()
+        if first is None or now >= settled_at or self._is_away or (held and fields.FIRST_ERROR in held.state):
+            return False
+        return (view.now - first[0]) / 1000 <= now - began_at
 
     async def _miss(self, watch: Watch) -> None:
         """What was shown and is not there was deleted, or the store has lost it: then what is known is given back."""

@@ -43,6 +43,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
         fields: the update, by the names of its fields.
         epoch, writer, number: as in `stores.Origin`.
         key: of a request whose key could not be checked yet.
+        requests: how many it stands for.
     """
 
     project: int
@@ -51,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     writer: str = ""
     number: int = 0
     key: str | None = None
+    requests: int = 1
 
     @property
     def update(self) -> State:
@@ -63,10 +65,10 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
         return Origin(self.epoch, self.writer, self.number)
 
 
-def entry_of(project_id: int, update: Update, origin: Origin, key: str | None = None) -> Entry:
+def entry_of(project_id: int, update: Update, origin: Origin, key: str | None = None, requests: int = 1) -> Entry:
     """The line of an update."""
     fields = {str(field): value for field, value in update.items()}
-    return Entry(project_id, fields, origin.epoch, origin.writer, origin.number, key)
+    return Entry(project_id, fields, origin.epoch, origin.writer, origin.number, key, requests)
 
 
 class Spill:

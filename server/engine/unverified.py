@@ -2,18 +2,23 @@
 
 SDKs do not retry, and the first error of somebody who has just set an SDK up is exactly such a request. So it is taken
 without its key being checked, kept on disk, and judged when the store is back: written, or shown as refused.
+
+Requests of one project with one key are joined, as the writer does: an application that beats all the time takes one
+place, however long an outage lasts and whatever this process has met. What says nothing new touches no file.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from ..core.model.errors import KeyRefused, Overloaded, StoreRejected, StoreUnavailable
 from ..core.model.project import check_key
-from ..core.state.fields import Update
+from ..core.state.bits import bits_of, effect_of
+from ..core.state.fields import Effect, Join, State, Update, join
 from ..core.state.update import update_of_refusal
 from ..limits import UnverifiedLimits
 from ..stores import Origin
@@ -25,6 +30,24 @@ log = logging.getLogger("firstlight.unverified")
 
 RETRY_SECONDS = 1.0
 """Between two looks whether the store is back."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What waits of one project, with one key.
+
+    Args:
+        address: that it takes a place of; None where another process took it.
+    """
+
+    update: State
+    requests: int
+    address: str | None
+
+    def join(self, later: _Waiting) -> None:
+        """Take in what came after it."""
+        join(self.update, later.update)
+        self.requests += later.requests
 
 
 class Unverified:
@@ -51,12 +74,13 @@ class Unverified:
         self._spill = spill
         self._clock = clock
         self._limits = limits
-        self._waiting: deque[Entry] = deque()
-        self._by_address: Counter[str] = Counter()
+        self._waiting: dict[tuple[int, str], _Waiting] = {}
+        self._by_address: Counter[str | None] = Counter()
         self._by_project: Counter[int] = Counter()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        """How many requests wait."""
+        return sum(waiting.requests for waiting in self._waiting.values())
 
     @property
     def spilled(self) -> int:
@@ -72,13 +96,23 @@ class Unverified:
         Raises:
             Overloaded: too many wait already, of this address or in all.
         """
-        if not self._has_place(address):
+        known = self._waiting.get((project_id, key))
+        if known is None and not self._has_place(address):
             raise Overloaded("The store is away, and too many requests wait for it.")
-        entry = entry_of(project_id, update, Origin(), key)
-        self._by_address[address] += 1
-        self._by_project[project_id] += 1
-        self._waiting.append(entry)
-        await self._spill.keep([entry])
+        is_news = known is None or effect_of(bits_of(known.update), bits_of(update)) >= Effect.NEWS
+        self._add(project_id, key, _Waiting(dict(update), 1, address))
+        if is_news:
+            await self._spill.keep([entry_of(project_id, update, Origin(), key)])
+
+    def _add(self, project_id: int, key: str, later: _Waiting) -> None:
+        """Let it wait behind what came before it."""
+        known = self._waiting.get((project_id, key))
+        if known:
+            known.join(later)
+        else:
+            self._waiting[project_id, key] = later
+            self._by_address[later.address] += 1
+            self._by_project[project_id] += 1
 
     def comes_before(self, address: str, project_id: int) -> bool:
         """Whether an earlier request for this project waits, and this one has a place behind it: see `take`."""
@@ -92,15 +126,27 @@ class Unverified:
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Take over what a process that ended had not judged."""
         for entry in entries:
-            self._waiting.append(entry)
-            self._by_project[entry.project] += 1
+            self._add(entry.project, entry.key or "", _Waiting(entry.update, entry.requests, None))
 
     def close(self) -> Left:
         """Leave what waits for the next process."""
+        left = self._leave()
         self._spill.close()
-        if self._waiting:
-            log.error("%d requests could not be judged yet; the next start does", len(self._waiting))
-        return Left.ON_DISK if self._waiting else Left.NOTHING
+        return left
+
+    def _leave(self) -> Left:
+        if not self._waiting:
+            return Left.NOTHING
+        log.error("Requests for %d projects could not be judged yet; the next start does", len(self._waiting))
+        try:  # once more, with what touched no file until now
+            self._spill.replace(
+                entry_of(project_id, waiting.update, Origin(), key, waiting.requests)
+                for (project_id, key), waiting in self._waiting.items()
+            )
+        except OSError as error:
+            log.critical("Some of it cannot be put on disk, and ends with this process: %s", error)
+            return Left.LOST
+        return Left.ON_DISK
 
     async def run(self) -> None:
         """Judge what waits whenever the store is there, until cancelled."""
@@ -120,28 +166,50 @@ class Unverified:
             StoreUnavailable: the store is still away; what was not judged waits on.
             Overloaded: too much waits to be written; likewise.
         """
-        for _ in range(len(self._waiting)):
+        # Oldest first, one after another: the store has just come back and has a herd to serve.
+        for project_id, key in list(self._waiting):
+            # Taken out first: what comes meanwhile is judged in the next turn, and stands behind it until then.
+            waiting = self._waiting.pop((project_id, key))
             try:
-                await self._judge(self._waiting[0])
+                await self._judge(project_id, key, waiting)
             except StoreRejected as error:  # its project cannot be read: the others need not wait for it
-                log.error("A request for project %d cannot be judged yet: %s", self._waiting[0].project, error)
-                self._waiting.rotate(-1)
+                log.error("A request for project %d cannot be judged yet: %s", project_id, error)
+                self._put_back(project_id, key, waiting)
+            except BaseException:
+                self._put_back(project_id, key, waiting)
+                raise
             else:
-                self._by_project[self._waiting.popleft().project] -= 1
+                self._by_project[project_id] -= 1
+                self._by_address[waiting.address] -= 1
         if self._waiting:
             return
         self._by_address.clear()
         self._by_project.clear()
         self._spill.clear()
 
-    async def _judge(self, entry: Entry) -> None:
-        # Oldest first, one after another: the store has just come back and has a herd to serve.
-        project = await self._projects.get(entry.project)
+    def _put_back(self, project_id: int, key: str, waiting: _Waiting) -> None:
+        later = self._waiting.pop((project_id, key), None)
+        if later:
+            waiting.join(later)
+            self._by_project[project_id] -= 1
+            self._by_address[later.address] -= 1
+        self._waiting[project_id, key] = waiting
+
+    async def _judge(self, project_id: int, key: str, waiting: _Waiting) -> None:
+        project = await self._projects.get(project_id)
         try:
-            check_key(project, entry.key or "")
+            check_key(project, key)
         except KeyRefused as refusal:
             if project:
                 at = int(self._clock() * 1000)
-                await self._writer.write(project.id, update_of_refusal(refusal, key_is_valid=False, at=at))
+                told = update_of_refusal(refusal, key_is_valid=False, at=at)
+                await self._writer.write(project.id, _times(told, waiting.requests))
         else:
-            await self._writer.write(entry.project, entry.update, is_late=True)
+            await self._writer.write(project_id, waiting.update, is_late=True)
+
+
+def _times(update: Update, requests: int) -> Update:
+    """An update that so many requests have caused."""
+    counts = {field: value * requests for field, value in update.items()
+              if field.joined_by is Join.SUM and isinstance(value, int)}  # fmt: skip
+    return {**update, **counts}

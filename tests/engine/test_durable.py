@@ -235,9 +235,57 @@ async def test_one_sender_cannot_take_all_places_of_what_is_not_known(
     with pytest.raises(Overloaded):
         await one.unverified.take(HOME, 9, KEY, error(now()))
     for number in range(2):
-        await one.unverified.take("198.51.100.7", number + 1, KEY, error(now()))
+        await one.unverified.take("198.51.100.7", number + 4, KEY, error(now()))
     with pytest.raises(Overloaded):
         await one.unverified.take("203.0.113.9", 9, KEY, error(now()))
+
+
+@pytest.mark.parametrize("end", ["no", "in order"])
+async def test_an_application_that_beats_while_nobody_knows_it_takes_one_place_and_next_to_no_disk(
+    watched: WatchedStore, folder: Path, names: Iterator[str], end: str
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    one = Process(watched, folder, next(names), UnverifiedLimits(per_address=2))
+    watched.is_away = True
+    for number in range(1000):
+        at = now() + number
+        await one.unverified.take(HOME, project.id, KEY, {**beat(at), **sighting(), LAST_SEEN_AT: at})
+        await one.unverified.take(HOME, project.id, OTHER_KEY, beat(at))
+    await one.unverified.take(HOME, project.id, KEY, error(now(), "e1"))
+    await one.unverified.take(HOME, project.id, KEY, error(now(), "e2"))
+    assert one.unverified.spilled < 10_000
+    watched.is_away = False
+    if end == "in order":
+        assert await one.ends() is Left.ON_DISK
+        one = Process(watched, folder, next(names))
+    await one.unverified.judge()
+    await one.writer.flush()
+    view = await view_of(watched, project)
+    assert view.text(FIRST_ERROR) == '{"event_id":"e1"}'
+    assert await total(watched, project) == 1000
+    assert view.number(PROBLEMS["unknown_key"].total) == 1000
+    assert one.unverified.spilled == 0
+
+
+async def test_what_comes_while_its_project_is_judged_is_judged_after_it(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    one = Process(watched, folder, next(names))
+    await one.unverified.take(HOME, project.id, KEY, sighting())
+    with watched.holding("read"):
+        judging = asyncio.create_task(one.unverified.judge())
+        await until(lambda: watched.held("read") == 1)
+        assert one.unverified.comes_before(HOME, project.id)
+        await one.unverified.take(HOME, project.id, KEY, sighting())
+        watched.is_away = True  # what was read is not written
+    judging.cancel()
+    await asyncio.wait([judging])
+    watched.is_away = False
+    assert len(one.unverified) == 2
+    await asyncio.gather(one.unverified.judge(), flushing(one.writer))
+    await one.writer.flush()
+    assert await total(watched, project) == 2
 
 
 # An answer is lost, or the server refuses.

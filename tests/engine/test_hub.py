@@ -28,7 +28,7 @@ from server.engine.seats import Guest
 from server.engine.viewer import Viewer
 from server.engine.watch import AT_ONCE
 from server.limits import ViewerLimits
-from server.stores import Store
+from server.stores import Origin, Store
 from server.stores.embedded import EmbeddedStore
 
 from ..conftest import new_epoch, redis_store
@@ -770,3 +770,29 @@ async def test_many_viewers_are_dismissed_over_time(hub: Hub, watched: WatchedSt
     assert max(at for at, _ in ends) - began >= 0.2
     assert all(0.5 <= retry_in <= 1.5 for _, retry_in in ends)
     assert len({retry_in for _, retry_in in ends}) > 1
+
+
+async def test_of_an_outage_that_is_over_no_first_error_is_shown_before_all_processes_had_their_turn(
+    watched: WatchedStore,
+) -> None:
+    hub = hub_of(watched, settle_seconds=3600.0)
+    watched.listen(hub)
+    project, known = await connected(watched), await connected(watched)
+    await apply(watched, known, error(now(), "known"))
+    async with screen(hub, project) as shown, screen(hub, known) as other:
+        await until(lambda: shown.stage == "connected" and other.stage)
+        hub.away()
+        await asyncio.sleep(0.002)  # times are in milliseconds
+        taken = now()
+        hub.resync()
+        await apply(watched, project, error(now(), "second"))
+        await until(lambda: hub._watches[project.id].waits_until < inf)
+        await apply(watched, known, beat(now()))
+        await until(lambda: len(other.snapshots) == 2)  # all else is shown
+        late = {project.id: Origin(is_late=True)}
+        await watched.apply({project.id: error(taken - 1000, "first")}, now(), late)
+        hub._outage = hub._outage[0], 0.0
+        hub.changed(project.id)
+        await until(lambda: shown.stage == "first_error_received")
+        assert shown.snapshots[-1]["first_error"]["event_id"] == "first"
+        assert len(shown.snapshots) == 2
