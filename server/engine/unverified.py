@@ -75,12 +75,14 @@ class Unverified:
         self._clock = clock
         self._limits = limits
         self._waiting: dict[tuple[int, str], _Waiting] = {}
+        self._in_hand = 0
+        """Requests that are judged now."""
         self._by_address: Counter[str | None] = Counter()
         self._by_project: Counter[int] = Counter()
 
     def __len__(self) -> int:
         """How many requests wait."""
-        return sum(waiting.requests for waiting in self._waiting.values())
+        return self._in_hand + sum(waiting.requests for waiting in self._waiting.values())
 
     @property
     def spilled(self) -> int:
@@ -170,6 +172,7 @@ class Unverified:
         for project_id, key in list(self._waiting):
             # Taken out first: what comes meanwhile is judged in the next turn, and stands behind it until then.
             waiting = self._waiting.pop((project_id, key))
+            self._in_hand = waiting.requests
             try:
                 await self._judge(project_id, key, waiting)
             except StoreRejected as error:  # its project cannot be read: the others need not wait for it
@@ -181,6 +184,8 @@ class Unverified:
             else:
                 self._by_project[project_id] -= 1
                 self._by_address[waiting.address] -= 1
+            finally:
+                self._in_hand = 0
         if self._waiting:
             return
         self._by_address.clear()

@@ -268,23 +268,25 @@ async def test_an_application_that_beats_while_nobody_knows_it_takes_one_place_a
 
 
 async def test_what_comes_while_its_project_is_judged_is_judged_after_it(
-    watched: WatchedStore, folder: Path, names: Iterator[str]
+    watched: WatchedStore, folder: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = await watched.create("Shop", None, KEY)
     one = Process(watched, folder, next(names))
     await one.unverified.take(HOME, project.id, KEY, sighting())
-    with watched.holding("read"):
-        judging = asyncio.create_task(one.unverified.judge())
-        await until(lambda: watched.held("read") == 1)
-        assert one.unverified.comes_before(HOME, project.id)
-        await one.unverified.take(HOME, project.id, KEY, sighting())
-        watched.is_away = True  # what was read is not written
-    judging.cancel()
-    await asyncio.wait([judging])
-    watched.is_away = False
+    with monkeypatch.context() as patch:
+        patch.setattr(one.writer, "_limits", WriterLimits(pending=0))
+        with watched.holding("read"):
+            judging = asyncio.create_task(one.unverified.judge())
+            await until(lambda: watched.held("read") == 1)
+            assert one.unverified.comes_before(HOME, project.id)
+            await one.unverified.take(HOME, project.id, KEY, sighting())
+        with pytest.raises(Overloaded):
+            await judging
     assert len(one.unverified) == 2
-    await asyncio.gather(one.unverified.judge(), flushing(one.writer))
-    await one.writer.flush()
+    writing = asyncio.create_task(one.writer.run())
+    await one.unverified.judge()
+    writing.cancel()
+    await asyncio.wait([writing])
     assert await total(watched, project) == 2
 
 
