@@ -204,6 +204,14 @@ async def flushing(writer: Writer) -> None:
         await asyncio.sleep(0)
 
 
+async def judged(process: Process) -> None:
+    """Judge what waits, while the lanes run."""
+    writing = asyncio.create_task(process.writer.run())
+    await process.unverified.judge()
+    writing.cancel()
+    await asyncio.wait([writing])
+
+
 async def test_a_writer_that_takes_no_more_is_asked_again(
     watched: WatchedStore, folder: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,7 +266,7 @@ async def test_an_application_that_beats_while_nobody_knows_it_takes_one_place_a
     if end == "in order":
         assert await one.ends() is Left.ON_DISK
         one = Process(watched, folder, next(names))
-    await one.unverified.judge()
+    await judged(one)
     await one.writer.flush()
     view = await view_of(watched, project)
     assert view.text(FIRST_ERROR) == '{"event_id":"e1"}'
@@ -283,10 +291,8 @@ async def test_what_comes_while_its_project_is_judged_is_judged_after_it(
         with pytest.raises(Overloaded):
             await judging
     assert len(one.unverified) == 2
-    writing = asyncio.create_task(one.writer.run())
-    await one.unverified.judge()
-    writing.cancel()
-    await asyncio.wait([writing])
+    await judged(one)
+    await one.writer.flush()
     assert await total(watched, project) == 2
 
 

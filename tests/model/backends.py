@@ -123,7 +123,7 @@ class Redis:
 
     def __init__(self, server: RedisServer, clock: Callable[[], float]) -> None:
         server.command("FLUSHALL")
-        store = RedisStore(server.url, epochs())
+        store = RedisStore(server.url, epochs(), monotonic=clock)
         store._server = connection = _Blocking(server.url, clock)
         self.store: Store = store
         self._client = connection.client

@@ -492,3 +492,20 @@ async def test_an_end_waits_for_what_is_under_way_and_begins_nothing(own_redis: 
     assert await reading
     with pytest.raises(StoreUnavailable):
         await store.read(project.id)
+
+
+async def test_an_error_has_the_time_at_which_it_was_sent_though_the_server_hung(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        await store.read(project.id)
+        own_redis.stop()
+        at = now()
+        writing = asyncio.create_task(store.apply({project.id: error(at)}, at))
+        await until(lambda: now() - at > 600)
+        own_redis.cont()
+        await writing
+        view = await store.read(project.id)
+        assert view
+        first = view.stamped(FIRST_ERROR)
+        assert first
+        assert view.now - first[0] > 300

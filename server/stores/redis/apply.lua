@@ -5,7 +5,8 @@
 -- ARGV[6]    the number of the update; 0 if it may be joined more than once.
 -- ARGV[7]    the writer's numbers below this one are settled, and need not be remembered.
 -- ARGV[8]    1 if the update was answered before it could be stored: it may take the place of what came later.
--- ARGV[9 …]  (field, row, number, text) for each field of the update, where the row is "join first later": how values
+-- ARGV[9]    what this server's clock showed when the update was sent; 0 where that is not known.
+-- ARGV[10 …] (field, row, number, text) for each field of the update, where the row is "join first later": how values
 --            join, what it means that the field is known at all, and what a changed value means.
 --            A time is given as its age in milliseconds: only this server's clock counts.
 -- Returns    the version, the stage before and after, then each changed field with its effect; nil if there is no such
@@ -29,13 +30,18 @@ if ARGV[6] ~= '0' then
   redis.call('PEXPIRE', KEYS[3], NUMBERS_KEPT)
 end
 
+-- On its way for longer than this, it was sent by a process whose idea of this clock is wrong: the clock was set.
+local UNDER_WAY = 60 * 1000
+local sent_at = tonumber(ARGV[9])
+if sent_at > now or sent_at < now - UNDER_WAY then sent_at = now end
+
 local fields, rows = { 'stage' }, {}
-for i = 9, #ARGV, 4 do
+for i = 10, #ARGV, 4 do
   local join, first, later = string.match(ARGV[i + 1], '(%a+) (%d) (%d)')
   if join == 'once' and ARGV[8] == '1' then join = 'earlier' end
   local number = tonumber(ARGV[i + 2])
   -- The sender's clock never gets in: it may be wrong by minutes, and several servers would disagree on what was first.
-  if is_time[join] then number = now - number end
+  if is_time[join] then number = sent_at - number end
   fields[#fields + 1] = ARGV[i]
   rows[#rows + 1] = { ARGV[i], join, first, later, number, ARGV[i + 3] }
 end

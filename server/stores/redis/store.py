@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from ...core.state.clocks import aged, read, written
 from ...core.state.fields import FIELDS, Effect, Update, Value, known
 from ...core.state.view import View
 from .. import Listener, Origin
+from .clocks import Clocks
 from .connection import Connection
 from .inspection import Finding, Severity
 from .layout import IDS, KEYS, PENDING
@@ -68,6 +70,7 @@ class RedisStore:
         keep_seconds: how long the state of a project is kept after its last change; None for good.
         wait_for_replica: answer a transition only when a replica has it, too, where there is one and it is in time.
         command_seconds, probe_seconds, look_seconds, deaf_seconds, backoff_seconds: see the constants.
+        monotonic: seconds, by a clock that nobody sets.
     """
 
     def __init__(
@@ -82,10 +85,12 @@ class RedisStore:
         look_seconds: float = LOOK_SECONDS,
         deaf_seconds: float = DEAF_SECONDS,
         backoff_seconds: float = BACKOFF_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._new_epoch = new_epoch
         self._wait_for_replica = wait_for_replica
         self._keep = int((keep_seconds or 0) * 1000)
+        self._clocks = Clocks(monotonic)
         self._server = Connection(url, command_seconds)
         self._wakeups = Wakeups(self._server, probe_seconds, look_seconds, deaf_seconds, backoff_seconds)
 
@@ -168,10 +173,12 @@ class RedisStore:
         return found
 
     async def read(self, project_id: int) -> View | None:
+        asked_at = self._clocks.monotonic()
         found = await self._do(_READ, project_id)
         if found is None:
             return None
         project, pairs, now = found
+        self._clocks.note(self._server.layout.channel_of(project_id), int(now), asked_at)
         held = dict(zip(pairs[::2], pairs[1::2], strict=True))
         epoch, version = held.pop("@epoch"), int(held.pop("@version"))
         state = known({name: _decode_value(name, value) for name, value in held.items() if name in FIELDS})
@@ -227,7 +234,8 @@ class RedisStore:
         # Ages, not times: this host's clock and the server's may be minutes apart, and only one of them may order
         # things.
         values = (part for field, number, text in aged(update, now) for part in (field, field.kind, number, text))
-        told = (origin.epoch or "", origin.number, origin.settled, int(origin.is_late))
+        sent_at = self._clocks.now(self._server.layout.channel_of(project_id))
+        told = (origin.epoch or "", origin.number, origin.settled, int(origin.is_late), sent_at)
         # A key that is not there holds a script up while a slot moves, see `_do`.
         taken = (self._server.layout.taken_of(project_id, origin.writer),) if origin.number else ()
         return _APPLY.call(
