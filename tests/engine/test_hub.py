@@ -788,11 +788,10 @@ async def test_of_an_outage_that_is_over_no_first_error_is_shown_before_all_proc
         await apply(watched, project, error(now(), "second"))
         await until(lambda: hub._watches[project.id].waits_until < inf)
         await apply(watched, known, beat(now()))
-        await until(lambda: len(other.snapshots) == 2)  # all else is shown
+        await until(lambda: len(other.snapshots) > 1)  # all else is shown
         late = {project.id: Origin(is_late=True)}
         await watched.apply({project.id: error(taken - 1000, "first")}, now(), late)
         hub._outage = hub._outage[0], 0.0
         hub.changed(project.id)
         await until(lambda: shown.stage == "first_error_received")
-        assert shown.snapshots[-1]["first_error"]["event_id"] == "first"
-        assert len(shown.snapshots) == 2
+        assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
