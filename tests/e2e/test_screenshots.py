@@ -5,7 +5,7 @@ Git ignores the folder.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,9 +73,17 @@ LAMP: dict[Reach, str] = {
 """The colour that is seen from the corner of an eye."""
 
 
+@pytest.fixture(scope="module")
+async def reader(browser: Browser) -> AsyncIterator[Page]:
+    """A page that looks at pictures."""
+    page = await browser.new_page()
+    yield page
+    await page.close()
+
+
 @pytest.mark.parametrize("reach", SAID, ids=lambda reach: reach.__name__)
 async def test_stages(
-    browser: Browser,
+    reader: Page,
     embedded_server: ServerProcess,
     make_project: MakeProject,
     stage: Stage,
@@ -88,11 +96,11 @@ async def test_stages(
     for tab in (wide, *narrow):
         await tab.is_at(await wide.version())
         said = [*SAID[reach], "shop", "Live", *(BESIDE[reach] if tab is wide else [])]
-        await take(browser, tab.page, reach.__name__, said, {".status": LAMP[reach], ".top": "--paper"})
+        await take(reader, tab.page, reach.__name__, said, {".status": LAMP[reach], ".top": "--paper"})
 
 
 async def test_reconnecting(
-    browser: Browser, embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    reader: Page, embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     project = await make_project(embedded_server.url, platform="node")
     await signals.heartbeat(http, project, interval=30)
@@ -102,10 +110,10 @@ async def test_reconnecting(
     for tab in tabs:
         await tab.link("reconnecting", "Reconnecting")
         said = ["Reconnecting", "Your app is connected", "shop"]
-        await take(browser, tab.page, "reconnecting", said, {".status": "--accent-soft", ".top": "--paper"})
+        await take(reader, tab.page, "reconnecting", said, {".status": "--accent-soft", ".top": "--paper"})
 
 
-async def test_index(browser: Browser, tmp_path: Path, make_project: MakeProject, stage: Stage) -> None:
+async def test_index(reader: Page, tmp_path: Path, make_project: MakeProject, stage: Stage) -> None:
     with ServerProcess(tmp_path) as server:
         for name, platform in (("shop", "python"), ("web-frontend", "javascript-browser"), ("worker", "node")):
             await make_project(server.url, name, platform)
@@ -115,11 +123,11 @@ async def test_index(browser: Browser, tmp_path: Path, make_project: MakeProject
             await page.goto(server.url)
             await expect(page.locator(".projects a").nth(2)).to_be_visible()
             said = ["Connect an app", "Name", "Platform", "Continue", "shop", "web-frontend", "worker", "Node.js"]
-            await take(browser, page, "index", said, {".top": "--paper", ".submit": "--accent"})
+            await take(reader, page, "index", said, {".top": "--paper", ".submit": "--accent"})
 
 
 async def test_forced_colours(
-    browser: Browser, embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+    reader: Page, embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
     """The user's own colours say the same: what is lit stays lit, and every word can be read."""
     project = await make_project(embedded_server.url, platform="python")
@@ -128,7 +136,7 @@ async def test_forced_colours(
     for tab in tabs:
         await tab.shows("first_error_received")
         said = ["Your first error is here", "ZeroDivisionError: division by zero", "Live"]
-        await take(browser, tab.page, "forced", said, {".status": "Highlight", ".top": "Canvas"})
+        await take(reader, tab.page, "forced", said, {".status": "Highlight", ".top": "Canvas"})
 
 
 async def opened(stage: Stage, project: Project) -> list[Onboarding]:
@@ -139,10 +147,11 @@ async def opened(stage: Stage, project: Project) -> list[Onboarding]:
     return tabs
 
 
-async def take(browser: Browser, page: Page, name: str, said: list[str], grounds: dict[str, str]) -> None:
+async def take(reader: Page, page: Page, name: str, said: list[str], grounds: dict[str, str]) -> None:
     """Save pictures of what is seen without scrolling, and look at what is on them.
 
     Args:
+        reader: another page, which looks.
         said: what has to be in sight, not covered by anything, and drawn.
         grounds: what colour is most of an element, by its selector: a token's name, or a system colour.
     """
@@ -156,7 +165,7 @@ async def take(browser: Browser, page: Page, name: str, said: list[str], grounds
         assert None not in boxes.values(), [text for text, box in boxes.items() if box is None]
         for selector in grounds:
             boxes[selector] = await page.locator(selector).first.bounding_box()
-        seen = await picture.read(browser, png, boxes)
+        seen = await picture.read(reader, png, boxes)
         assert seen.size == (width, height)
         for text in said:
             assert seen.regions[text].ink > 0.03, f"{text!r} is not drawn in {path.name}"

@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.async_api import Browser, FloatRect
+from playwright.async_api import FloatRect, Page
 
 _READ = """async ([png, boxes]) => {
   const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
@@ -52,14 +52,10 @@ class Picture:
     regions: dict[str, Region]
 
 
-async def read(browser: Browser, png: bytes, boxes: dict[str, FloatRect]) -> Picture:
-    """Read regions of a picture, given in its pixels."""
+async def read(page: Page, png: bytes, boxes: dict[str, FloatRect]) -> Picture:
+    """Read regions of a picture, given in its pixels, on any page that forbids no `data:` address."""
     names = list(boxes)
     places = [[round(box[edge]) for edge in ("x", "y", "width", "height")] for box in boxes.values()]
-    page = await browser.new_page()
-    try:
-        found: dict[str, Any] = await page.evaluate(_READ, [base64.b64encode(png).decode(), places])
-    finally:
-        await page.close()
+    found: dict[str, Any] = await page.evaluate(_READ, [base64.b64encode(png).decode(), places])
     width, height = found["size"]
     return Picture((width, height), {name: Region(**told) for name, told in zip(names, found["regions"], strict=True)})
