@@ -9,8 +9,9 @@ TOOLS := .venv/release/bin
 .PHONY: setup demo test test-fast check api lighthouse bench attacks faults model newest snippets test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
-# their names: by the number of their tests, the slow ones with few would come last, and one process would idle.
-JOBS ?= 2
+# their names: by the number of their tests, the slow ones with few would come last, and one process would idle. One
+# process more than the cores of most machines, for tests wait much: for starts, for deadlines, for browsers.
+JOBS ?= 3
 SPREAD = --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 setup: .venv/.runtime  ## everything that running needs

@@ -16,6 +16,7 @@ from server.stores.redis import RedisStore
 
 from ..conftest import redis_store
 from ..support.first_errors import ERRORS, PROJECTS
+from ..support.server import clean_env
 from ..support.updates import KEY
 
 WORKERS = 8
@@ -74,11 +75,12 @@ Worker = subprocess.Popen[str]
 def workers(url: str) -> Iterator[list[Worker]]:
     """Worker processes, all ready; killed at the end if they still run."""
     command = [sys.executable, "-m", "tests.support.first_errors", url]
+    env = clean_env(COVERAGE_PROCESS_CONFIG=None)  # what they run is measured elsewhere, and eight take long for it
     with ExitStack() as ended:
         everyone = []
         for number in range(WORKERS):
             worker = subprocess.Popen(
-                [*command, f"worker{number}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                [*command, f"worker{number}"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
             everyone.append(ended.enter_context(worker))
             ended.callback(worker.kill)

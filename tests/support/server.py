@@ -31,7 +31,7 @@ _URL = re.compile(r"(http://[^\s/@]+:(\d+))")
 
 def clean_env(**settings: object) -> dict[str, str]:
     """An environment that holds these settings and none of the developer's own; None leaves one out."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ and name not in settings}
     own = {name: str(value) for name, value in settings.items() if value is not None}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default", **own}
 
