@@ -12,6 +12,8 @@ TOOLS := .venv/release/bin
 # their names: by the number of their tests, the slow ones with few would come last, and one process would idle. One
 # process more than the cores of most machines, for tests wait much: for starts, for deadlines, for browsers.
 JOBS ?= 3
+# Where this is set, each process of the tests would compile all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
 SPREAD = --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 setup: .venv/.runtime  ## everything that running needs
