@@ -36,6 +36,8 @@ from . import backends
 from .truth import Sent, Truth
 from .world import LATE_SECONDS, Backend, Process, Screen, World
 
+pytestmark = pytest.mark.no_cover  # what it finds is not which lines run; measuring them would double its time
+
 STEPS = int(os.environ.get("FIRSTLIGHT_MODEL_STEPS", "0"))
 """How many to try, instead of those that fit into the suite."""
 PER_RUN = 40
