@@ -39,6 +39,7 @@ class Conversation:
 
     def __init__(self, socket: WebSocketProtocol, key: bytes, headers: Fields, early: bytes) -> None:
         self._socket = socket
+        socket.turn_to(self)
         self._key = key
         self._headers = headers
         self._early = early

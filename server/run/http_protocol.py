@@ -27,6 +27,7 @@ from .direct import Call, begin, client_behind
 from .exchange import Exchange
 from .handshake import VERSION_SPOKEN, accepted_key
 from .http_reader import HttpReader
+from .listening import end_of
 from .refused import CROWDED, Refused
 from .websocket_protocol import WebSocketProtocol
 
@@ -69,7 +70,7 @@ class HttpProtocol(HttpReader):
         # Uvicorn's own asks for the socket, and uvloop makes an object of it that stays as long as the connection.
         self.connections.add(self)
         self.transport, self.flow = transport, FlowControl(transport)
-        self.server, self.client = _end(transport, "sockname"), _end(transport, "peername")
+        self.server, self.client = end_of(transport, "sockname"), end_of(transport, "peername")
         self.scheme = "https" if is_ssl(transport) else "http"
         self._enter(State.ARRIVING)
         self._is_admitted = self._owner.admit(self, self.loop)
@@ -252,12 +253,10 @@ class HttpProtocol(HttpReader):
     def _converse(self, socket: WebSocketProtocol, early: bytes) -> None:
         headers = self.server_state.default_headers
         try:
-            key = accepted_key(self._method, self.headers)
+            conversation = Conversation(socket, accepted_key(self._method, self.headers), headers, early)
         except Refused as refused:
             socket.refuse(refused.answer([*headers, VERSION_SPOKEN]))
             return
-        conversation = Conversation(socket, key, headers, early)
-        socket.turn_to(conversation)
         task = self.loop.create_task(conversation.run(self.app, {**self._scope()}))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -306,9 +305,3 @@ class HttpProtocol(HttpReader):
                 self.transport.abort()
             else:
                 self.flow.pause_reading()
-
-
-def _end(transport: asyncio.Transport, name: str) -> tuple[str, int] | None:
-    """Host and port of one end; None of what is no TCP."""
-    found = transport.get_extra_info(name)
-    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None

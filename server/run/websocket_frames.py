@@ -114,5 +114,14 @@ def close_frame_of(code: int | None, reason: str = "") -> bytes:
     return frame_of(Opcode.CLOSE, b"" if code is None else Close(code, fitting(reason)).serialize())
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether a text message is one (section 8.1)."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _broken(reason: str) -> BrokenRule:
     return BrokenRule(CloseCode.PROTOCOL_ERROR, reason)

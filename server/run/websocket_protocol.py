@@ -27,7 +27,7 @@ from websockets.frames import CloseCode, Opcode
 
 from .budget import Budget
 from .connections import FOREVER, Connections, State
-from .websocket_frames import BrokenRule, Frame, close_code_of, close_frame_of, frame_of, read_frame
+from .websocket_frames import BrokenRule, Frame, close_code_of, close_frame_of, frame_of, is_utf8, read_frame
 
 log = logging.getLogger("firstlight.websocket")
 
@@ -250,7 +250,7 @@ class WebSocketProtocol(asyncio.Protocol):
         # 1008 and not a drop: a client that is only mistaken can read why.
         if self._said > self._owner.limits.socket.messages:
             self.end(CloseCode.POLICY_VIOLATION, "Nothing more is to be said on this connection.")
-        elif is_text and not _is_utf8(data):  # section 8.1
+        elif is_text and not is_utf8(data):  # section 8.1
             self.end(CloseCode.INVALID_DATA, "This message is not UTF-8.")
         else:
             self._side.hear(is_text, data)
@@ -295,11 +295,3 @@ class WebSocketProtocol(asyncio.Protocol):
             self._owner.settle(self)
         else:
             self._owner.unsettle(self)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

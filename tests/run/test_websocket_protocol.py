@@ -246,6 +246,82 @@ async def test_to_send_to_who_was_closed_is_no_error_in_the_log(caplog: pytest.L
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+    raise ValueError("a bug, for a test")
+
+
+async def silent(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+
+
+async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept", "subprotocol": "b", "headers": [(b"x-more", b"1")]})
+    raise ValueError("a bug, for a test")
+
+
+@pytest.mark.parametrize(
+    ("app", "answer", "errors"),
+    [
+        (failing, b"HTTP/1.1 500 ", 1),
+        (silent, b"HTTP/1.1 500 ", 0),
+        (breaking, b"HTTP/1.1 101 ", 1),
+    ],
+)
+async def test_an_application_that_fails_leaves_nobody_waiting(
+    app: Any, answer: bytes, errors: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = Link(app)
+    link.feed(HANDSHAKE.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: a, b\r\n\r\n"))
+    await link.settle()
+    head, _, rest = link.output.partition(b"\r\n\r\n")
+    assert head.startswith(answer)
+    if app is breaking:
+        assert b"\r\nsec-websocket-protocol: b" in head
+        assert b"\r\nx-more: 1" in head
+        assert frames_of(rest) == [(CLOSE, b"\x03\xf3")]  # 1011
+    assert [record.levelno for record in caplog.records if record.name.startswith("firstlight")] == [40] * errors
+    caplog.clear()
+    link.transport.lose()
+    await link.settle()
+    assert not link.server_state.connections
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["websocket.send"],
+        ["websocket.http.response.body"],
+        ["websocket.accept", "websocket.accept"],
+        ["websocket.accept", "websocket.http.response.start"],
+    ],
+)
+async def test_what_is_said_out_of_turn_is_the_applications_error(messages: list[str]) -> None:
+    raised: list[Exception] = []
+
+    async def confused(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            for kind in messages:
+                await send({"type": kind, "status": 200, "text": ""})
+        except RuntimeError as error:
+            raised.append(error)
+
+    link = Link(confused)
+    link.feed(HANDSHAKE)
+    await link.settle()
+    assert messages[-1] in str(raised[0])
+    link.transport.lose()
+    await link.settle()
+
+
+async def test_who_left_before_it_was_let_in_takes_no_place() -> None:
+    """A client that says hello and goodbye with its handshake."""
+    app = Watched()
+    link = Link(app)
+    link.feed(HANDSHAKE + masked(TEXT, b"{}") + masked(CLOSE, b""))
+    await link.settle()
+    assert (app.viewers, link.transport.is_ended) == ([], True)
+
+
 async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "websocket.http.response.start", "status": 503, "headers": []})
