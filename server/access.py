@@ -17,9 +17,10 @@ from starlette.responses import Response
 
 from .core.model.errors import AccessDenied, OriginBlocked, TokenRejected, TooManyGuesses
 from .core.model.grant import EVERYTHING, Grant, Scope
+from .core.model.origin import is_loopback
 from .core.model.project import Project
 from .engine.limits import Guesses, network_of
-from .settings import Settings, is_loopback
+from .settings import Settings
 from .tokens import Minted, Tokens
 
 COOKIE_SECONDS = 12 * 3600

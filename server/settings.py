@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from .core.diagnosis.products import parse_product
 from .core.model.errors import SettingsError
+from .core.model.origin import is_loopback
 from .core.wire.kept import Keep
 
 MIN_SECRET = 32
@@ -160,16 +160,6 @@ def _host_shown(host: str) -> str:
     # HOST may be set to anything by mistake, a URL with a password too.
     is_plain = all(c.isalnum() or c in ".:-[]" for c in host)
     return f"HOST={host}" if is_plain else "HOST"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address of this name."""
-    try:
-        # All of 127.0.0.0/8 and ::1. Names are not looked up: DNS would decide what counts as this machine.
-        # `.localhost` never leaves it (RFC 6761, section 6.3).
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost" or host.lower().endswith(".localhost")
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

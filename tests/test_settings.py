@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from server.core.model.errors import SettingsError
+from server.core.model.origin import is_loopback
 from server.core.wire.kept import Keep
-from server.settings import Log, Settings, is_loopback
+from server.settings import Log, Settings
 
 SECRET = "s" * 32
 ADMIN = "a" * 16

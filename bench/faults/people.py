@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from server.command.client import Client, request
 from server.command.terminal import STAGES, Snapshot
+from server.command.watching import watch
 
 from ..requests import heartbeat
 
@@ -129,7 +130,7 @@ class Viewer:
 
     async def watch(self, url: str) -> None:
         """For ever."""
-        await Client(url).watch(self.shop.id, self._take, patient=True)
+        await watch(Client(url), self.shop.id, self._take, patient=True)
 
     def _take(self, snapshot: Snapshot) -> bool:
         self.told = snapshot

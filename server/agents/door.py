@@ -17,8 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..access import Access, bearer
 from ..core.model.errors import AccessDenied, NotFound, TooManyRequests
+from ..core.model.origin import is_loopback
 from ..engine.limits import Limiter
-from ..settings import Settings, is_loopback
+from ..settings import Settings
 from .tools import Caller, Reply
 
 log = logging.getLogger("firstlight.agents")

@@ -10,7 +10,7 @@ import click
 
 from ..core.wire.dsn import Dsn
 from ..settings import Settings
-from . import client
+from . import client, watching
 from .doctor import Result, Step, examine
 from .exits import Exit, Failed, end_line, exit_of, exit_of_status, reason_for
 from .output import or_json, tell, wants_json
@@ -45,7 +45,7 @@ def watch(project_id: str, until: str | None, timeout: float | None, server: str
 
     async def follow() -> None:
         async with asyncio.timeout(timeout):
-            await viewer.watch(project_id, seen, patient=timeout is not None)
+            await watching.watch(viewer, project_id, seen, patient=timeout is not None)
 
     viewer = as_viewer(server)
     try:

@@ -210,8 +210,10 @@ async def _watch_check(dsn: Dsn, token: str | None) -> tuple[float, Snapshot]:
             return False
         return bool(snapshot.get("checked_at") != before[0])
 
+    from .watching import watch  # which `run` need not wait for
+
     async with asyncio.timeout(STEP_SECONDS):
-        await Client(base, token).watch(str(dsn.project_id), seen)
+        await watch(Client(base, token), str(dsn.project_id), seen)
     return time.monotonic() - sent[0], last
 
 

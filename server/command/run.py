@@ -149,8 +149,11 @@ class _Run:
                 self._explained.set()
             return self._verified.is_set()
 
+        # Here, when the program has begun: it does not wait for this.
+        from .watching import watch
+
         with contextlib.suppress(Refused, Unreachable):
-            await self._target.client.watch(str(self._target.dsn.project_id), seen, patient=True)
+            await watch(self._target.client, str(self._target.dsn.project_id), seen, patient=True)
 
     async def _program(self) -> int | None:
         """Run the program. Returns its exit status, or None where it was stopped from here."""

@@ -15,10 +15,11 @@ import click
 from prometheus_client.multiprocess import mark_process_dead
 
 from ..app import Firstlight, create_app, open_store
+from ..core.model.origin import is_loopback
 from ..run import serving
 from ..run.logs import log_config
 from ..run.workers import Supervisor
-from ..settings import Settings, is_loopback
+from ..settings import Settings
 from .demo import DemoServer
 
 log = logging.getLogger("firstlight.command")

@@ -40,6 +40,54 @@ Sentry.captureException(new Error("boom"));
 """
 
 
+# Web programs: a real server, one request that fails in it, and an end.
+SERVED = """
+import os, sentry_sdk, threading, urllib.error, urllib.request
+from wsgiref.simple_server import make_server
+sentry_sdk.init(os.environ["APP_DSN"], shutdown_timeout=1)
+{app}
+server = make_server("127.0.0.1", 0, app)
+threading.Thread(target=server.handle_request).start()
+try:
+    urllib.request.urlopen(f"http://127.0.0.1:{{server.server_port}}/", timeout=10)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+FLASK = """
+from flask import Flask
+app = Flask("shop")
+@app.route("/")
+def index():
+    return 1 / 0
+"""
+DJANGO = """
+from django.conf import settings
+settings.configure(ROOT_URLCONF=__name__, SECRET_KEY="of a test", ALLOWED_HOSTS=["*"])
+from django.core.wsgi import get_wsgi_application
+from django.urls import path
+urlpatterns = [path("", lambda request: 1 / 0)]
+app = get_wsgi_application()
+"""
+EXPRESS = """
+const Sentry = require("@sentry/node");
+Sentry.init({dsn: process.env.APP_DSN});
+const app = require("express")();
+app.get("/", () => { throw new Error("boom"); });
+Sentry.setupExpressErrorHandler(app);
+const server = app.listen(0, "127.0.0.1", async () => {
+  console.log((await fetch(`http://127.0.0.1:${server.address().port}/`)).status);
+  await Sentry.flush(2000);
+  process.exit(0);
+});
+"""
+WITH_FRAMEWORKS = str(ROOT / ".venv" / "frameworks" / "bin" / "python")  # see the Makefile
+WEB = {
+    "flask": [WITH_FRAMEWORKS, "-c", SERVED.format(app=FLASK)],
+    "django": [WITH_FRAMEWORKS, "-c", SERVED.format(app=DJANGO)],
+    "express": ["node", "-e", EXPRESS],
+}
+
+
 def python(options: str = "", capture: str = "capture_exception()") -> list[str]:
     return [python_with_sdk(), "-c", PYTHON.format(options=options, capture=capture)]
 
@@ -98,6 +146,16 @@ def test_an_error_that_arrives(dsn: str, command: list[str]) -> None:
     end = verified(dsn, command, app=dsn, NODE_PATH=ROOT / "tests" / "sdk" / "node_modules")
     assert (end["cause"], end["stage"], end["copies"]["event"]) == ("reached", "first_error_received", 1)
     assert end["program"] == {"exit": 0, "stopped": False}
+
+
+@pytest.mark.parametrize("framework", WEB)
+def test_a_web_program(dsn: str, framework: str) -> None:
+    """Fine, and with a wrong key: in both the program itself answers 500 and ends well."""
+    modules = ROOT / "tests" / "sdk" / "node_modules"
+    fine = verified(dsn, WEB[framework], app=dsn, NODE_PATH=modules)
+    assert (fine["cause"], fine["stage"], fine["copies"]["event"]) == ("reached", "first_error_received", 1)
+    wrong = verified(dsn, WEB[framework], app=dsn.replace(key_of(dsn), NOBODYS_KEY), NODE_PATH=modules)
+    assert (wrong["cause"], wrong["exit"], wrong["program"]["exit"]) == ("key", Exit.KEY, 0)
 
 
 def test_without_a_server_one_is_started(tmp_path: Path) -> None:

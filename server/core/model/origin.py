@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 
 MAX_ORIGIN = 300
 """Characters: a host name has at most 253 (RFC 1035, 2.3.4)."""
@@ -26,3 +27,13 @@ def parse_origin(text: str) -> str | None:
         return None
     origin = text.strip(" \t").lower()
     return origin if origin == OPAQUE or _ORIGIN.fullmatch(origin) else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address of this name."""
+    try:
+        # All of 127.0.0.0/8 and ::1. Names are not looked up: DNS would decide what counts as this machine.
+        # `.localhost` never leaves it (RFC 6761, section 6.3).
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
