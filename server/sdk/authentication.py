@@ -37,6 +37,8 @@ def find_credentials(x_sentry_auth: str, authorization: str, query: bytes) -> Cr
 
 @lru_cache(maxsize=4096)
 def _find(x_sentry_auth: str, authorization: str, query: bytes) -> Credentials | None:
+    if not authorization and not query:  # nothing that could differ
+        return parse_auth_header(x_sentry_auth)
     found = (parse_auth_header(x_sentry_auth), parse_auth_header(authorization), _in_query(query))
     return one_of(*found) if any(found) else None
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from ..model.errors import BadRequest, ConflictingKeys, MissingKey
 from ..model.keys import mask, parse_project_id
 
@@ -78,8 +80,7 @@ def parse_dsn(text: str) -> Dsn:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True, gc=False):
     """What one place in a request says: the key, and the SDK's own name as it puts it there."""
 
     key: str
@@ -89,8 +90,6 @@ class Credentials:
         return f"Credentials({mask(self.key)}, client={self.client!r})"
 
 
-# One application sends the same header with every request; splitting it costs 12 µs, looking it up 0.04.
-@lru_cache(maxsize=4096)
 def parse_auth_header(value: str) -> Credentials | None:
     """Read `X-Sentry-Auth` or `Authorization`: the word Sentry (any case), then comma-separated `k=v`, trimmed.
 
@@ -102,6 +101,22 @@ def parse_auth_header(value: str) -> Credentials | None:
         ConflictingKeys: as `credentials_of`.
     """
     check_length("auth header", value)
+    # A million projects differ in nothing but their keys, which no cache holds: all else that is said is read once.
+    head, name, rest = value.partition("sentry_key=")
+    key, tail = rest[: len(_BLANK)], rest[len(_BLANK) :]
+    # What ends a value is no letter and no digit. With one key alone, another one in its place is read alike.
+    if key.isalnum() and value.count("sentry_key") == 1:
+        found = _parse_auth_header(f"{head}{name}{_BLANK}{tail}")
+        if found and found.key == _BLANK:
+            return Credentials(key, found.client)
+    return _parse_auth_header(value)
+
+
+_BLANK = "0" * 32
+
+
+@lru_cache(maxsize=4096)
+def _parse_auth_header(value: str) -> Credentials | None:
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() != "sentry":
         return None  # Basic or Bearer: meant for a proxy in front of this server, and no reason to refuse

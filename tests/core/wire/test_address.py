@@ -11,6 +11,8 @@ ENDPOINTS = frozenset({"envelope", "store", "cron"})
     ("path", "address"),
     [
         ("/api/1/envelope/", Address("1", "envelope")),
+        ("/api/1/cron/", Address("1", "cron", (), False)),
+        ("/api/api/store/", Address("api", "store")),
         ("//prefix//api/1/envelope", Address("1", "envelope")),
         ("/api/1/cron/nightly/", Address("1", "cron", ("nightly",))),
         ("/api/1/cron/nightly/0123", Address("1", "cron", ("nightly", "0123"))),

@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from server.core.model.errors import BadRequest, ConflictingKeys, MissingKey, Refusal
 from server.core.model.keys import is_key, mask, parse_project_id
-from server.core.wire.dsn import MAX_TEXT, Credentials, credentials_of, one_of, parse_auth_header, parse_dsn
+from server.core.wire.dsn import (
+    MAX_TEXT,
+    Credentials,
+    _parse_auth_header,
+    credentials_of,
+    one_of,
+    parse_auth_header,
+    parse_dsn,
+)
 
 from ...support.inputs import any_text
 
@@ -144,10 +155,29 @@ def test_two_keys_in_one_header_are_refused() -> None:
 
 
 def test_a_header_that_is_too_long_is_refused_and_not_remembered() -> None:
-    remembered = parse_auth_header.cache_info().currsize
+    remembered = _parse_auth_header.cache_info().currsize
     with pytest.raises(BadRequest, match="at most"):
         parse_auth_header(f"Sentry sentry_key={KEY}, x=" + "x" * MAX_TEXT)
-    assert parse_auth_header.cache_info().currsize == remembered
+    assert _parse_auth_header.cache_info().currsize == remembered
+
+
+PARTS = ["Sentry ", "Basic ", "sentry_key=", "sentry_key =", "Sentry_key=", KEY, OTHER, KEY[:31], KEY + "0", "é" * 32]
+PARTS += [",", ", ", " ", "=", ";", '"', "sentry_version=7", "sentry_version=8", "sentry_client=a/1"]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=10))
+def test_a_header_is_read_alike_whatever_its_key_is(parts: list[str]) -> None:
+    """All but the key is read once for all projects, which must not show."""
+    value = "".join(parts)
+    assert outcome(parse_auth_header, value) == outcome(_parse_auth_header.__wrapped__, value)
+
+
+def outcome(read: Callable[[str], Credentials | None], value: str) -> object:
+    """What comes of a header: credentials, or a refusal with all that it says."""
+    try:
+        return read(value)
+    except Refusal as refusal:
+        return type(refusal), str(refusal), refusal.causes
 
 
 @given(any_text(f"Sentry sentry_key={KEY}, sentry_version=7, sentry_client=sentry.python/2.75.0"))
