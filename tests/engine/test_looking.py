@@ -38,8 +38,8 @@ from ..support.waiting import until, until_answer
 from ..support.watched_store import WatchedStore
 from .test_hub import ANYBODY
 
-LAG = 1
-"""Milliseconds that are lost where a time is told as an age, and cut."""
+LAG = 20
+"""Milliseconds that may be lost where a time travels as an age to another clock; `later` waits for more."""
 CLIENT = parse_client("sentry.python/2.75.0")
 BEAT: Saying = (observe_heartbeat(b'{"type":"heartbeat"}', CLIENT), "heartbeat", 20, True)
 PROMISE: Saying = (observe_heartbeat(b'{"type":"heartbeat","interval":4}', CLIENT), "heartbeat", 33, True)
@@ -204,7 +204,8 @@ async def test_an_end_in_order_writes_everything(watched: WatchedStore, tmp_path
             await later(await process.beats(project))
         last = [await process.beats(project) for project in projects]
     assert await process.writer.close() is Left.NOTHING
-    assert all([await is_stored(process, *pair) for pair in zip(projects, last, strict=True)])
+    gaps = [(await process.seen(project) or 0) - at for project, at in zip(projects, last, strict=True)]
+    assert min(gaps) >= -LAG, gaps
 
 
 async def test_an_end_while_the_store_is_away_leaves_it_on_disk(watched: WatchedStore, tmp_path: Path) -> None:
