@@ -27,8 +27,9 @@ HEARTBEATS = {
 }
 """What the snippets import, and the client that they fetch for it."""
 
+WITH_SDK = "a Python with the SDK"
 FILES = {
-    "python": ("main.py", ["python"]),
+    "python": ("main.py", [WITH_SDK]),
     "python-fastapi": ("main.py", [sys.executable]),
     "node": ("app.mjs", ["node"]),
     "curl": ("main.sh", ["sh"]),
@@ -37,19 +38,19 @@ FILES = {
     "opentelemetry-python": ("main.py", [sys.executable]),
     "opentelemetry-node": ("app.mjs", ["node"]),
 }
-"""What a platform's code is saved as, and what runs it, in the `environment`; the tests' own Python has frameworks."""
+"""What a platform's code is saved as, and what runs it; the tests' own Python has frameworks."""
 
 
 def environment() -> dict[str, str]:
-    """An environment in which no setting of an SDK is left from elsewhere, and Python has the SDK and no more."""
-    path = f"{Path(python_with_sdk()).parent}{os.pathsep}{os.environ['PATH']}"
-    return {"PATH": path, "HOME": os.environ.get("HOME", "/"), "NO_PROXY": "*"}
+    """An environment in which no setting of an SDK is left from elsewhere."""
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_PROXY": "*"}
 
 
 @asynccontextmanager
 async def running(platform: str, code: str, folder: Path) -> AsyncIterator[Process]:
     """Run code as an application of a platform, with pipes to talk to it. It is ended with the context."""
     file, command = FILES[platform]
+    command = [python_with_sdk() if word == WITH_SDK else word for word in command]  # which is made when it is needed
     write(folder, file, code)
     process = await asyncio.create_subprocess_exec(
         *command, file, cwd=folder, env=environment(), stdin=PIPE, stdout=PIPE, stderr=PIPE

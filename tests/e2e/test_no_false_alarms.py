@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import expect
 
 from server.command.demo import FIRST_ERROR
+from tests.clients.languages import python_with_sdk
 from tests.support.server import ServerProcess
 from tests.support.waiting import until_answer
 
@@ -129,7 +130,7 @@ async def watched(http: httpx2.AsyncClient, project: Project) -> bool:
 
 async def pasted(lines: str, folder: Path) -> str:
     """What Python's prompt says to lines that are pasted there."""
-    command = ["python", "-i", "-q"]
+    command = [python_with_sdk(), "-i", "-q"]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, env=apps.environment(), stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
