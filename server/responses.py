@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
@@ -81,7 +81,7 @@ def sdk_body_of(error: errors.FirstlightError) -> dict[str, object]:
     return {**body_of(error), "code": cause or _name_of(type(error).__name__).replace("-", "_")}
 
 
-@cache
+@lru_cache(maxsize=64)  # there are half as many kinds
 def _name_of(name: str) -> str:
     """By the class: stable for programs, while the words may get better."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

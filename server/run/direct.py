@@ -20,8 +20,21 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 Lines: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
+class Repeats(Protocol):
+    """What the door has taken before, and takes again without its being read."""
+
+    def note(self, request: bytes, repeat: Any) -> None:
+        """Remember what a request said."""
+
+    def take(self, request: bytes, client: str | None) -> bool:
+        """Take a request that says just what it did before, if it is one; then its answer is `{}`."""
+
+
 class Door(Protocol):
     """What an application offers in its state under `direct`."""
+
+    repeats: Repeats
+    usual: Lines
 
     def address_of(self, path: str) -> Any:
         """What a path names; None where it is not for this door."""
@@ -35,8 +48,8 @@ class Door(Protocol):
         client: str | None,
         body: bytes,
         say: Callable[[int, bytes, Lines], Coroutine[Any, Any, None]],
-    ) -> Coroutine[Any, Any, None]:
-        """Answer a POST."""
+    ) -> Coroutine[Any, Any, Any]:
+        """Answer a POST. Gives what the same bytes will say again, or None."""
 
 
 class Call:
@@ -112,29 +125,34 @@ def _text_of(lines: Lines) -> bytes:
     return b"".join([b"%b: %b\r\n" % line for line in lines])
 
 
-def begin(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
-    """Run a coroutine at once, as far as it gets without waiting; gives the task that does the rest, if there is any.
+def begin(
+    coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop
+) -> tuple[asyncio.Task[None] | None, Any]:
+    """Run a coroutine at once, as far as it gets without waiting.
 
     What `asyncio.Task(…, eager_start=True)` does since Python 3.12, but without a task for those that need none. Until
     it first waits there is no current task, so it cannot begin with `asyncio.timeout`.
+
+    Returns:
+        The task that does the rest, if there is any, and what it gave, if there is none.
     """
     context = copy_context()
     try:
         awaited = context.run(coroutine.send, None)
-    except StopIteration:
-        return None
+    except StopIteration as end:
+        return None, end.value
     task = loop.create_task(_finished(coroutine, awaited), context=context)
     # Else nothing in it would end, should the task be cancelled before its first step.
     task.add_done_callback(lambda _: coroutine.close())
-    return task
+    return task, None
 
 
-async def _finished(coroutine: Coroutine[Any, Any, None], awaited: Any) -> None:
+async def _finished(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> None:
     await _rest(coroutine, awaited)
 
 
 @types.coroutine
-def _rest(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+def _rest(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> Generator[Any, Any, None]:
     """Go on where a coroutine waits. `await` would not take one that has begun."""
     try:
         yield awaited

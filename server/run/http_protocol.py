@@ -23,7 +23,7 @@ from uvicorn.server import ServerState
 
 from .connections import FOREVER, Connections, State, is_reserved
 from .conversation import Conversation
-from .direct import Call, begin, client_behind
+from .direct import Call, Door, begin, client_behind, head_of_answer
 from .exchange import Exchange
 from .handshake import VERSION_SPOKEN, accepted_key
 from .http_reader import HttpReader
@@ -57,6 +57,8 @@ class HttpProtocol(HttpReader):
         owner.watch(server_state.connections)
         self._owner = owner
         self._answering: Exchange | Call | None = None
+        self._saying: Any = None
+        """What the request said that was read last, if its bytes will say it again."""
         self._is_half_closed = False
         self._refused: Refused | None = None
         self._handshake: bytes | None = None
@@ -102,9 +104,32 @@ class HttpProtocol(HttpReader):
         if self._is_done:
             self._drop(len(data))
             return
+        if self._door is not None and self._is_repeat(data, self._door):
+            return
+        was_idle, self._begun, self._saying = self._is_idle, 0, None
         self._feed(data)
+        # Only if these bytes are one request and nothing else: then they are again, wherever they come alone.
+        if self._saying is not None and self._door is not None and was_idle and self._begun == 1 and self._is_idle:
+            self._door.repeats.note(data, self._saying)
         if self._is_arriving and self.state is State.IDLE:
             self._enter(State.ARRIVING)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether the next byte begins a request."""
+        return not self._is_arriving and not self._is_done
+
+    def _is_repeat(self, data: bytes, door: Door) -> bool:
+        """Answer a request that was answered before, if it is one, without reading it again."""
+        # Behind a proxy it is a header that says who sends.
+        if not (self._is_idle and self._is_free and self._may_stay) or self.config.proxy_headers:
+            return False
+        if not door.repeats.take(data, self.client[0] if self.client else None):
+            return False
+        self._enter(State.IDLE)
+        self.server_state.total_requests += 1
+        self.transport.write(head_of_answer(200, self.server_state.default_headers, door.usual, 2, True) + b"{}")
+        return True
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client has said its last word. Answers to what it sent as a whole are still written."""
@@ -160,7 +185,7 @@ class HttpProtocol(HttpReader):
         self._answering = self.cycle = call  # type: ignore[assignment] # as far as it is asked for
         self._enter(State.ANSWERING)
         served = self._door.serve(call.address, call.path, call.query, self.headers, host, call.body, call.say)
-        task = begin(served, self.loop)
+        task, self._saying = begin(served, self.loop)
         if task is not None:
             task.add_done_callback(self.tasks.discard)
             self.tasks.add(task)

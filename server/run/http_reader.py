@@ -65,7 +65,7 @@ class HttpReader(HttpToolsProtocol):
         self._door: Door | None = app_state.get("direct")
         self._is_done = False
         """Nothing that still comes is a request: one was refused, or said that it is the last."""
-        self._now = 0
+        self._now = self._begun = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -159,6 +159,7 @@ class HttpReader(HttpToolsProtocol):
         if len(self.pipeline) >= self._limits.pipelined:
             raise Refused("Too many requests are sent ahead of their answers.")
         self._is_arriving = self._is_head = True
+        self._begun += 1
         self._reset()
         self.url = b""
         self.headers = []

@@ -8,8 +8,9 @@ from typing import Any
 from starlette.types import Message
 
 from ..core.wire.address import Address, address_of
-from .door import Say, serve
+from .door import USUAL, Say, serve
 from .endpoints import EXACT
+from .repeats import Repeat, Repeats
 from .request import SdkRequest
 from .tools import Tools
 
@@ -20,11 +21,17 @@ class Direct:
     Args:
         tools: what the door works with.
         begin: is told path and header fields of each request before anything is done for it.
+
+    Attributes:
+        repeats: heartbeats that need not be read again.
+        usual: the header lines of their answers.
     """
 
     def __init__(self, tools: Tools, begin: Callable[[dict[str, Any]], None] | None) -> None:
         self._tools = tools
         self._begin = begin
+        self.repeats = Repeats(tools)
+        self.usual = USUAL
 
     def address_of(self, path: str) -> Address | None:
         """What a path names, where it is meant for this door."""
@@ -39,12 +46,18 @@ class Direct:
         client: str | None,
         body: bytes,
         say: Say,
-    ) -> None:
-        """Answer a POST. It waits for nothing but the store."""
+    ) -> Repeat | None:
+        """Answer a POST. It waits for nothing but the store.
+
+        Returns:
+            What the same bytes will say again (`repeats`).
+        """
         if self._begin is not None:
             self._begin({"path": path, "headers": fields})
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await serve(SdkRequest(address, self._tools, "POST", path, query, fields, client, receive, is_whole=True), say)
+        request = SdkRequest(address, self._tools, "POST", path, query, fields, client, receive, is_whole=True)
+        await serve(request, say)
+        return Repeat(request.project, request.saying) if request.project and request.saying else None

@@ -184,12 +184,13 @@ def _lines_of(headers: Mapping[str, str]) -> Lines:
     return tuple([(name.encode(), value.encode("latin-1")) for name, value in headers.items()])
 
 
-_USUAL = _lines_of({**CORS_HEADERS, **SAFE_HEADERS, "content-type": "application/json"})
+USUAL = _lines_of({**CORS_HEADERS, **SAFE_HEADERS, "content-type": "application/json"})
+"""The header lines of nearly every answer."""
 
 
 async def _answer(say: Say, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
     # Made once, since nearly every answer has just these.
-    await _say(say, status, body, _USUAL if headers is None else _with_headers(headers))
+    await _say(say, status, body, USUAL if headers is None else _with_headers(headers))
 
 
 async def _say(say: Say, status: int, body: bytes, lines: Lines) -> None:
@@ -202,7 +203,7 @@ async def _say(say: Say, status: int, body: bytes, lines: Lines) -> None:
 def _with_headers(headers: Mapping[str, str]) -> Lines:
     extra = _lines_of(headers)
     known = {name for name, _ in extra}
-    return tuple([line for line in _USUAL if line[0] not in known]) + extra
+    return tuple([line for line in USUAL if line[0] not in known]) + extra
 
 
 def with_length(status: int, body: bytes, lines: Lines) -> Lines:

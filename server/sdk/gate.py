@@ -54,6 +54,10 @@ class Gate:
                 log.warning("%s sends too much. If it is a proxy, name it in FORWARDED_ALLOW_IPS.", sender or "A peer")
             raise RateLimited(math.ceil(wait), "This address sends more than this server takes.")
 
+    def has_room(self, sender: str) -> bool:
+        """Whether `admit` would let a request of an address in now."""
+        return not (self._requests.peek(sender) or (self._work and self._work.peek(sender, 0)))
+
     def charge(self, sender: str, size: int, slow: int) -> None:
         """Count what a request has cost in time: bytes that were read, and those that were read the slow way."""
         self._work.charge(sender, size / BYTES_PER_SECOND + slow / SLOW_BYTES_PER_SECOND)

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import Message, Receive
 
 from ..core.model.project import Project
+from ..core.state.beat import Saying
 from ..core.wire.address import Address
 from ..core.wire.budget import Budget
 from ..core.wire.client import client_of
@@ -44,6 +45,7 @@ class SdkRequest:
         credentials: the key that it came with, once one was found, valid or not.
         project: the project, once the key was found to be valid.
         is_question: whether somebody waits for what the answer says.
+        saying: what it said, where that is all that its bytes will say again.
         size: bytes of its body, decompressed, as far as they came.
         held: what is to be given back at its end.
     """
@@ -64,6 +66,7 @@ class SdkRequest:
         "project",
         "project_id",
         "query",
+        "saying",
         "sender",
         "size",
         "tools",
@@ -94,6 +97,7 @@ class SdkRequest:
         self.credentials: Credentials | None = None
         self.project: Project | None = None
         self.is_question = False
+        self.saying: Saying | None = None
         self._budget: Budget | None = None
         self.size = 0
         self.held: ExitStack | None = None

@@ -7,7 +7,8 @@ import gzip
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class Side:
     async def sent(self, *parts: bytes) -> bytes:
         """What a connection answers that these bytes come on, each part in one read."""
         self.now += STEP
-        link = Link(self.app, state=self.state)
+        link = Link(self.app, state=self.state, proxies=b"forwarded" in b"".join(parts).lower())
         link.server_state.default_headers = [(b"date", b"now")]
         await link.feed_all(parts)
         link.finish()
@@ -91,6 +92,7 @@ class Counted:
         self._note = note
         self._door = door
         self.address_of = door.address_of
+        self.repeats, self.usual = door.repeats, door.usual
 
     def serve(self, *values: Any) -> Any:
         self._note()
@@ -128,6 +130,11 @@ class Pair:
         parts = [whole[a:b] for a, b in pairwise(stops) if a < b]
         return self.loop.run_until_complete(self._same(whole, parts))
 
+    def both(self, act: Callable[[Side], Any]) -> None:
+        """Let both be edited, and hear of it."""
+        for side in (self.direct, self.plain):
+            self.loop.run_until_complete(act(side))
+
     async def _same(self, whole: bytes, parts: Sequence[bytes]) -> bytes:
         self._turn = self.direct
         answer, states = await self.direct.sent(*parts), await self.direct.stored()
@@ -147,8 +154,10 @@ def opened(limits: Limits) -> Iterator[Pair]:
     pair = Pair(limits)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(endpoints, "uuid4", pair.new_id)  # the one thing in an answer that is left to chance
-        yield pair
-    pair.close()
+        try:
+            yield pair
+        finally:
+            pair.close()
 
 
 def request(target: str, headers: Sequence[tuple[str, str]], body: bytes, method: str = "POST") -> bytes:
@@ -228,6 +237,48 @@ def test_what_sdks_send_goes_without_asgi(pair: Pair) -> None:
     assert pair.plain.calls == 0
 
 
+def edited(**changes: Any) -> Callable[[Side], Any]:
+    return lambda side: side.state["store"].put(replace(PROJECTS[0], **changes))
+
+
+BETWEEN: dict[str, Callable[[Side], Any] | bytes] = {
+    "nothing": b"",
+    "a refusal": WRONG["wrong key"],
+    "an error": RIGHT["a key in the envelope"],
+    "another beat": request("/api/42/heartbeat/", [AUTH], b'{"type":"heartbeat","release":"a@2"}'),
+    "a disabled key": edited(keys=(Key(KEY, enabled=False),)),
+    "another key": edited(keys=(Key(OTHER),)),
+    "another name": edited(name="other"),
+    "a reset": lambda side: side.state["store"].reset(42, "again"),
+    "its end": lambda side: side.state["store"].delete(42),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_what_is_said_again_is_not_read_again(name: str) -> None:
+    with contextmanager(opened)(LIMITS) as pair:  # of its own, without problems
+        says_again(pair, name)
+
+
+def says_again(pair: Pair, name: str) -> None:
+    beat, between = RIGHT["a beat"], BETWEEN[name]
+    for _ in range(4):
+        assert pair.same(beat).startswith(b"HTTP/1.1 200")
+    before = pair.direct.calls
+    assert pair.same(beat).startswith(b"HTTP/1.1 200")
+    assert pair.direct.calls == before
+    if isinstance(between, bytes):
+        assert not between or pair.same(between)
+    else:
+        pair.both(between)
+    is_refused = name in ("a disabled key", "another key", "its end")
+    for _ in range(4):
+        assert pair.same(beat).startswith(b"HTTP/1.1 403" if is_refused else b"HTTP/1.1 200")
+    assert pair.same(beat * 2 + beat[:9])
+    assert pair.direct.state["sdk"].tally.requests == pair.plain.state["sdk"].tally.requests
+    assert len(pair.direct.state["direct"].repeats) > 0
+
+
 @pytest.mark.parametrize("name", ["a beat", "chunked", "wrong key", "a key in the envelope", "py2-error-01"])
 def test_a_cut_anywhere_changes_nothing(pair: Pair, name: str) -> None:
     data = ALL[name]
@@ -246,12 +297,22 @@ def test_damaged_requests_are_answered_the_same(pair: Pair, data: st.DataObject)
 def test_limits_hold_both_ways() -> None:
     """Each request counts once, and the same ones are too many."""
     tight = SdkLimits(address_rate=1e-6, address_burst=12, refusals_rate=1e-6, refusals_burst=3, project_burst=2)
-    for pair in opened(Limits(sdk=tight)):
-        for name in ("wrong key", "a message", "a beat", "wrong key", "not JSON", "no key", "a beat", "wrong key"):
+    with contextmanager(opened)(Limits(sdk=tight)) as pair:
+        for name in (
+            "a beat",
+            "wrong key",
+            "a message",
+            "a beat",
+            "wrong key",
+            "not JSON",
+            "no key",
+            "a beat",
+            "wrong key",
+        ):
             last = pair.same(ALL[name] * 2)
         assert last.startswith(b"HTTP/1.1 429 ")
         assert b"x-sentry-rate-limits" in last
-        assert pair.direct.state["sdk"].tally.requests == pair.plain.state["sdk"].tally.requests == 16
+        assert pair.direct.state["sdk"].tally.requests == pair.plain.state["sdk"].tally.requests == 18
         assert pair.direct.state["sdk"].tally.refusals == pair.plain.state["sdk"].tally.refusals
 
 
@@ -275,8 +336,8 @@ async def test_what_begins_without_a_task_goes_on_in_one() -> None:
     done.set_result("result")
     waiting: asyncio.Future[str] = loop.create_future()
     failing: asyncio.Future[str] = loop.create_future()
-    cancelled = [begin(work(loop.create_future()), loop) for _ in range(2)]
-    tasks = [begin(work(done), loop), begin(work(waiting), loop), begin(work(failing), loop), *cancelled]
+    cancelled = [begin(work(loop.create_future()), loop)[0] for _ in range(2)]
+    tasks = [begin(work(gate), loop)[0] for gate in (done, waiting, failing)] + cancelled
     assert seen == ["result"]
     cancelled[0] and cancelled[0].cancel()  # before its first step
     await asyncio.sleep(0)
@@ -289,7 +350,7 @@ async def test_what_begins_without_a_task_goes_on_in_one() -> None:
 
 
 async def test_what_waits_for_nothing_needs_no_task() -> None:
-    async def work() -> None:
-        """Ends at once."""
+    async def work() -> str:
+        return "done"
 
-    assert begin(work(), asyncio.get_running_loop()) is None
+    assert begin(work(), asyncio.get_running_loop()) == (None, "done")

@@ -84,10 +84,16 @@ class Link:
         limits: of the process.
         is_plain: by uvicorn's own protocols, as on any other server.
         state: what the application's lifespan has made.
+        proxies: whether a proxy on this machine says who sends.
     """
 
     def __init__(
-        self, app: Any, limits: Limits | None = None, is_plain: bool = False, state: dict[str, Any] | None = None
+        self,
+        app: Any,
+        limits: Limits | None = None,
+        is_plain: bool = False,
+        state: dict[str, Any] | None = None,
+        proxies: bool = True,
     ) -> None:
         self.loop = asyncio.get_event_loop()
         self.owner = Connections(limits or Limits())
@@ -100,6 +106,7 @@ class Link:
             ws_per_message_deflate=False,
             log_config=None,
             access_log=False,
+            proxy_headers=proxies,
         )
         config.load()
         self.server_state = ServerState()
