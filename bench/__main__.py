@@ -43,8 +43,12 @@ def main() -> int:
     run = report.Run(machine.described(), options.full, missing, load=[machine.load_average()])
     ends = began + (FULL_SECONDS if options.full else QUICK_SECONDS)
     for row in chosen:
-        seconds = min(row.seconds if options.full else row.seconds / 2, ends - time.monotonic())
-        measured(row, options.full, seconds, run)
+        left, began_row = ends - time.monotonic(), time.monotonic()
+        if left > 1:
+            measured(row, options.full, min(row.seconds if options.full else row.seconds / 2, left), run)
+        else:
+            run.failed[row.name] = "no time was left"
+        print(f"{row.name}: {time.monotonic() - began_row:.0f} s\n", flush=True)
     run.load.append(machine.load_average())
     run.seconds = time.monotonic() - began
     told(run, Path(options.before), options.write)
@@ -69,7 +73,7 @@ def measured(row: Row, full: bool, seconds: float, run: report.Run) -> None:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(command, stdout=out, stderr=errors, start_new_session=True)
         try:
-            child.wait(max(1.0, seconds))
+            child.wait(seconds)
         except subprocess.TimeoutExpired:
             failed = f"not done after {seconds:.0f} s"
         finally:

@@ -85,6 +85,6 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def number(value: float) -> str:
     """With three digits that mean something."""
-    if abs(value) >= 100:
+    if abs(value) >= 100 or float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"

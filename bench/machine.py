@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -70,12 +71,12 @@ def described() -> dict[str, str]:
 
 
 def told(*command: str) -> str:
-    """What a program says of its version, in one line."""
+    """The version that a program says it has."""
     if not shutil.which(command[0]):
         return "none"
     done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    line = (done.stdout or done.stderr).strip().splitlines()[0]
-    return " ".join(word for word in line.split() if any(sign.isdigit() for sign in word) and "=" not in word) or line
+    found = re.search(r"\d+\.\d+[\w.]*", done.stdout + done.stderr)
+    return found[0] if found else "unknown"
 
 
 def load_average() -> float:

@@ -9,17 +9,18 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from server.limits import ProjectLimits
-
-from . import machine, requests
+from . import requests
 from .figures import Figure
 from .load import closed, in_turn
 from .making import KEY, SECONDS, put
+from .memory import bytes_per_project
 from .plan import Plan
 from .rates import EMBEDDED, REDIS, Subject
 from .servers import Served, firstlight
 
 FEW = 100
+KEPT = 60_000
+"""Projects that a worker's memory is filled with, without a server."""
 UNWATCHED = 8_000
 """Projects that beat in turn while nobody watches."""
 
@@ -58,20 +59,16 @@ def beating(plan: Plan, served: Served) -> Iterator[Figure]:
     few = Subject(served, in_turn(beats(served, range(1, FEW + 1))))
     everything = beats(served, range(FEW + 1, plan.projects + 1))
     one_pass(served, few.requests, 2 * FEW)
-    half = len(everything) // 2  # by then the caches of a bounded size are full
-    one_pass(served, iter(everything), half)
-    before = machine.memory(served.pid)
-    one_pass(served, iter(everything[half:]), len(everything) - half)
-    kept = 1024 * (machine.memory(served.pid) - before) / (len(everything) - half)
-    one_pass(served, iter(everything), len(everything))
+    for _ in range(2):
+        one_pass(served, iter(everything), len(everything))
     many = Subject(served, in_turn(everything))
     for _ in range(plan.rounds):
         few.round(plan.requests)
         many.round(plan.requests)
     ratios = tuple(more / less for more, less in zip(many.own, few.own, strict=True))
     yield Figure("projects", served.name, f"{FEW} → {plan.projects:,} in turn", "× as dear", ratios, 1.3)
-    if half > ProjectLimits().whole:
-        yield Figure("projects", served.name, "kept of each", "bytes", (kept,), 400.0)
+    if served.name == EMBEDDED:
+        yield Figure("projects", served.name, "kept of each", "bytes", (bytes_per_project(projects=KEPT),), 400.0)
 
 
 def one_pass(served: Served, left: Iterator[bytes], count: int) -> None:

@@ -135,7 +135,8 @@ def under_load(row: str, plan: Plan, share: float, goals: tuple[float | None, fl
     """Times while other requests come; all of those have to be answered."""
     with ExitStack() as stack:
         stages = [of_firstlight(stack.enter_context(firstlight(workers))) for workers in plan.workers if workers]
-        stages += peer_stages(stack, every=False) if plan.peers else []
+        if plan.peers and share == OTHERS:  # nchan pushes each message, which is not the work that is done for `OWN`
+            stages += peer_stages(stack, every=False)
         for stage in stages:
             own = share == OWN
             times, answered = beside_load(stage, plan, own, share * plan.viewers)
@@ -154,7 +155,7 @@ def beside_load(stage: Stage, plan: Plan, own: bool, rate: float) -> tuple[list[
     samples = int(RATE * plan.seconds)
     with crowd(stage.served, stage.way, channels), load(stage.served, beats, rate, plan.seconds + 2) as answers:
         times = measure(stage, samples)
-        return times, 100 * answers().count / (rate * (plan.seconds + 2))
+        return times, 100 * answers().accepted / (rate * (plan.seconds + 2))
 
 
 def measure(stage: Stage, samples: int) -> list[float]:

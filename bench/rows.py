@@ -38,6 +38,8 @@ ROWS = (
     Row("wrong-key", "A heartbeat with a wrong key", "≥ 0.7 × bare", rates.wrong_keys),
     Row("first-signal", "The first heartbeat of a new project", "≥ 0.5 × bare, 0.3 with Redis", rates.first_signals),
     Row("publish", "A POST to one of a hundred channels, with Redis", "≥ 2 × nchan", rates.publishing),
+    Row("start", "Until it serves; memory at rest", "≤ 0.5 s, ≤ 40 MiB", starting.start),
+    Row("unwatched", "8,000 known projects in turn, nobody watching", "≤ 0.05 scripts each", many.unwatched, 90),
     Row("latency", "From a request to its frame, idle", "p50 ≤ 0.7 ms, p99 ≤ 1.5 ms", push.latency, 120),
     Row(
         "latency-busy",
@@ -61,7 +63,6 @@ ROWS = (
         crowds.idle,
         180,
     ),
-    Row("most-viewers", "As many viewers as the limit of files allows", "all of them", crowds.most, 90, quick=False),
     Row(
         "projects",
         "Known projects that beat in turn",
@@ -69,8 +70,7 @@ ROWS = (
         many.projects,
         150,
     ),
-    Row("unwatched", "8,000 known projects in turn, nobody watching", "≤ 0.05 scripts each", many.unwatched, 90),
     Row("simulation", "The simulation beside the server", "within 20 %", simulated.compared),
-    Row("start", "Until it serves; memory at rest", "≤ 0.5 s, ≤ 40 MiB", starting.start),
+    Row("most-viewers", "As many viewers as the limit of files allows", "all of them", crowds.most, 90, quick=False),
 )
 BY_NAME = {row.name: row for row in ROWS}
