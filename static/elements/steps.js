@@ -60,7 +60,9 @@ export class Steps {
   #showStep({ name, state, proof }, isHere) {
     const row = this.#row(name);
     const details = part(row, "step-fold", HTMLDetailsElement);
-    if (row.dataset.state !== state) details.open = state === "open" || state === "broken";
+    // One at a time, also where two are broken: the other one is marked, and has its turn.
+    const isChanged = row.dataset.state !== state || row.hasAttribute("aria-current") !== isHere;
+    if (isChanged) details.open = isHere;
     row.dataset.state = state;
     setText(part(row, "proof"), state === "brief" ? this.#command : proof);
     if (isHere) row.setAttribute("aria-current", "step");

@@ -105,6 +105,13 @@ async def test_two_lists_of_steps(bench: Bench) -> None:
     await expect(left.locator(".steps")).to_be_visible()
     await expect(right.locator("[data-state=done]")).to_have_count(3)
     await expect(right.locator(".steps")).to_be_hidden()  # all of them lie behind: one line
+    # Where two are broken, one is open; once it is mended, the other has its turn.
+    broken = [{**step, "state": "broken"} for step in steps[1:]]
+    is_open = left.locator(".step:has(> details[open])")
+    await bench.run("left", "it.show(data)", [steps[0], *broken])
+    await expect(is_open).to_have_attribute("data-step", "configure")
+    await bench.run("left", "it.show(data)", [*steps[:2], broken[1]])
+    await expect(is_open).to_have_attribute("data-step", "error")
 
 
 async def test_two_first_errors(bench: Bench) -> None:

@@ -37,6 +37,7 @@ async def main() -> int:
         async with httpx2.AsyncClient(timeout=30) as http, _chromium(Path(folder)) as port:
             pages = {stage: await _page(server.url, http, stage) for stage in STAGES}
             pages |= {"start": server.url, "problems": f"{server.url}/problems"}
+            pages["article"] = f"{server.url}/problems/unknown_key?platform=python-flask"
             wanted = sys.argv[1:] or pages
             good = [await _is_good(name, url, port) for name, url in pages.items() if name in wanted]
     return 0 if all(good) else 1
