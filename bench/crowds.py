@@ -29,6 +29,8 @@ IDLE_SECONDS = 6.0
 SETTLE_SECONDS = 1.0
 SPARE = 700
 """File descriptors that are no viewer's: those that a server keeps back, and those of whoever measures."""
+SILENT, SILENT_SECONDS = 1_000, 40.0
+"""Projects that wait, and for how long they are looked at: after 20 s, the first step of a silence is told."""
 GOALS = {"memory": 3.0, "joining": 5000.0, "idle": 1.0, "collection": 30.0}
 
 
@@ -41,6 +43,20 @@ def idle(plan: Plan) -> Iterator[Figure]:
     for peer, way in [(peers.nchan(), NCHAN), (peers.socketio(), SOCKETIO)][: None if plan.peers else 1]:
         with contextlib.suppress(LookupError):
             yield from waiting(plan, peer, partial(of_channels, way=way))
+
+
+def silent(plan: Plan) -> Iterator[Figure]:
+    """A viewer for each of many projects that nothing has come of yet: what is said of a silence changes with time."""
+    for workers in (0, 1):
+        with firstlight(workers) as served:
+            stage = of_firstlight(served)
+            _, channels = spread(stage, min(SILENT, plan.viewers), 1)
+            with crowd(served, stage.way, channels):
+                settled(served)
+                before = machine.processor(served.pid)
+                time.sleep(SILENT_SECONDS)
+                share = 100 * (machine.processor(served.pid) - before) / SILENT_SECONDS
+                yield Figure("silent", served.name, f"{len(channels):,} projects", "% of a core", (share,), 1.0)
 
 
 def waiting(

@@ -70,6 +70,7 @@ ROWS = (
         many.projects,
         150,
     ),
+    Row("silent", "1,000 projects that wait, one viewer each", "≤ 1 % of a core", crowds.silent, 240, quick=False),
     Row("simulation", "The simulation beside the server", "within 20 %", simulated.compared),
     Row("most-viewers", "As many viewers as the limit of files allows", "all of them", crowds.most, 90, quick=False),
 )
