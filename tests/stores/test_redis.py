@@ -509,3 +509,51 @@ async def test_an_error_has_the_time_at_which_it_was_sent_though_the_server_hung
         first = view.stamped(FIRST_ERROR)
         assert first
         assert view.now - first[0] > 300
+
+
+async def test_a_server_that_is_emptied_while_it_is_served_is_noticed_by_all(own_redis: RedisServer) -> None:
+    one, other = (redis_store(own_redis.url, backoff_seconds=0.01, look_seconds=0.01) for _ in range(2))
+    async with one, other:
+        ears = [Ears(), Ears()]
+        await until(lambda: one._server._marks and other._server._marks)
+        one.listen(ears[0])
+        other.listen(ears[1])
+        own_redis.command("FLUSHALL")
+        await until(lambda: all(ear.count("away") and ear.count("resync") for ear in ears))
+
+
+# What another version wrote.
+
+FORMAT_KEY = "firstlight:{index}:format"
+
+
+async def test_data_of_before_there_were_formats_is_taken_as_it_is_and_gets_a_number(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url) as store:
+        project = await store.create("Shop", None, KEY)
+        await store.apply({project.id: error(now())}, now())
+        before = await store.read(project.id)
+    own_redis.command("DEL", FORMAT_KEY)
+    async with redis_store(own_redis.url) as store:
+        after = await store.read(project.id)
+        assert before
+        assert after
+        assert (after.project, after.version, after.state) == (before.project, before.version, before.state)
+        assert await store.owner_of(KEY) == project.id
+    assert own_redis.command("GET", FORMAT_KEY).endswith(b"\r\n1\r\n")
+
+
+async def test_data_of_a_later_version_is_refused_and_stays_as_it_is(own_redis: RedisServer) -> None:
+    own_redis.command("SET", FORMAT_KEY, "99")
+    with pytest.raises(SettingsError, match=r"later version of Firstlight \(format 99; this one knows 1\)"):
+        await redis_store(own_redis.url).__aenter__()
+    assert own_redis.command("GET", FORMAT_KEY).endswith(b"\r\n99\r\n")
+
+
+async def test_a_later_version_that_takes_over_while_this_one_runs_ends_its_writes(own_redis: RedisServer) -> None:
+    async with redis_store(own_redis.url, backoff_seconds=0.01) as store:
+        ears = Ears()
+        store.listen(ears)
+        own_redis.command("SET", FORMAT_KEY, "99")
+        own_redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+        await until(lambda: "later version" in str(store._wakeups._trouble))
+        assert ears.count("away") == 1

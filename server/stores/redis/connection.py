@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -15,8 +16,8 @@ from redis.exceptions import AuthenticationError, AuthorizationError, RedisError
 
 from ...core.model.errors import SettingsError, StoreRejected, StoreUnavailable
 from .address import Kind, Place, parse
-from .inspection import Finding, Severity, inspect
-from .layout import CLUSTER, SINGLE, Layout, tried_of
+from .inspection import Finding, Severity, inspect, inspect_format
+from .layout import CLUSTER, FORMAT_KEY, SINGLE, Layout, mark_of, tried_of
 from .nodes import Nodes
 from .refusals import refusal_of
 from .scripts import Command, Script
@@ -53,6 +54,7 @@ class Connection:
         """Told when a server takes no writes, or wake-ups may be listened to in the wrong place."""
         self._nodes = Nodes(address, seconds)
         self._nodes.on_move = lambda: self.on_doubt()
+        self._marks: dict[Place, str] = {}
         self._under_way = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -93,6 +95,7 @@ class Connection:
     async def _inspect_all(self) -> None:
         found = await self._nodes.find()
         findings = [finding for place in found.places for finding in await self._inspect(place)]
+        findings += inspect_format(*await self._nodes.deliver([("GET", FORMAT_KEY)]))
         known, self.findings = self.findings, tuple(dict.fromkeys(findings))  # masters of a cluster are mostly alike
         for finding in self.findings:
             if finding.severity is Severity.FATAL:
@@ -188,6 +191,25 @@ class Connection:
                 raise self.refused(ResponseError("CLUSTERDOWN Hash slot not served"))
             shares[place] = (*shares.get(place, ()), channel)
         return shares
+
+    async def check_marks(self) -> None:
+        """Notice a server that was emptied (FLUSHALL): it goes on to answer, and no connection is lost.
+
+        Raises:
+            StoreUnavailable: as that, or a server is out of reach.
+        """
+        marks = {place: mark_of(channels[0]) for place, channels in (await self.shares()).items()}
+        looks: list[Command] = [("GET", mark) for mark in marks.values()]
+        held = await self.send(looks)
+        if None in held:  # the first one to look puts a new mark there, and each compares with the one that it saw
+            await self.send([("SET", mark, uuid.uuid4().hex, "NX") for mark in marks.values()])
+            held = await self.send(looks)
+        known, self._marks = (
+            self._marks,
+            {p: mark for p, mark in zip(marks, held, strict=True) if isinstance(mark, str)},
+        )
+        if any(self._marks.get(place, mark) != mark for place, mark in known.items()):
+            raise StoreUnavailable("Redis does not have what it had; it is given back.", OUT_OF_REACH)
 
     async def look_again(self) -> None:
         """Ask where the masters are, though there is no doubt.

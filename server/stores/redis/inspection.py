@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from .address import Kind
+from .layout import FORMAT
 
 OLDEST = {Kind.SINGLE: 6, Kind.SENTINEL: 6, Kind.CLUSTER: 7}
 """Major versions: HELLO, and ACL users, came with 6; publishing within one shard of a cluster with 7."""
@@ -55,6 +56,17 @@ def inspect(info: Mapping[str, Any], kind: Kind) -> Iterator[Finding]:
         yield _role(info)
         yield _memory(info)
         yield _persistence(info)
+
+
+def inspect_format(found: Any) -> Iterator[Finding]:
+    """Look at the format of what is kept: what a later version wrote, this one would spoil.
+
+    Args:
+        found: what is held under `layout.FORMAT_KEY`.
+    """
+    if isinstance(found, str) and found.isdecimal() and int(found) > FORMAT:
+        said = f"its data was written by a later version of Firstlight (format {found}; this one knows {FORMAT})"
+        yield Finding("Format", Severity.FATAL, said, "run that version, or lead REDIS_URL to another database")
 
 
 def _server(info: Mapping[str, Any], kind: Kind) -> Finding:

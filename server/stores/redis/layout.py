@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 IDS, KEYS, PENDING = "firstlight:{index}:ids", "firstlight:{index}:keys", "firstlight:{index}:pending"
 """The index, in a slot of its own."""
+FORMAT_KEY = "firstlight:{index}:format"
+FORMAT = 1
+"""Of all that is kept, as a number there; what has none was kept before formats were numbered, and is as the first."""
 
 SHARDS = 64
 """Of a cluster: more than it has masters, so that each has its share, and few enough to subscribe to all."""
@@ -66,3 +69,8 @@ CLUSTER = Layout(tuple(f"firstlight:{{s{number}}}" for number in range(SHARDS)),
 def tried_of(channel: str) -> str:
     """A key that means nothing, in the slot of a channel."""
     return f"{channel}:tried"
+
+
+def mark_of(channel: str) -> str:
+    """A key that stands for all others of a node, in the slot of a channel: where it is gone, they are."""
+    return f"{channel}:mark"

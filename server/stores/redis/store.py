@@ -29,7 +29,7 @@ from .. import Listener, Origin
 from .clocks import Clocks
 from .connection import Connection
 from .inspection import Finding, Severity
-from .layout import IDS, KEYS, PENDING
+from .layout import FORMAT, FORMAT_KEY, IDS, KEYS, PENDING
 from .scripts import Command, Script
 from .wakeups import Wakeups, looks
 
@@ -103,6 +103,7 @@ class RedisStore:
         await self._server.open()
         await self._wakeups.open()
         try:
+            await self._migrate()
             await self._repair_index()
         except StoreUnavailable as error:
             log.info("The index is not looked at now: %s", error)
@@ -275,6 +276,12 @@ class RedisStore:
 
     async def _index(self, project_id: int, new: str, old: str) -> None:
         await self._server.run(*_INDEX.call((IDS, KEYS, PENDING), _member(project_id), new, old))
+
+    async def _migrate(self) -> None:
+        """Bring what is kept up to today's format. A later one has ended the start before, see `inspection`."""
+        # Format 1 is what was kept before there were numbers. A later one changes what is there before it says so, as
+        # a process may die in between, and has to find it done or not done.
+        await self._server.run("SET", FORMAT_KEY, FORMAT)
 
     async def _repair_index(self) -> None:
         """Write the index of projects whose last writer did not get that far."""

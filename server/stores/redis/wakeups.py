@@ -123,6 +123,8 @@ class Wakeups:
         """Listen to all nodes until one is lost, which raises, or channels are elsewhere by now."""
         shares = await self._shares()
         await self._server.inspect()  # these may be others than before
+        with contextlib.suppress(StoreUnavailable):  # whatever they have: all is compared with it once the link is up
+            await self._server.check_marks()
         self._unproved, self._ears = set(shares), []
         tasks = [asyncio.create_task(self._watch(shares))]
         for place, channels in shares.items():
@@ -151,6 +153,7 @@ class Wakeups:
             if await self._shares() != shares:
                 log.info("The way to Redis has changed")
                 return
+            await self._server.check_marks()
             if is_doubted:
                 await self._server.prove_all()
 
