@@ -40,7 +40,7 @@ def idle(plan: Plan) -> Iterator[Figure]:
         for workers in plan.workers:
             probe = f"{folder}/{workers}"
             yield from waiting(plan, firstlight(workers, probe), of_firstlight, Path(probe))
-    for peer, way in [(peers.nchan(), NCHAN), (peers.socketio(), SOCKETIO)][: None if plan.peers else 1]:
+    for peer, way in [(peers.nchan(), NCHAN), (peers.socketio(), SOCKETIO)][: None if plan.full else 1]:
         with contextlib.suppress(LookupError):
             yield from waiting(plan, peer, partial(of_channels, way=way))
 

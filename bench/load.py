@@ -226,7 +226,7 @@ def by_chance(rate: float, chance: Random) -> Iterator[float]:
     return itertools.accumulate(chance.expovariate(rate) for _ in itertools.count())
 
 
-async def alone(served: Served, request: bytes, count: int, pause: float = 0.0) -> list[float]:
+async def alone(served: Served, requests: Iterator[bytes], count: int, pause: float = 0.0) -> list[float]:
     """Seconds of so many requests, one after the other, with a pause between two.
 
     It does not sleep meanwhile: to wake up would take as long. The server does, where there is a pause.
@@ -235,6 +235,7 @@ async def alone(served: Served, request: bytes, count: int, pause: float = 0.0) 
     made = await connected(served, 1, lambda *_: times.append(perf_counter() - began))
     async with asyncio.timeout(STRAGGLING_SECONDS):
         for number in range(count):
+            request = next(requests)
             began = perf_counter()
             made[0].send(request)
             while len(times) == number or perf_counter() < began + times[-1] + pause:

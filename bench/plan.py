@@ -17,7 +17,7 @@ class Plan:
         seconds: that a paced load lasts.
         projects: that a worker knows.
         workers: 0 for the embedded store, and how many on Redis; each is a server that is measured.
-        peers: whether all that push are measured, or only the first.
+        full: whether all peers that push are measured, and what takes long.
         slow_seconds: a round of a server that is slow.
     """
 
@@ -28,7 +28,7 @@ class Plan:
     seconds: float
     projects: int
     workers: tuple[int, ...]
-    peers: bool
+    full: bool
     slow_seconds: float
 
 
@@ -40,7 +40,7 @@ QUICK = Plan(
     seconds=2.0,
     projects=3_000,
     workers=(0, 1),
-    peers=False,
+    full=False,
     slow_seconds=0.6,
 )
 FULL = Plan(
@@ -51,6 +51,6 @@ FULL = Plan(
     seconds=8.0,
     projects=50_000,
     workers=(0, 1, 2),
-    peers=True,
+    full=True,
     slow_seconds=1.2,
 )

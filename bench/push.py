@@ -113,7 +113,7 @@ def latency(plan: Plan) -> Iterator[Figure]:
     """200 requests a second, each to a viewer of its own, with nothing else to do."""
     with ExitStack() as stack:
         stages = [of_firstlight(stack.enter_context(firstlight(workers))) for workers in plan.workers]
-        stages += peer_stages(stack, plan.peers)
+        stages += peer_stages(stack, plan.full)
         times: dict[str, list[list[float]]] = {stage.served.name: [] for stage in stages}
         for _, stage in itertools.product(range(min(plan.rounds, ROUNDS) + 1), stages):
             times[stage.served.name].append(measure(stage, plan.samples // 2))
@@ -135,7 +135,7 @@ def under_load(row: str, plan: Plan, share: float, goals: tuple[float | None, fl
     """Times while other requests come; all of those have to be answered."""
     with ExitStack() as stack:
         stages = [of_firstlight(stack.enter_context(firstlight(workers))) for workers in plan.workers if workers]
-        if plan.peers and share == OTHERS:  # nchan pushes each message, which is not the work that is done for `OWN`
+        if plan.full and share == OTHERS:  # nchan pushes each message, which is not the work that is done for `OWN`
             stages += peer_stages(stack, every=False)
         for stage in stages:
             own = share == OWN
@@ -243,7 +243,7 @@ def one_to_many(plan: Plan) -> Iterator[Figure]:
         raw = of_channels(stack.enter_context(process(RAW, command, {}, port)), NCHAN)
         stages = [raw, *(of_firstlight(stack.enter_context(firstlight(workers))) for workers in plan.workers)]
         times: dict[str, list[float]] = {}
-        for stage in [*stages, *peer_stages(stack, plan.peers)]:
+        for stage in [*stages, *peer_stages(stack, plan.full)]:
             times[stage.served.name] = changes(stage, 1 + plan.rounds)
         base = quantile(times[RAW], 0.5)
         for name, each in times.items():

@@ -20,6 +20,8 @@ from .plan import Plan
 from .servers import Served, firstlight
 from .simulation import Model, at_random, in_a_loop
 
+PROJECTS = 1_000
+"""That send short errors in turn: dear enough that whoever sends them is not the slower one, and below all limits."""
 ALONE = 2_000
 """Requests whose time is taken one by one."""
 PAUSE = 0.0002
@@ -27,7 +29,7 @@ PAUSE = 0.0002
 MANY = 64
 """Connections that keep a worker busy."""
 LOOPS = (2, 4, 8, MANY)
-LOADS = (0.2, 0.4, 0.6)
+LOADS = (0.3, 0.45, 0.6)
 """Of what a worker can do. Beyond, times depend so steeply on the work that its own spread decides."""
 SHARES = {"p50": 0.5, "p90": 0.9}
 """Not the p99: on two cores it is what else the machine does."""
@@ -39,10 +41,10 @@ SIMULATED = 40_000
 def compared(plan: Plan) -> Iterator[Figure]:
     """Each case: what was measured, what the simulation says, and by how much it is off."""
     with firstlight() as served:
-        beat = requests.heartbeat(served.host, *make(served, 1)[0])
-        among_many(served, beat, plan, MANY)
-        busy = among_many(served, beat, plan, MANY)
-        awake, asleep = (uvloop.run(alone(served, beat, ALONE, pause)) for pause in (0.0, PAUSE))
+        errors = [requests.small_error(served.host, *named) for named in make(served, PROJECTS)]
+        among_many(served, errors, plan, MANY)
+        busy = among_many(served, errors, plan, MANY)
+        awake, asleep = (uvloop.run(alone(served, in_turn(errors), ALONE, pause)) for pause in (0.0, PAUSE))
         model = calibrated(awake, asleep, busy.own / busy.count)
         yield Figure("simulation", served.name, "work", "µs", (1e6 * model.work[0],))
         yield Figure("simulation", served.name, "on its way", "µs", (1e6 * model.delay,))
@@ -50,11 +52,11 @@ def compared(plan: Plan) -> Iterator[Figure]:
         taken = 100 * sum(model.interruptions) * model.interrupted / max(1, len(model.interruptions))
         yield Figure("simulation", served.name, "the core is taken away", "% of the time", (taken,))
         for connections in LOOPS:
-            answers = among_many(served, beat, plan, connections)
+            answers = among_many(served, errors, plan, connections)
             simulated = in_a_loop(model, connections, 2.0, Random(connections))
             yield from both(f"{connections} in a loop", "requests/s", answers.count / answers.seconds, simulated)
         for load in LOADS:
-            yield from at_load(served, beat, plan, model, load)
+            yield from at_load(served, errors, plan, model, load)
 
 
 def calibrated(awake: list[float], asleep: list[float], work: float) -> Model:
@@ -70,16 +72,16 @@ def calibrated(awake: list[float], asleep: list[float], work: float) -> Model:
     )
 
 
-def among_many(served: Served, beat: bytes, plan: Plan, connections: int) -> Answers:
+def among_many(served: Served, errors: list[bytes], plan: Plan, connections: int) -> Answers:
     """Connections in a loop."""
-    return uvloop.run(closed(served, in_turn([beat]), plan.seconds / 4, connections))
+    return uvloop.run(closed(served, in_turn(errors), plan.seconds / 4, connections))
 
 
-def at_load(served: Served, beat: bytes, plan: Plan, model: Model, load: float) -> Iterator[Figure]:
+def at_load(served: Served, errors: list[bytes], plan: Plan, model: Model, load: float) -> Iterator[Figure]:
     """Times of requests at random, at a share of what the worker can do."""
     rate, seconds = load / model.work[0], plan.seconds / 2
     offsets = by_chance(rate, Random(1))
-    answers = uvloop.run(paced(served, in_turn([beat]), offsets, seconds, MANY, exact=True))
+    answers = uvloop.run(paced(served, in_turn(errors), offsets, seconds, MANY, exact=True))
     simulated = at_random(model, rate, SIMULATED, Random(2))
     for what, share in SHARES.items():
         measured = 1000 * quantile(answers.times, share)
