@@ -371,8 +371,9 @@ class Projects:
                 del self._lookups[project_id]
         if is_current:
             self._remember(project_id, view, asked_at)
-        # Better than what there is, also should the store go away now.
-        elif view and self._is_newer(view) and self.may_be_restored(view):
+        # Better than what there is, also should the store go away now. Its version alone does not say so: another
+        # process may have given back less than is remembered here, and so raised it.
+        elif view and self._is_newer(view) and self.may_be_restored(view) and not self._is_lost(project_id, view):
             self._remember(project_id, view, float("-inf"))
         return view.project if view else None
 

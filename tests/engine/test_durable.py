@@ -544,6 +544,26 @@ async def test_a_read_of_less_does_not_take_the_place_of_what_is_remembered(
         assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
 
 
+async def test_two_reads_of_less_do_not_take_its_place_either(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        watched = WatchedStore(store)
+        project = await watched.create("Shop", None, KEY)
+        one, other = (Process(watched, folder, next(names)) for _ in range(2))
+        await other.writes(project, beat(now()))
+        await one.writes(project, error(now()))
+        own_redis.command("FLUSHALL")
+        await settled(other)  # raises the version, and knows less
+        with watched.holding("read"):
+            one.projects.edited(project.id)
+            await until(lambda: watched.held("read") == 1)
+            one.projects.edited(project.id)
+            await until(lambda: watched.held("read") == 2)
+        await one.projects.get(project.id)
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
 async def test_a_project_that_its_owner_makes_anew_after_a_loss_has_what_it_had(
     own_redis: RedisServer, folder: Path, names: Iterator[str]
 ) -> None:
