@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from urllib.parse import urlsplit
 
 import uvloop
+
+from server.limits import WriterLimits
 
 from . import requests
 from .figures import Figure
@@ -85,6 +88,8 @@ def unwatched(plan: Plan) -> Iterator[Figure]:
     with firstlight(1) as served:
         made(served, 1, count)
         everything = beats(served, range(1, count + 1))
+        if plan.full:
+            time.sleep(WriterLimits().learning_seconds)  # until then it takes all of them for looked at
         for _ in range(2):
             one_pass(served, iter(everything), count)
         hot, cold = Subject(served, in_turn(everything[:1])), Subject(served, in_turn(everything))

@@ -220,6 +220,9 @@ class WriterLimits:
     unwatched_seconds: float = 30.0
     """How long where nobody does; half of what it takes to be quiet, where that is shorter. It is what a killed process
     loses, of what nobody waits for and nobody looks at."""
+    learning_seconds: float = 20.0
+    """How long after its start a process takes every project for looked at. The others say who is when they compare,
+    every 15 s; in a rolling restart a page would else learn of a heartbeat 30 s late."""
     unwatched_batch: int = 500
     """Projects that nobody looks at, and of which only the last heartbeat is written, in a second: 5 % of a processor.
     Where more than 15,000 of them beat, they take longer turns."""

@@ -15,10 +15,12 @@ class Audience:
 
     Args:
         monotonic: seconds.
+        learning_seconds: how long from now on it takes all for looked at: the others have not said yet whom they show.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], learning_seconds: float = 0.0) -> None:
         self._monotonic = monotonic
+        self._knows_at = monotonic() + learning_seconds
         self._until: dict[int, float] = {}
 
     def note(self, project_id: int) -> None:
@@ -31,8 +33,8 @@ class Audience:
 
     def has(self, project_id: int) -> bool:
         """Whether somebody looks at it, or did a moment ago."""
-        until = self._until.get(project_id)
-        return until is not None and until > self._monotonic()
+        now, until = self._monotonic(), self._until.get(project_id)
+        return now < self._knows_at or (until is not None and until > now)
 
     def ends_soon(self, project_id: int) -> bool:
         """Whether it should be said again that somebody looks."""

@@ -93,7 +93,7 @@ class Writer:
         self._name = name
         self._observe = observe
         self._now = asyncio.get_running_loop().time
-        self._audience = Audience(self._now)
+        self._audience = Audience(self._now, limits.learning_seconds)
         self._touches = Touches(projects, self._audience, self._now, limits)
         projects.on_watched = self._hear
         self._at_once: Batch = {}

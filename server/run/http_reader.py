@@ -263,7 +263,6 @@ class HttpReader(HttpToolsProtocol):
         if self._coding not in (None, b"chunked"):
             raise Refused("Only chunked is understood as Transfer-Encoding.", 501)  # RFC 9112, 6.1
         keep_alive = self._may_stay and version != "1.0" and self.parser.should_keep_alive()
-        self._is_begun = True
         if self._door is not None and self._method == "POST" and self._is_free:
             path, _, query = target_of(self.url)
             address = self._door.address_of(self.root_path + path)
@@ -276,6 +275,7 @@ class HttpReader(HttpToolsProtocol):
     def _begin_exchange(self, keep_alive: bool) -> Exchange:
         self.scope = self._scope()
         self.cycle = exchange = self._exchange(keep_alive)
+        self._is_begun = True
         self._start(exchange)
         return exchange
 

@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import logging
+import time
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,7 +24,6 @@ from server.limits import Limits, SdkLimits
 from server.sdk import endpoints
 from server.settings import Settings
 from server.site.pages import static_folder
-from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 
 from ..support.site import AUTH, KEY, NOBODYS_KEY, OTHER_KEY, Site, open_site
@@ -870,17 +870,20 @@ class Ailing(EmbeddedStore):
         return await super().apply(updates, now, origins)
 
 
-@pytest.fixture
-def ailing(tmp_path: Path) -> Ailing:
-    import time
-
-    return Ailing(tmp_path / "firstlight.db", time.time, lambda: "epoch")
+def ailing_in(folder: Path) -> Ailing:
+    return Ailing(folder / "firstlight.db", time.time, lambda: "epoch")
 
 
-async def test_the_store_is_away(ailing: Ailing) -> None:
-    store: Store = ailing
-    async with open_site(Settings(), store) as site:
-        known, unknown = await site.project(), await site.project()
+async def made_before(folder: Path) -> int:
+    """A project that was made before the server's last start, which therefore has never heard of it."""
+    async with open_site(Settings(), ailing_in(folder)) as site:
+        return await site.project()
+
+
+async def test_the_store_is_away(tmp_path: Path) -> None:
+    unknown, ailing = await made_before(tmp_path), ailing_in(tmp_path)
+    async with open_site(Settings(), ailing) as site:
+        known = await site.project()
         assert (await site.post(known)).status_code == 200
         ailing.is_away = True
         assert (await site.post(unknown, body=event())).status_code == 200  # taken unseen: SDKs do not send it again
@@ -896,9 +899,9 @@ async def test_the_store_is_away(ailing: Ailing) -> None:
             await site.until(project, lambda found: found["stage"] == "first_error_received")
 
 
-async def test_a_wrong_key_that_came_while_the_store_was_away_is_shown_later(ailing: Ailing) -> None:
+async def test_a_wrong_key_that_came_while_the_store_was_away_is_shown_later(tmp_path: Path) -> None:
+    unknown, ailing = await made_before(tmp_path), ailing_in(tmp_path)
     async with open_site(Settings(), ailing) as site:
-        unknown = await site.project()
         ailing.is_away = True
         path = f"/api/{unknown}/heartbeat/?sentry_key={NOBODYS_KEY}"
         assert (await site.http.post(path, content=b"")).status_code == 200  # nobody can tell yet

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from playwright.async_api import Locator, Page, expect
 
-PATIENCE = 5_000
-"""Milliseconds in which an open page has to show what happened; measured figures are far below."""
+PATIENCE = 10_000
+"""Milliseconds in which an open page has to show what happened: counts after six seconds, all else far sooner."""
+expect.set_options(timeout=PATIENCE)
 
 STAGES = ("awaiting", "connected", "first_error_received")
 HEADLINES = {

@@ -33,7 +33,7 @@ from .scene import WRONG_KEY, Scene
 
 SEVERITY: dict[str, Severity] = {rule.code: rule.severity for rule in RULES}
 WIRE = Path(__file__).parents[1] / "wire"
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds in which a problem must stand on the page; what it really takes is printed."""
 
 _APPEARS = """(code) => new Promise((done) => {

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -50,11 +51,10 @@ class Process:
 
     def __init__(self, store: Store, folder: Path, limits: WriterLimits | None = None) -> None:
         name = uuid.uuid4().hex
+        knowing = replace(limits or WriterLimits(), learning_seconds=0.0)
         self.store = store
         self.projects = Projects(store, time.monotonic, ProjectLimits())
-        self.writer = Writer(
-            store, self.projects, Spill(folder, name, "updates", 10**7), time.time, limits or WriterLimits(), name
-        )
+        self.writer = Writer(store, self.projects, Spill(folder, name, "updates", 10**7), time.time, knowing, name)
         self.hub = Hub(store, self.writer, PRESENTER, ViewerLimits())
 
     async def beats(self, project: Project, saying: Saying = BEAT) -> int:
@@ -304,6 +304,14 @@ def test_an_audience_is_forgotten_and_bounded(monkeypatch: pytest.MonkeyPatch) -
     theirs.note(4)
     assert theirs.has(4)
     assert len(theirs._until) == 2
+
+
+def test_who_does_not_know_yet_takes_all_for_looked_at() -> None:
+    time = 0.0
+    theirs = Audience(lambda: time, learning_seconds=20.0)
+    assert theirs.has(1)
+    time = 20.0
+    assert not theirs.has(1)
 
 
 async def test_as_long_as_wake_ups_are_heard_nothing_is_read_again(watched: WatchedStore) -> None:

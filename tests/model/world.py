@@ -39,7 +39,7 @@ from .loop import LIFE, Life, TimelessLoop
 
 T = TypeVar("T")
 
-LIMITS = replace(WriterLimits(), batch=3, lazy_batch=1, unwatched_seconds=5.0)
+LIMITS = replace(WriterLimits(), batch=3, lazy_batch=1, unwatched_seconds=5.0, learning_seconds=0.0)
 """Small, so that every write has several parts, and everything else happens in between."""
 STAGES = ("awaiting", "connected", "first_error_received")
 LATE_SECONDS = 0.3

@@ -55,6 +55,7 @@ class Connection:
         self._nodes = Nodes(address, seconds)
         self._nodes.on_move = lambda: self.on_doubt()
         self._marks: dict[Place, str] = {}
+        """One for each node that answers."""
         self._under_way = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
