@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging.config
 import os
 import socket
@@ -18,6 +19,7 @@ from ..app import Firstlight, create_app, open_store
 from ..core.model.origin import is_loopback
 from ..run import serving
 from ..run.logs import log_config
+from ..run.systemd import Systemd
 from ..run.workers import Supervisor
 from ..settings import Settings
 from .demo import DemoServer
@@ -69,6 +71,7 @@ def serve(**flags: str | None) -> None:
     """
     os.environ.update(_settings_with(flags, {}))  # workers read them there
     settings = Settings.from_env(os.environ)
+    faulthandler.enable()  # SIGABRT is how systemd ends a process that stands still; it then says where
     serving.raise_file_limit()
     # Bound before anything is started: a port that is taken is one sentence, and not the end of each worker in turn.
     with serving.bind(settings, "firstlight serve") as listener:
@@ -76,12 +79,12 @@ def serve(**flags: str | None) -> None:
             _serve_by_workers(settings, listener)
         else:
             app = create_app(settings)
-            serving.Server(serving.Config(app, settings)).run([listener])
+            serving.Server(serving.Config(app, settings), Systemd(os.environ)).run([listener])
             sys.exit(app.left)
 
 
 def _serve_by_workers(settings: Settings, listener: socket.socket) -> None:
-    supervisor = Supervisor(WORKERS_APP, settings, listener, ended=mark_process_dead)
+    supervisor = Supervisor(WORKERS_APP, settings, listener, ended=mark_process_dead, systemd=Systemd(os.environ))
     logging.config.dictConfig(log_config("INFO", settings.log))
     asyncio.run(_try_store(settings))  # so that a bad REDIS_URL is said once, and not by every worker
     if settings.is_open:

@@ -21,6 +21,7 @@ from .connections import Connections
 from .http_protocol import HttpProtocol
 from .listening import BACKLOG, bind, raise_file_limit, url_of
 from .logs import log_config
+from .systemd import Systemd
 
 __all__ = ["OPEN", "Config", "Server", "bind", "raise_file_limit"]
 
@@ -72,8 +73,9 @@ class Server(uvicorn.Server):
     is_whole = True
     """Whether it is all that serves at its address."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, systemd: Systemd | None = None) -> None:
         super().__init__(config)
+        self._systemd = systemd or Systemd({})
         self.drain_seconds = config.drain_seconds
         """How long it serves on after it was told to end."""
 
@@ -117,9 +119,15 @@ class Server(uvicorn.Server):
 
     async def welcome(self, url: str) -> None:
         """Say that it serves now, and where."""
+        self._systemd.ready()
         log.info("Serving on %s", url)
         if self.lifespan.state["settings"].is_open:
             log.info(OPEN)
+
+    async def on_tick(self, counter: int) -> bool:
+        """As uvicorn's, every tenth of a second."""
+        self._systemd.beat()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let proxies find out, stop listening, dismiss viewers, close connections, end the application."""

@@ -26,6 +26,7 @@ from ..engine.spill import Left
 from ..limits import WorkerLimits
 from ..settings import Settings
 from .listening import url_of
+from .systemd import Systemd
 from .worker import REPLACED, Worker
 
 log = logging.getLogger("firstlight.serving")
@@ -44,6 +45,7 @@ class Supervisor:
         limits: of the workers' lives.
         clock: seconds that only go forward.
         ended: is told the id of each worker that has ended.
+        systemd: is told that they serve.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Supervisor:
         limits: WorkerLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         ended: Callable[[int], object] = lambda _: None,
+        systemd: Systemd | None = None,
     ) -> None:
         self._application = application
         self._settings = settings
@@ -68,6 +71,8 @@ class Supervisor:
         self._delay = 0.0
         self._start_at = 0.0
         self._is_ending = False
+        self._systemd = systemd or Systemd({})
+        self._is_told = False
         self.status = 0
         """To exit with: 1 if a worker could not even start, otherwise the worst that one ended in order with."""
 
@@ -108,8 +113,15 @@ class Supervisor:
             self._look_after(worker, now)
         self._fill(now)
         self._replace_next(now)
+        self._tell_systemd()
         if woken in wait([woken, *self._sources()], timeout=0.5):
             woken.recv(4096)
+
+    def _tell_systemd(self) -> None:
+        if not self._is_told and any(worker.is_ready for worker in self._workers):
+            self._is_told = True
+            self._systemd.ready()
+        self._systemd.beat()
 
     def _sources(self) -> list[Any]:
         """What tells that a worker speaks, or has ended."""

@@ -389,7 +389,8 @@ async def test_questions_of_strangers_are_shown_at_most_once_a_second(watched: W
         check = f"/api/{HERE}/check/?sentry_key={KEY}"
         answers = [await door.send(check, [b"x"]) for _ in range(20)]
         assert {answer.status for answer in answers} == {200}
-        assert sum(answer.before.count("apply") for answer in answers) <= 5  # the doctor makes a few
+        # The doctor makes a few, and on a slow machine what was counted meanwhile is written in between.
+        assert sum(answer.before.count("apply") for answer in answers) <= 10
 
 
 @pytest.mark.parametrize(

@@ -51,15 +51,16 @@ def test_first_errors_survive_an_outage_with_a_deployment(
     own_redis.kill()
     assert request("GET", f"{server.url}/readyz").status == 503
     assert request("GET", f"{server.url}/readyz?store=optional").status == 200  # it takes what can wait on disk
-    assert [send(server, project) for project in projects] == [200] * PROJECTS
+    late = projects[-3:]  # what comes of these comes to the next process, and is judged last
+    assert [send(server, project) for project in projects[:-3]] == [200] * (PROJECTS - 3)
     if end == "stopped":
         assert server.stop() == Left.ON_DISK, server.output
         assert "the next start writes it" in server.output
     else:
         server.kill()
     server.start()  # Redis is still away
-    assert [send(server, project) for project in projects[:3]] == [200] * 3
+    assert [send(server, project) for project in late] == [200] * 3
     own_redis.start()
     reached = ["first_error_received"] * PROJECTS
     wait_for(lambda: [stage(server, project) for project in projects] == reached, "all first errors")
-    assert server.stop() == Left.NOTHING
+    assert server.stop() == Left.NOTHING, server.output
