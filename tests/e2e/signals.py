@@ -8,6 +8,9 @@ from typing import Any
 
 import httpx2
 
+from tests.support.updates import now
+from tests.support.waiting import until
+
 from .conftest import Project
 
 SDK = {"name": "sentry.python.flask", "version": "2.75.0"}
@@ -63,5 +66,7 @@ async def envelope(http: httpx2.AsyncClient, project: Project, *lines: dict[str,
 
 
 async def wrong_key(http: httpx2.AsyncClient, project: Project, key: str = "f0e1d2c3" * 4) -> httpx2.Response:
-    """Send a heartbeat as an application with a mistyped DSN does."""
-    return await http.post(project.api("heartbeat", key), json={"type": "heartbeat"})
+    """Send a heartbeat as an application with a mistyped DSN does; what is sent after it is later by a millisecond."""
+    answer, answered = await http.post(project.api("heartbeat", key), json={"type": "heartbeat"}), now()
+    await until(lambda: now() > answered)  # within one, nobody could say which came first, and it would end nothing
+    return answer
