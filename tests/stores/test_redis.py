@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -439,7 +440,13 @@ async def test_a_replica_is_said_to_be_one(
         async with redis_store(own_redis.url) as master, redis_store(replica.url) as store:
             assert "is a replica" in caplog.text
             project = await master.create("Shop", None, KEY)
-            assert await until_answer(lambda: store.read(project.id))
+
+            async def is_copied() -> bool:  # while it loads the first copy, a replica cuts whoever asks
+                with suppress(StoreUnavailable):
+                    return await store.read(project.id) is not None
+                return False
+
+            assert await until_answer(is_copied)
             assert not await can_serve(store)  # the check writes
             with pytest.raises(StoreUnavailable):
                 await store.apply({project.id: error(now())}, now())
