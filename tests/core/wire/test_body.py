@@ -167,11 +167,12 @@ def test_what_is_unpacked_in_one_go_is_what_comes_out_little_by_little(packed: b
 @pytest.mark.parametrize(
     ("encoding", "packed"),
     [
-        ("br", brotli.compress(TEXT)),
-        ("gzip", gzip.compress(TEXT)[:-1]),
-        ("gzip", gzip.compress(TEXT) + b"x"),
-        ("gzip", gzip.compress(bytes(len(TEXT) + 1))),
-        ("gzip", TEXT),
+        # Named here, for a gzip stream has its time in it: as a name it would be another one in each process.
+        pytest.param("br", brotli.compress(TEXT), id="another encoding"),
+        pytest.param("gzip", gzip.compress(TEXT)[:-1], id="cut off"),
+        pytest.param("gzip", gzip.compress(TEXT) + b"x", id="something behind it"),
+        pytest.param("gzip", gzip.compress(bytes(len(TEXT) + 1)), id="too large"),
+        pytest.param("gzip", TEXT, id="not packed"),
     ],
 )
 def test_only_one_whole_and_small_gzip_stream_is_unpacked_in_one_go(encoding: str, packed: bytes) -> None:
