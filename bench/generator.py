@@ -15,28 +15,25 @@ from .figures import Figure
 from .load import closed, in_turn
 from .plan import Plan
 from .rates import CONNECTIONS, SECONDS
-from .servers import bare, free_port, process
+from .servers import NGINX_HTTP, bare, free_port, process
 
-NGINX = """
+NGINX = (
+    """
 worker_processes 1;
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log crit;
 events {{ worker_connections 1024; }}
 http {{
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
+"""
+    + NGINX_HTTP
+    + """  server {{
     listen 127.0.0.1:{port};
     location / {{ return 200 "{{}}"; }}
   }}
 }}
 """
+)
 
 
 def limits(plan: Plan) -> Iterator[Figure]:

@@ -26,6 +26,16 @@ from . import machine
 UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning", "--lifespan", "on"]
 START_SECONDS = 30.0
 END_SECONDS = 10.0
+NGINX_HTTP = """
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+"""
+"""What each nginx here has in its `http`: it keeps connections, and writes nothing outside of its folder."""
 PROBE = str(Path(__file__).parent / "probe")
 """A folder that a server's Python looks into when it starts."""
 

@@ -113,10 +113,12 @@ ROOMS: dict[str, list[str]] = {
         "server.limits",
     ],
     "server.engine.spill": [*CORE, STORE],
+    "server.engine.pending": [*CORE, STORE],
     "server.engine.writer": [
         *CORE,
         STORE,
         "server.engine.audience",
+        "server.engine.pending",
         "server.engine.projects",
         "server.engine.spill",
         "server.engine.touches",

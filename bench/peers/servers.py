@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..servers import Served, free_port, process, redis, wait_ready
+from ..servers import NGINX_HTTP, Served, free_port, process, redis, wait_ready
 from .install import BUGSINK, NCHAN, NODE, ready
 
 NCHAN_NAME, NOSTORE_NAME, SOCKETIO_NAME = "nchan + Redis", "nchan + Redis, nostore", "Socket.IO + Redis"
 SPOTLIGHT_NAME, BUGSINK_NAME, DIGESTED_NAME = "Spotlight", "Bugsink, ingest only", "Bugsink, digested too"
 
-NGINX = """
+NGINX = (
+    """
 load_module {module};
 worker_processes 1;
 worker_rlimit_nofile {files};
@@ -24,14 +25,9 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log crit;
 events {{ worker_connections {files}; }}
 http {{
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  nchan_max_reserved_memory 256M;
+"""
+    + NGINX_HTTP
+    + """  nchan_max_reserved_memory 256M;
   upstream kept {{
     nchan_redis_server {redis}/;
     nchan_redis_storage_mode {mode};
@@ -54,6 +50,7 @@ http {{
   }}
 }}
 """
+)
 """One worker, as all else is one process; the newest message is kept, as Firstlight keeps a state. `nostore` keeps none
 and is the fastest that nchan has."""
 

@@ -432,7 +432,7 @@ class Hub:
         if view.stage is Stage.AWAITING and view.time(fields.WATCHED_AT) is None and watch.clocked != view.epoch:
             await self._writes.write(watch.project_id, {fields.WATCHED_AT: view.now}, at_once=True)
             watch.clocked = view.epoch  # once, also where it was dropped
-            watch.frame, watch.is_dirty = None, True  # the frame that is kept knows of no clock, nor when it turns
+            watch.is_dirty = True
 
     def _await_change(self, watch: Watch, view: View) -> None:
         """Read again when the snapshot changes by time alone: beats that stop, a silence that lasts."""

@@ -19,19 +19,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 
 from ..core.model.errors import Overloaded, StoreRejected, StoreUnavailable
 from ..core.state.beat import Saying
 from ..core.state.change import Change
-from ..core.state.fields import INTERVAL, Effect, Field, Join, State, Update, join
+from ..core.state.fields import INTERVAL, Effect, State, Update, join
 from ..core.state.view import View
 from ..limits import WriterLimits
 from ..stores import Origin, Store
 from .audience import Audience
+from .pending import Batch, Pending, counts, gather, is_settled, parts
 from .projects import Projects
 from .spill import Entry, Left, Spill, entry_of
 from .touches import Touches, patience
@@ -40,26 +41,6 @@ LOOK_SECONDS = 0.25
 """How long whoever begins to look waits for what is held back here: it is read without it then."""
 
 log = logging.getLogger("firstlight.writer")
-
-
-@dataclass(slots=True)
-class _Pending:
-    """An update that waits to be written.
-
-    Args:
-        origin: `number` is 0 until it is sent for the first time, and then for good if it counts something.
-        is_news: somebody waits for it, or was answered while the store was away: nothing later may be stored before it.
-        due: when it is to be written, at the latest, by the loop's clock.
-    """
-
-    update: State
-    origin: Origin
-    is_news: bool = False
-    due: float = 0.0
-
-
-Batch = dict[int, _Pending]
-"""What is pending, by project."""
 
 
 class Writer:
@@ -253,7 +234,7 @@ class Writer:
                 self._in_doubt[entry.origin] = (entry.project, entry.update)
             else:
                 # Whatever number there is: it was taken within the bounds of a process, and answered.
-                _gather(self._later, entry.project, entry.update, entry.origin, is_news=True)
+                gather(self._later, entry.project, entry.update, entry.origin, is_news=True)
 
     def try_rejected_again(self) -> None:
         """Let what the store refused for what it is wait for the next write: somebody may have repaired the store."""
@@ -378,7 +359,7 @@ class Writer:
         most = self._limits.pending if everything else 1 if self._is_away else self._limits.unwatched_batch
         for memory in self._touches.due(most, everything):
             if memory.beat and memory.beat_at:  # one may stand in two places
-                _gather(due, memory.id, memory.beat.update(memory.beat_at), Origin(memory.epoch))
+                gather(due, memory.id, memory.beat.update(memory.beat_at), Origin(memory.epoch))
             memory.beat_at = 0
         return due
 
@@ -438,11 +419,11 @@ class Writer:
         if origin.writer == self._name:
             self._open.discard(origin.number)
         if isinstance(result, StoreRejected):
-            self._reject(number, _Pending(update, origin), result)
+            self._reject(number, Pending(update, origin), result)
         elif result is not None and number in self._later:
             # What came after it here came after it, whatever the two are timed at when they reach the store.
             pending = self._later[number]
-            pending.update = {field: value for field, value in pending.update.items() if not _is_settled(field, update)}
+            pending.update = {field: value for field, value in pending.update.items() if not is_settled(field, update)}
 
     async def _write_all(self, batch: Batch, size: int, is_awaited: bool) -> list[Entry]:
         """Write a batch in parts. What is left when the store goes away, or this is cancelled, stays pending.
@@ -456,13 +437,13 @@ class Writer:
             What is left, as it is kept on disk.
         """
         try:
-            for part in _parts(batch, size):
+            for part in parts(batch, size):
                 # One part at a time, so that the other lane gets its turn in between: a flush of 2,000 lazy updates in
                 # one go held a first error back by 160 ms to 3.8 s.
                 over = await self._apply(part, is_awaited)
                 # What is sent again stays in the batch meanwhile, under no number, since the store took nothing of it.
                 again = {
-                    number: _Pending(
+                    number: Pending(
                         pending.update,
                         Origin(None if is_awaited else pending.origin.epoch, is_late=pending.origin.is_late),
                         pending.is_news,
@@ -498,7 +479,7 @@ class Writer:
             pending.origin = replace(pending.origin, is_late=pending.origin.is_late or not is_awaited)
             # Numbers only where something is counted: all other joins may be done twice, and a number costs the store
             # an entry.
-            if not pending.origin.number and _counts(pending.update):
+            if not pending.origin.number and counts(pending.update):
                 pending.origin = self._numbered(pending.origin)
         # From here on it may be stored: whatever fails, an update with a number keeps it, and is sent again just as it
         # is.
@@ -550,13 +531,13 @@ class Writer:
         self._open.add(number)
         return replace(origin, writer=self._name, number=number, settled=min(self._open))
 
-    def _reject(self, number: int, pending: _Pending, error: StoreRejected) -> None:
+    def _reject(self, number: int, pending: Pending, error: StoreRejected) -> None:
         """Set aside what the store cannot keep, so that it stops nobody else."""
         if number not in self._rejected:
             log.error("An update of project %d cannot be stored, and is tried again later: %s", number, error)
         # Joined with what is set aside of the same project, so that a broken key costs one entry, not one a second.
         if number in self._rejected or len(self._rejected) < self._limits.rejected:
-            _gather(self._rejected, number, pending.update, Origin(pending.origin.epoch))
+            gather(self._rejected, number, pending.update, Origin(pending.origin.epoch))
         else:
             log.error("Too much is set aside: an update of project %d is lost", number)
 
@@ -571,13 +552,13 @@ class Writer:
     ) -> None:
         if project_id not in batch and len(batch) >= self._limits.pending:
             raise Overloaded("Too much is waiting to be written.")
-        _gather(batch, project_id, update, origin, is_news, due)
+        gather(batch, project_id, update, origin, is_news, due)
 
     def _keep_behind(self, batch: Batch) -> list[Entry]:
         """Let a batch wait behind what waits already."""
         self._is_away = True
         for number, pending in batch.items():
-            _gather(self._later, number, pending.update, pending.origin, is_news=True)
+            gather(self._later, number, pending.update, pending.origin, is_news=True)
         return [entry_of(number, pending.update, pending.origin) for number, pending in batch.items()]
 
     def _keep(self, batch: Batch) -> list[Entry]:
@@ -596,33 +577,3 @@ class Writer:
                     pending.is_news |= newer.is_news
                 self._later[number] = pending
         return left
-
-
-def _gather(
-    batch: Batch, project_id: int, update: Update, origin: Origin, is_news: bool = False, due: float = 0.0
-) -> None:
-    pending = batch.get(project_id)
-    # Joined and not queued: however long an outage lasts, a project costs one pending update.
-    if pending and pending.origin.epoch in (None, origin.epoch):
-        join(pending.update, update, origin.is_late)
-        if origin.is_late and not pending.origin.is_late:
-            pending.origin = replace(pending.origin, is_late=True)
-        pending.is_news |= is_news
-        pending.due = min(pending.due, due)
-    else:  # the first, or what was received before a reset is over
-        batch[project_id] = _Pending(dict(update), origin, is_news, due)
-
-
-def _is_settled(field: Field, update: Update) -> bool:
-    return field.joined_by is Join.ONCE and field in update
-
-
-def _counts(update: Update) -> bool:
-    return any(field.joined_by is Join.SUM for field in update)
-
-
-def _parts(batch: Batch, size: int) -> Iterator[Batch]:
-    """Parts of a batch, at most so large; the batch may shrink meanwhile."""
-    numbers = list(batch)
-    for start in range(0, len(numbers), size):
-        yield {number: batch[number] for number in numbers[start : start + size]}

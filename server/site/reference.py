@@ -41,17 +41,15 @@ def routes(catalogue: Catalogue, headers: Mapping[str, str], articles: Articles)
         headers: what a page may load; the same as for all pages.
         articles: what is said of one problem.
     """
-    page = html(catalogue)  # once: it changes with the code, and is asked for by whoever follows a link of the page
-
-    text = markdown(catalogue)
+    # Once: they change with the code, and are asked for by whoever follows a link of the page.
+    page, text = html(catalogue), markdown(catalogue)
 
     async def problems(request: Request) -> Response:
-        if wants_markdown(request):
+        if request.url.path.endswith(".md") or wants_markdown(request):
             return _markdown(text)
         return HTMLResponse(page, headers={**headers, "vary": "accept"})
 
-    async def words(request: Request) -> Response:
-        """For what the page itself sees, such as a blocked browser."""
+    async def problem(request: Request) -> Response:
         code, dot, kind = request.path_params["code"].partition(".")
         rule = catalogue.rules.get(code)
         if rule is None or (dot and kind != "md"):
@@ -60,29 +58,28 @@ def routes(catalogue: Catalogue, headers: Mapping[str, str], articles: Articles)
             return _markdown(_entry(catalogue, rule))
         if wants_page(request):
             return articles.answer(request, rule)
-        family = catalogue.platforms.family_of_platform(request.query_params.get("platform", ""))
-        said = catalogue.words_of(rule)
-        return JSONResponse(
-            headers={"vary": "accept"},
-            content={
-                "code": rule.code,
-                "severity": _severity(rule),
-                "summary": _sentence(said.summary),
-                "hint": said.hint,
-                "fix": catalogue.fix_for(rule, family),
-                "docs": f"problems#{rule.code}",
-            },
-        )
-
-    async def all_of_them(_: Request) -> Response:
-        return _markdown(text)
+        words = _words(catalogue, rule, request.query_params.get("platform", ""))
+        return JSONResponse(words, headers={"vary": "accept"})
 
     compressed = [Middleware(GZipMiddleware, minimum_size=1000)]
     return [
         Route("/problems", problems, middleware=compressed),
-        Route("/problems.md", all_of_them, middleware=compressed),
-        Route("/problems/{code}", words, middleware=compressed),
+        Route("/problems.md", problems, middleware=compressed),
+        Route("/problems/{code}", problem, middleware=compressed),
     ]
+
+
+def _words(catalogue: Catalogue, rule: Rule, platform: str) -> dict[str, str | None]:
+    """For what the page itself sees, such as a blocked browser."""
+    family, said = catalogue.platforms.family_of_platform(platform), catalogue.words_of(rule)
+    return {
+        "code": rule.code,
+        "severity": _severity(rule),
+        "summary": _sentence(said.summary),
+        "hint": said.hint,
+        "fix": catalogue.fix_for(rule, family),
+        "docs": f"problems#{rule.code}",
+    }
 
 
 def wants_markdown(request: Request) -> bool:

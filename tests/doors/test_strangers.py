@@ -378,7 +378,8 @@ async def test_what_is_unpacked_costs_more_also_in_vain(watched: WatchedStore) -
 
 async def test_questions_of_strangers_are_shown_at_most_once_a_second(watched: WatchedStore) -> None:
     """Each write wakes all viewers of a project: ten preflights made 6 MB of snapshots for a hundred of them."""
-    async with open_door(watched, SdkLimits(questions_rate=0.01)) as door:
+    # What can wait is not written meanwhile, however slow the machine is.
+    async with open_door(watched, SdkLimits(questions_rate=0.01), lazy_seconds=60) as door:
         asks = {"access-control-request-method": "POST"}
 
         async def preflight() -> Answered:
@@ -389,8 +390,7 @@ async def test_questions_of_strangers_are_shown_at_most_once_a_second(watched: W
         check = f"/api/{HERE}/check/?sentry_key={KEY}"
         answers = [await door.send(check, [b"x"]) for _ in range(20)]
         assert {answer.status for answer in answers} == {200}
-        # The doctor makes a few, and on a slow machine what was counted meanwhile is written in between.
-        assert sum(answer.before.count("apply") for answer in answers) <= 10
+        assert sum(answer.before.count("apply") for answer in answers) <= 5  # the doctor makes a few
 
 
 @pytest.mark.parametrize(
