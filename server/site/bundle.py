@@ -1,6 +1,6 @@
 """The scripts of a page as one file, and its sheets as another: on a phone, each file more is a round trip more.
 
-Made of the files when the server starts. Each module stays a function of its own, so its names mean what they mean in
+Made of the files once in a process. Each module stays a function of its own, so its names mean what they mean in
 its file; only `import` and `export` become what they stand for, and comments are left out. The files themselves are
 served as well: for other people's pages (`firstlight.js`), and for whoever reads them.
 """
@@ -8,7 +8,8 @@ served as well: for other people's pages (`firstlight.js`), and for whoever read
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
@@ -39,7 +40,8 @@ def _root(links: str) -> str:
     return found[1]
 
 
-def made(folder: Path) -> dict[str, bytes]:
+@cache
+def made(folder: Path) -> Mapping[str, bytes]:
     """The sheets and scripts of all pages, by their paths in `static/`.
 
     Args:
@@ -61,12 +63,14 @@ def made(folder: Path) -> dict[str, bytes]:
 
 def script(folder: Path, name: str) -> str:
     """One script with all that it imports, each module once and after those that it needs."""
-    return "".join(_module(folder, module) for module in dict.fromkeys(_needed(folder, name)))
+    return "".join(_module(folder, module) for module in _needed(folder, name, set()))
 
 
-def _needed(folder: Path, name: str) -> Iterator[str]:
+def _needed(folder: Path, name: str, seen: set[str]) -> Iterator[str]:
+    seen.add(name)
     for _, _, target in _IMPORT.findall((folder / name).read_text(encoding="utf-8")):
-        yield from _needed(folder, _path(name, target))
+        if (needed := _path(name, target)) not in seen:
+            yield from _needed(folder, needed, seen)
     yield name
 
 

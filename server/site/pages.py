@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -43,7 +44,8 @@ def routes(settings: Settings) -> list[BaseRoute]:
     ]
 
 
-def _completed(folder: Path) -> list[BaseRoute]:
+@cache
+def _completed(folder: Path) -> Sequence[BaseRoute]:
     """The words of languages whose files lack some, with the English, in the place of those files."""
     spoken = templates.messages(folder)
     lacking = [tag for tag, said in spoken.items() if json.loads(_file(folder, tag).read_bytes()) != said]

@@ -1,4 +1,4 @@
-"""The pages' HTML, put together once at the start: elements, and the words of each language.
+"""The pages' HTML, put together once in a process: elements, and the words of each language.
 
 `{{> status}}` stands for the markup of an element, `static/elements/status.html`; `{{link.now}}` for a sentence of
 `static/messages/{language}.json`; `{{languages}}` for the options of the switch. To add a language is to add its file.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ _MAX_WISHES = 20
 """Languages of one header that are looked at: a browser names a handful."""
 
 
-def pages(folder: Path, name: str) -> dict[str, str]:
+@cache
+def pages(folder: Path, name: str) -> Mapping[str, str]:
     """One page in every language that there is a file for.
 
     Args:
@@ -51,7 +53,8 @@ def slotted(page: str, known: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda found: known.get(found[1], found[0]), page)
 
 
-def messages(folder: Path) -> dict[str, dict[str, Any]]:
+@cache
+def messages(folder: Path) -> Mapping[str, dict[str, Any]]:
     """What is said in each language that there is a file for, and English where it says nothing.
 
     Args:
