@@ -118,6 +118,7 @@ ROOMS: dict[str, list[str]] = {
         *CORE,
         STORE,
         "server.engine.audience",
+        "server.engine.memory",
         "server.engine.pending",
         "server.engine.projects",
         "server.engine.spill",
@@ -150,6 +151,7 @@ ROOMS: dict[str, list[str]] = {
     ],
     "server.sdk": [
         *CORE,
+        "server.engine.memory",
         "server.engine.projects",
         "server.engine.writer",
         "server.engine.unverified",

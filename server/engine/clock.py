@@ -2,6 +2,10 @@
 
 Forgetting the oldest would be simpler, and wrong for memories: what is used all the time goes with the rest, whenever
 as many others pass by as there are places.
+
+A second chance alone does not help where more than there are places are used in turn: each is gone just before it comes
+again. So the hand may stay where it put something in, and what nobody used since goes first. All others stay; and now
+and then the hand moves on, so that whoever is new and not alone gets in as well (Qureshi's bimodal insertion).
 """
 
 from __future__ import annotations
@@ -28,10 +32,13 @@ class Clock(Generic[K, V]):
 
     Args:
         size: entries at most.
+        stays: for so many that are put in the hand stays where it is. With 1, the newest always find a place.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, stays: int = 1) -> None:
         self._size = size
+        self._stays = stays
+        self._stayed = 0
         self._held: dict[K, V] = {}
         self._ring: list[K] = []
         """The keys in a circle; some of them may be gone."""
@@ -65,10 +72,16 @@ class Clock(Generic[K, V]):
 
     def _turn(self) -> K:
         """Move the hand to a place that is free, or becomes so."""
-        for _ in range(STEPS):
-            self._hand = (self._hand + 1) % self._size
+        self._stayed += 1
+        if self._stayed >= self._stays:
+            self._step()
+        for _ in range(STEPS - 1):
             value = self._held.get(self._ring[self._hand])
             if value is None or not value.is_used:
                 break
             value.is_used = False
+            self._step()
         return self._ring[self._hand]
+
+    def _step(self) -> None:
+        self._hand, self._stayed = (self._hand + 1) % self._size, 0

@@ -31,6 +31,10 @@ HEAL_AT_ONCE = 16
 """Projects that are compared with the store at the same time, after its link was lost."""
 SAME_SECONDS = 0.1
 """How long reads count as made at the same time, the first one's."""
+STAYS = 8
+"""Of so many projects that are new here, where there are more than can be remembered, one takes the place of another.
+Those that beat in turn find most of the others that way, and a fleet that takes the place of another is mostly known
+after twenty of its rounds."""
 PROVE_SECONDS = 1.0
 """Between two looks whether all wake-ups are heard."""
 
@@ -48,7 +52,7 @@ class Projects:
         self._store = store
         self._monotonic = monotonic
         self._limits = limits
-        self._memories: Clock[int, Memory] = Clock(limits.remembered)
+        self._memories: Clock[int, Memory] = Clock(limits.remembered, STAYS)
         self._wholes: Clock[int, Whole] = Clock(limits.whole)
         """The same projects, as far as all is remembered of them."""
         self._doubted_at = self._read_at = float("-inf")
@@ -130,15 +134,18 @@ class Projects:
     def current(self, project_id: int) -> Project | None:
         """The project, where it is remembered and that is recent enough."""
         memory = self._memories.get(project_id)
-        if memory and memory.checked_at > self._doubted_at and self._is_current(memory):
-            memory.is_used = True
-            return memory.project
-        return None
+        return memory.project if memory and self.is_current(memory) else None
 
-    def _is_current(self, memory: Memory) -> bool:
+    def is_current(self, memory: Memory) -> bool:
+        """Whether what is remembered is recent enough to be used; then it counts as used."""
+        if memory.checked_at <= self._doubted_at:
+            return False
         # Of problems, other processes may have seen more, which nobody is woken for.
         checked_at = memory.checked_at if memory.has_problems else max(memory.checked_at, self._heard_at)
-        return self._age(checked_at) <= self._limits.recheck_seconds
+        if self._age(checked_at) > self._limits.recheck_seconds:
+            return False
+        memory.is_used = True
+        return True
 
     async def get(self, project_id: int) -> Project | None:
         """The project, from memory where that is recent enough.

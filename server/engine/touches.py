@@ -48,8 +48,13 @@ class Touches:
     def take(self, project_id: int, saying: Saying, at: int) -> bool:
         """Take a heartbeat, if it says nothing but that it came, at `at` milliseconds. Returns whether it did."""
         memory = self._projects.memory(project_id)
-        # What may end a problem says more than that.
-        if memory is None or memory.beat is None or memory.has_problems or memory.beat.saying != saying:
+        if memory is None or memory.beat is None or memory.beat.saying != saying:
+            return False
+        return self.take_same(memory, at)
+
+    def take_same(self, memory: Memory, at: int) -> bool:
+        """As `take`, of a project of which it is known that it says what it said last."""
+        if memory.has_problems:  # what may end one says more than that
             return False
         if not memory.beat_at:
             self._wait(memory)
@@ -67,7 +72,7 @@ class Touches:
             if len(self._beats) >= MAX_BEATS:
                 self._beats.clear()
             self._beats[key] = Beat(saying)
-        memory.beat = self._beats[key]
+        memory.begin(self._beats[key])
 
     def hurry(self, project_id: int) -> bool:
         """Somebody looks at a project. Returns whether anything of it waits."""

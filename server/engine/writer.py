@@ -32,6 +32,7 @@ from ..core.state.view import View
 from ..limits import WriterLimits
 from ..stores import Origin, Store
 from .audience import Audience
+from .memory import Memory
 from .pending import Batch, Pending, counts, gather, is_settled, parts
 from .projects import Projects
 from .spill import Entry, Left, Spill, entry_of
@@ -169,6 +170,10 @@ class Writer:
     def take_again(self, project_id: int, saying: Saying, at: int) -> bool:
         """Take a heartbeat that says what the one before it said, if it does; see `touches`."""
         return self._touches.take(project_id, saying, at)
+
+    def take_same(self, memory: Memory, at: int) -> bool:
+        """Take a heartbeat that is the one before it, unless it says more by now; see `touches`."""
+        return self._touches.take_same(memory, at)
 
     async def look(self, project_id: int) -> bool:
         """Let what is held back of a project be written, here and at all other processes: somebody begins to look.

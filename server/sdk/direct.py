@@ -10,7 +10,7 @@ from starlette.types import Message
 from ..core.wire.address import Address, address_of
 from .door import USUAL, Say, serve
 from .endpoints import EXACT
-from .repeats import Repeat, Repeats
+from .repeats import Repeats
 from .request import SdkRequest
 from .tools import Tools
 
@@ -46,11 +46,11 @@ class Direct:
         client: str | None,
         body: bytes,
         say: Say,
-    ) -> Repeat | None:
+    ) -> int | None:
         """Answer a POST. It waits for nothing but the store.
 
         Returns:
-            What the same bytes will say again (`repeats`).
+            The project of which the same bytes will say the same again, and nothing else (`repeats`).
         """
         if self._begin is not None:
             self._begin({"path": path, "headers": fields})
@@ -60,4 +60,4 @@ class Direct:
 
         request = SdkRequest(address, self._tools, "POST", path, query, fields, client, receive, is_whole=True)
         await serve(request, say)
-        return Repeat(request.project, request.saying) if request.project and request.saying else None
+        return request.project_id if request.is_again else None

@@ -165,8 +165,7 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     answer = _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
     if observation.is_beat and _is_again(request, saying, now):
         _note_sender(request)
-        if b"origin" not in request.headers:  # that is noted, too
-            request.saying = saying
+        request.is_again = b"origin" not in request.headers  # that is noted, too
         return answer
     update = update_of(observation, now, tools.keep)
     update |= rows_of(observation, source, now, request.address.endpoint, request.size, tools.lists)

@@ -3,28 +3,27 @@
 A process sends the same request all day long. What it says depends on nothing but its bytes, and whether it may say it
 on what is asked here each time: that its project is what it was, that its sender has room, and that nothing came in
 between which makes a heartbeat say more (`engine.touches`). Otherwise it goes the usual way.
+
+Of each project there is one fingerprint, of its last such request, and it stands in what is remembered of the project
+(`engine.memory`). So there is no table that could be full: a million projects that beat in turn are all known again,
+and nobody's requests take the place of another project's.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import secrets
+from hashlib import blake2b
 
-from ..core.model.project import Project
-from ..core.state.beat import Saying
 from ..engine.limits import network_of
+from ..engine.memory import FINGERPRINT_BYTES, Memory
 from .tools import Tools
 
-MAX_BYTES = 1024
-"""Bytes of a request that is remembered, with its head: an SDK's heartbeat has some 400."""
-MAX_REPEATS = 4096
-"""Requests that are remembered: 4 MiB."""
-
-
-class Repeat(NamedTuple):
-    """What a request said, and the project that its key was found to be one of."""
-
-    project: Project
-    saying: Saying
+MAX_BYTES = 4096
+"""Bytes of a request that may be known again, with its head: an SDK's heartbeat has some 400, one with all fields under
+2,000."""
+_BEGINNING = b"POST /api/"
+_LONGEST = len(_BEGINNING) + 20
+"""Where the id of a project has ended, see `core.model.project`: it is below 2^63."""
 
 
 class Repeats:
@@ -36,32 +35,42 @@ class Repeats:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._known: dict[bytes, Repeat] = {}
-        """`MAX_REPEATS`, each of at most `MAX_BYTES`; all are forgotten where another one comes."""
+        self._secret = secrets.token_bytes(32)
 
-    def __len__(self) -> int:
-        return len(self._known)
+    def note(self, request: bytes, project_id: int) -> None:
+        """Remember what a request said: the heartbeat that its project said last.
 
-    def note(self, request: bytes, repeat: Repeat) -> None:
-        """Remember what a request said. It may have been sent any number of times, to any connection."""
-        if len(request) <= MAX_BYTES:
-            if len(self._known) >= MAX_REPEATS:
-                self._known.clear()  # those that go on are back within their interval
-            self._known[request] = repeat
+        Its key was found to be one of those that are remembered now.
+        """
+        memory = self._memory_of(request)
+        if memory is not None and memory.id == project_id:
+            memory.repeated_by(self._fingerprint(request))
 
     def take(self, request: bytes, client: str | None) -> bool:
         """Take a request that says just what it did before, if it is one; then its answer is `{}`."""
-        repeat = self._known.get(request)
-        if repeat is None:
+        memory = self._memory_of(request)
+        if memory is None or not memory.is_repeated_by(self._fingerprint(request)):
             return False
-        tools, project, sender = self._tools, repeat.project, network_of(client) if client else ""
-        # By identity: an edit, a disabled key, a reset, a memory that is too old lead to another object, or to none.
-        is_same = tools.projects.current(project.id) is project
-        if not is_same or tools.unverified.comes_before(sender, project.id) or not tools.gate.has_room(sender):
+        tools, project_id, sender = self._tools, memory.id, network_of(client) if client else ""
+        # An edit, a disabled key, a reset: the fingerprint is gone. One that was not heard of: the memory is too old.
+        is_known = tools.projects.is_current(memory)
+        if not is_known or tools.unverified.comes_before(sender, project_id) or not tools.gate.has_room(sender):
             return False
-        if not tools.writer.take_again(project.id, repeat.saying, tools.writer.now()):
+        if not tools.writer.take_same(memory, tools.writer.now()):
             return False
         tools.gate.admit(sender)
         tools.tally.requests += 1
-        tools.senders.met(project.id, sender)
+        tools.senders.met(project_id, sender)
         return True
+
+    def _memory_of(self, request: bytes) -> Memory | None:
+        """What is remembered of the project that a request names, where it is written as SDKs write it."""
+        if len(request) > MAX_BYTES or not request.startswith(_BEGINNING):
+            return None
+        number = request[len(_BEGINNING) : request.find(b"/", len(_BEGINNING), _LONGEST)]
+        return self._tools.projects.memory(int(number)) if number.isdigit() else None
+
+    def _fingerprint(self, request: bytes) -> bytes:
+        # Keyed, and not Python's own `hash`, whose key an environment may fix: whoever could find a second request with
+        # the fingerprint of another would not need a key of that project.
+        return blake2b(request, digest_size=FINGERPRINT_BYTES, key=self._secret).digest()

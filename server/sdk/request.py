@@ -10,7 +10,6 @@ from typing import Any
 from starlette.types import Message, Receive
 
 from ..core.model.project import Project
-from ..core.state.beat import Saying
 from ..core.wire.address import Address
 from ..core.wire.budget import Budget
 from ..core.wire.client import client_of
@@ -45,7 +44,7 @@ class SdkRequest:
         credentials: the key that it came with, once one was found, valid or not.
         project: the project, once the key was found to be valid.
         is_question: whether somebody waits for what the answer says.
-        saying: what it said, where that is all that its bytes will say again.
+        is_again: whether it said what the last heartbeat did, and its bytes will say no more than that again.
         size: bytes of its body, decompressed, as far as they came.
         held: what is to be given back at its end.
     """
@@ -60,13 +59,13 @@ class SdkRequest:
         "fields",
         "headers",
         "held",
+        "is_again",
         "is_question",
         "method",
         "path",
         "project",
         "project_id",
         "query",
-        "saying",
         "sender",
         "size",
         "tools",
@@ -97,7 +96,7 @@ class SdkRequest:
         self.credentials: Credentials | None = None
         self.project: Project | None = None
         self.is_question = False
-        self.saying: Saying | None = None
+        self.is_again = False
         self._budget: Budget | None = None
         self.size = 0
         self.held: ExitStack | None = None

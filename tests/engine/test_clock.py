@@ -29,6 +29,31 @@ def test_what_is_used_stays_while_others_pass_by() -> None:
     assert len(clock) == 10
 
 
+def test_a_load_in_turn_finds_most_of_what_is_held() -> None:
+    clock: Clock[int, Entry] = Clock(1000, stays=8)
+    for _ in range(3):
+        found = 0
+        for key in range(1500):
+            entry = clock.get(key)
+            if entry:
+                found += 1
+                entry.is_used = True
+            else:
+                clock.put(key, Entry(key))
+    assert found > 800
+
+
+def test_what_takes_the_place_of_all_others_finds_it() -> None:
+    clock: Clock[int, Entry] = Clock(100, stays=8)
+    for key in [*range(100), *(list(range(1000, 1050)) * 20)]:
+        entry = clock.get(key)
+        if entry:
+            entry.is_used = True
+        else:
+            clock.put(key, Entry(key))
+    assert sum(key >= 1000 for key in clock) > 40
+
+
 def test_where_all_are_used_one_goes_all_the_same() -> None:
     clock: Clock[int, Entry] = Clock(2 * STEPS)
     for key in range(2 * STEPS):

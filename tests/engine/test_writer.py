@@ -399,13 +399,13 @@ async def test_only_so_many_projects_are_remembered(watched: WatchedStore, clock
     projects = [await watched.create("Shop", None, KEY) for _ in range(21)]
     for number in [project.id for project in projects[:20]] + list(range(1000, 1021)):
         await engine.get(number)
-    assert engine.projects.current(projects[1].id)  # in use, when one has to go
+    assert engine.projects.current(projects[0].id)  # in use, when one has to go
     await engine.get(projects[20].id)
     watched.calls.clear()
-    await engine.get(projects[1].id)
+    await engine.get(projects[0].id)
     await engine.get(1002)
     assert watched.calls == []
-    await engine.get(projects[2].id)  # not used since
+    await engine.get(projects[1].id)  # not used since
     await engine.get(1001)  # the oldest tenth had to go
     assert watched.calls == ["read", "read"]
 

@@ -237,8 +237,12 @@ def test_what_sdks_send_goes_without_asgi(pair: Pair) -> None:
     assert pair.plain.calls == 0
 
 
+def put(project: Project) -> Callable[[Side], Any]:
+    return lambda side: side.state["store"].put(project)
+
+
 def edited(**changes: Any) -> Callable[[Side], Any]:
-    return lambda side: side.state["store"].put(replace(PROJECTS[0], **changes))
+    return put(replace(PROJECTS[0], **changes))
 
 
 BETWEEN: dict[str, Callable[[Side], Any] | bytes] = {
@@ -276,7 +280,49 @@ def says_again(pair: Pair, name: str) -> None:
         assert pair.same(beat).startswith(b"HTTP/1.1 403" if is_refused else b"HTTP/1.1 200")
     assert pair.same(beat * 2 + beat[:9])
     assert pair.direct.state["sdk"].tally.requests == pair.plain.state["sdk"].tally.requests
-    assert len(pair.direct.state["direct"].repeats) > 0
+
+
+MANY = [Project(1000 + number, "one of many", None, (Key(f"{number:032x}"),), 0) for number in range(60)]
+
+
+def beat_of(project: Project) -> bytes:
+    auth = AUTH[1].replace(KEY, project.keys[0].key)
+    return request(f"/api/{project.id}/heartbeat/", [(AUTH[0], auth)], BEAT)
+
+
+@pytest.mark.parametrize(("remembered", "again"), [(100, 0), (50, 20)])
+def test_many_projects_in_turn_are_known_again(remembered: int, again: int) -> None:
+    """All of which no more is remembered than is needed; and where they are too many, most of them."""
+    limits = replace(LIMITS.projects, remembered=remembered, whole=2)
+    with contextmanager(opened)(replace(LIMITS, projects=limits)) as pair:
+        for project in MANY:
+            pair.both(put(project))
+        for _ in range(3):
+            for project in MANY:
+                pair.same(beat_of(project))
+        before = pair.direct.calls
+        for project in MANY:
+            assert pair.same(beat_of(project)).startswith(b"HTTP/1.1 200")
+        assert pair.direct.calls - before <= again
+
+
+def test_only_the_very_same_bytes_are_known_again(pair: Pair) -> None:
+    beat, other = RIGHT["a beat"], beat_of(PROJECTS[1])
+    for data in (beat, other) * 4:
+        pair.same(data)
+    for damaged in (
+        beat.replace(b"/42/", b"/43/"),
+        beat.replace(b"/42/", b"/042/"),
+        beat.replace(b"/42/", b"/%d/" % 10**30),
+        beat.replace(b"/42/", b"/4_2/"),
+        beat.replace(KEY.encode(), OTHER.encode()),
+        beat.replace(b"POST /api", b"POST //api"),
+        beat.replace(b"Host: x", b"Host: x\r\nX: " + b"y" * 4096),
+    ):
+        before = pair.direct.calls
+        for _ in range(4):
+            pair.same(damaged)
+        assert pair.direct.calls - before == 4
 
 
 @pytest.mark.parametrize("name", ["a beat", "chunked", "wrong key", "a key in the envelope", "py2-error-01"])
