@@ -34,7 +34,7 @@ _INTRODUCTION = (
 
 def routes(catalogue: Catalogue, headers: Mapping[str, str], articles: Articles) -> list[BaseRoute]:
     """`GET /problems`: all of them. `GET /problems/{code}?platform=`: where the page's links lead, an article for a
-    browser, and its words as JSON for programs. Both also as Markdown, with `.md` or by the Accept header.
+    browser, and its words as JSON for programs. All but the last also as Markdown, with `.md` or by the Accept header.
 
     Args:
         catalogue: all problems, with their words.
@@ -55,9 +55,9 @@ def routes(catalogue: Catalogue, headers: Mapping[str, str], articles: Articles)
         if rule is None or (dot and kind != "md"):
             raise NotFound("There is no such problem.")
         if dot or wants_markdown(request):
-            return _markdown(_entry(catalogue, rule))
+            return articles.markdown(request, rule)
         if wants_page(request):
-            return articles.answer(request, rule)
+            return articles.page(request, rule)
         words = _words(catalogue, rule, request.query_params.get("platform", ""))
         return JSONResponse(words, headers={"vary": "accept"})
 
