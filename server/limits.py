@@ -226,6 +226,9 @@ class WriterLimits:
     unwatched_batch: int = 500
     """Projects that nobody looks at, and of which only the last heartbeat is written, in a second: 5 % of a processor.
     Where more than 15,000 of them beat, they take longer turns."""
+    complaining: int = 10_000
+    """Projects whose errors after the first are known by what they say, 1 KiB each, and 4 to 16 where some wait to be
+    written. Where that many wait, each error of the others is taken as if it was the first to say so."""
     pending: int = 10_000
     """Projects with something unwritten on one lane; beyond that, new ones are refused until the store is back."""
     batch: int = 500

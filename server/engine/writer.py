@@ -22,7 +22,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 
 from ..core.model.errors import Overloaded, StoreRejected, StoreUnavailable
 from ..core.state.beat import Saying
@@ -32,11 +32,13 @@ from ..core.state.view import View
 from ..limits import WriterLimits
 from ..stores import Origin, Store
 from .audience import Audience
+from .complaints import Complaints
 from .memory import Memory
 from .pending import Batch, Pending, counts, gather, is_settled, parts
 from .projects import Projects
 from .spill import Entry, Left, Spill, entry_of
-from .touches import Touches, patience
+from .touches import Touches
+from .turns import patience
 
 LOOK_SECONDS = 0.25
 """How long whoever begins to look waits for what is held back here: it is read without it then."""
@@ -77,6 +79,8 @@ class Writer:
         self._now = asyncio.get_running_loop().time
         self._audience = Audience(self._now, limits.learning_seconds)
         self._touches = Touches(projects, self._audience, self._now, limits)
+        self.complaints = Complaints(projects, self._audience, self._now, limits)
+        """Errors after the first, which need no write each."""
         projects.on_watched = self._hear
         self._at_once: Batch = {}
         self._later: Batch = {}
@@ -260,7 +264,7 @@ class Writer:
         # The lane of those who wait goes first, also at the end: a kill that cuts this short costs what could wait.
         await self._write_at_once()
         await self._write_later(everything=True)
-        while self._touches and not self._is_away:
+        while (self._touches or self.complaints) and not self._is_away:
             await self._write_later(everything=True)
         # Replaced and not appended: what was kept during an outage is stored by now, or is among what is left.
         pending = (*self._rejected.items(), *self._later.items())  # a project may be in both
@@ -362,10 +366,8 @@ class Writer:
             del self._later[number]
         # While the store is away they take no place, where they are: one is enough to find out that it is back.
         most = self._limits.pending if everything else 1 if self._is_away else self._limits.unwatched_batch
-        for memory in self._touches.due(most, everything):
-            if memory.beat and memory.beat_at:  # one may stand in two places
-                gather(due, memory.id, memory.beat.update(memory.beat_at), Origin(memory.epoch))
-            memory.beat_at = 0
+        for number, epoch, update in chain(self._touches.due(most, everything), self.complaints.due(most, everything)):
+            gather(due, number, update, Origin(epoch))
         return due
 
     def _needs_disk(self) -> bool:
@@ -396,7 +398,8 @@ class Writer:
         pending = self._later.get(project_id)
         if pending:
             pending.due = 0.0
-        return self._touches.hurry(project_id) or pending is not None or project_id in self._sending
+        was_held = [self._touches.hurry(project_id), self.complaints.hurry(project_id)]
+        return any(was_held) or pending is not None or project_id in self._sending
 
     def _due_of(self, project_id: int, update: Update) -> float:
         """When an update that can wait has to be written."""

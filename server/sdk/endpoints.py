@@ -18,13 +18,14 @@ from ..core.model.signals import Signal, Source
 from ..core.snapshot import iso
 from ..core.state import fields
 from ..core.state.arrived import rows_of
-from ..core.state.beat import Saying
+from ..core.state.beat import Complaint, Occurrence, complaint_of
 from ..core.state.fields import Effect
 from ..core.state.update import update_of
 from ..core.wire.body import inflate_store_body
 from ..core.wire.dsn import Credentials, Dsn, one_of, parse_dsn
 from ..core.wire.envelope import MAX_EVENT_BYTES, parse_envelope
 from ..core.wire.integrations import observe_drain, observe_otlp
+from ..core.wire.later import Later, observe_later
 from ..core.wire.observation import (
     Observation,
     envelope_dsn,
@@ -87,8 +88,11 @@ async def envelope(request: SdkRequest) -> bytes:
         # Raises where they differ: a tunnel that mixes two applications up would count one's errors for the other.
         credentials = one_of(credentials, Credentials(dsn.key))
         _check_project(request, dsn)
-    client, is_later = request.client(credentials), request.tools.projects.has_whole_first_error(request.project_id)
-    return await record(request, observe_envelope(parsed, uuid4().hex, client, request.budget, is_later))
+    client = request.client(credentials)
+    # Nearly all errors that come are not the first, and say nothing new.
+    if request.tools.projects.has_whole_first_error(request.project_id) and (later := observe_later(parsed, client)):
+        return await _record_later(request, later)
+    return await record(request, observe_envelope(parsed, uuid4().hex, client, request.budget))
 
 
 async def store(request: SdkRequest) -> bytes:
@@ -151,8 +155,24 @@ async def drain(request: SdkRequest) -> bytes:
     return await record(request, observe_drain((await read_body(request)).decoded, request.client(credentials)))
 
 
-async def record(request: SdkRequest, observation: Observation) -> bytes:
+async def _record_later(request: SdkRequest, later: Later) -> bytes:
+    """Write down an error after the first; as `record`."""
+    tools, project_id = request.tools, request.project_id
+    now, event_id = tools.writer.now(), later.event_id or uuid4().hex
+    complaint = complaint_of(later, now, request.address.endpoint, tools.lists)
+    if complaint is None or not (_is_known(request) and tools.writer.complaints.is_known(project_id, complaint)):
+        return await record(request, later.whole(event_id), complaint)
+    tools.gate.check_project(project_id)
+    tools.writer.complaints.take(project_id, complaint, Occurrence(now, event_id, request.size))
+    _note_sender(request)
+    return encode({"id": event_id})
+
+
+async def record(request: SdkRequest, observation: Observation, complaint: Complaint | None = None) -> bytes:
     """Write down what a request proves; gives the answer.
+
+    Args:
+        complaint: what other errors may say as well, if it is one that says it.
 
     Raises:
         RateLimited: it says nothing new, and its project sends too much. An app's heartbeat alone always passes.
@@ -163,7 +183,7 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     saying = (observation, request.address.endpoint, request.size, tools.lists)
     # The hot path of this server: an app's heartbeats are all alike.
     answer = _EMPTY_ANSWER if observation.event_id is None else encode({"id": observation.event_id})
-    if observation.is_beat and _is_again(request, saying, now):
+    if observation.is_beat and _is_known(request) and tools.writer.take_again(project_id, saying, now):
         _note_sender(request)
         request.is_again = b"origin" not in request.headers  # that is noted, too
         return answer
@@ -184,16 +204,15 @@ async def record(request: SdkRequest, observation: Observation) -> bytes:
     await tools.writer.write(project_id, update)
     if observation.is_beat:
         tools.writer.begin_beats(project_id, saying)
+    elif complaint:
+        tools.writer.complaints.begin(project_id, complaint)
     _note_sender(request)
     return answer
 
 
-def _is_again(request: SdkRequest, saying: Saying, now: int) -> bool:
-    """Take a heartbeat that says nothing but that it came, if it does."""
-    tools, project_id = request.tools, request.project_id
-    # What waits to be judged of this project comes first, as below.
-    is_known = request.project is not None and not tools.unverified.comes_before(request.sender, project_id)
-    return is_known and tools.writer.take_again(project_id, saying, now)
+def _is_known(request: SdkRequest) -> bool:
+    """Whether its project is known, and nothing of that waits to be judged, which would come first."""
+    return request.project is not None and not request.tools.unverified.comes_before(request.sender, request.project_id)
 
 
 def _note_sender(request: SdkRequest) -> None:

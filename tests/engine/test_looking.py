@@ -17,17 +17,28 @@ import pytest
 from server.core.model.project import Key, Project
 from server.core.snapshot import iso
 from server.core.state import fields
-from server.core.state.beat import Beat, Saying
+from server.core.state.beat import (
+    MAX_OCCURRENCES,
+    Beat,
+    Complaint,
+    Occurrence,
+    Saying,
+    complaint_of,
+    update_of_occurrences,
+)
 from server.core.state.update import update_of_problem
+from server.core.wire.envelope import parse_envelope
 from server.core.wire.event import parse_client
+from server.core.wire.later import Later, observe_later
 from server.core.wire.observation import observe_heartbeat
 from server.engine import audience
 from server.engine.audience import LEASE_SECONDS, Audience
+from server.engine.complaints import MAX_SAID
 from server.engine.frames import Frame, Kind
 from server.engine.hub import Hub
 from server.engine.projects import Projects
 from server.engine.spill import Left, Spill
-from server.engine.touches import patience
+from server.engine.turns import patience
 from server.engine.writer import Writer
 from server.limits import ProjectLimits, ViewerLimits, WriterLimits
 from server.stores import Store
@@ -44,6 +55,19 @@ LAG = 20
 CLIENT = parse_client("sentry.python/2.75.0")
 BEAT: Saying = (observe_heartbeat(b'{"type":"heartbeat"}', CLIENT), "heartbeat", 20, True)
 PROMISE: Saying = (observe_heartbeat(b'{"type":"heartbeat","interval":4}', CLIENT), "heartbeat", 33, True)
+
+
+def an_error(number: int = 1, release: str = "shop@1") -> Later:
+    body = '{"event_id":"%032x"}\n{"type":"event"}\n{"release":"%s","exception":{"values":[{"type":"E"}]}}'
+    found = observe_later(parse_envelope((body % (number, release)).encode()), CLIENT)
+    assert found
+    return found
+
+
+def saying(later: Later) -> Complaint:
+    found = complaint_of(later, 0, "envelope", lists=True)
+    assert found
+    return found
 
 
 class Process:
@@ -65,6 +89,18 @@ class Process:
             await self.writer.write(project.id, Beat(saying).update(at))
             self.writer.begin_beats(project.id, saying)
         return at
+
+    async def fails(self, project: Project, later: Later) -> bool:
+        """Take an error as the door does. Gives whether it said nothing new."""
+        await self.projects.get(project.id)
+        at, complaint = now(), saying(later)
+        one = Occurrence(at, later.event_id or "", 7)
+        if self.writer.complaints.is_known(project.id, complaint):
+            self.writer.complaints.take(project.id, complaint, one)
+            return True
+        await self.writer.write(project.id, update_of_occurrences(complaint, [one]))
+        self.writer.complaints.begin(project.id, complaint)
+        return False
 
     async def seen(self, project: Project) -> int | None:
         """When the project was last seen, as it is stored."""
@@ -277,6 +313,106 @@ async def test_what_says_something_else_is_no_repetition(watched: WatchedStore, 
         view = await watched.read(project.id)
         assert view
         assert view.text(fields.FIRST_ERROR)
+
+
+async def test_errors_that_say_the_same_are_written_together(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path) as process:
+        project = await watched.create("Shop", None, KEY)
+        await process.writer.write(project.id, error(now()))
+        assert not await process.fails(project, an_error(1))
+        await process.writer.flush()
+        before = watched.count("apply")
+        for number in range(2, MAX_OCCURRENCES + 4):
+            assert await process.fails(project, an_error(number))
+        assert watched.count("apply") == before
+        await process.writer.flush()
+        assert watched.count("apply") == before + 1
+        view = await watched.read(project.id)
+        assert view
+        assert view.text(fields.ERROR_EVENT_ID) == f"{MAX_OCCURRENCES + 3:032x}"
+        listed = {json.loads(text)["event_id"] for text in view.rows(fields.ARRIVED)}
+        assert listed == {f"{number:032x}" for number in range(4, MAX_OCCURRENCES + 4)}
+
+
+async def test_errors_that_say_different_things_in_turn_wait_apart(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path) as process:
+        project = await watched.create("Shop", None, KEY)
+        await process.writer.write(project.id, error(now()))
+        assert not await process.fails(project, an_error(1, "a"))
+        assert await process.fails(project, an_error(2, "a"))
+        assert not await process.fails(project, an_error(3, "b"))
+        assert await process.fails(project, an_error(4, "b"))
+        await later(now())
+        assert await process.fails(project, an_error(5, "a"))
+        await process.writer.flush()
+        view = await watched.read(project.id)
+        assert view
+        assert view.text(fields.RELEASE) == "a"
+        assert {json.loads(text)["event_id"][-1] for text in view.rows(fields.ARRIVED)} == {*"12345"}
+
+
+async def test_what_says_too_many_things_in_turn_is_written_each_time(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path) as process:
+        project = await watched.create("Shop", None, KEY)
+        await process.writer.write(project.id, error(now()))
+        for release in range(MAX_SAID):
+            said = [await process.fails(project, an_error(number, str(release))) for number in range(2)]
+            assert said == [False, True]
+        said = [await process.fails(project, an_error(number, "more")) for number in range(2)]
+        assert said == [False, False]
+        await process.writer.flush()
+        said = [await process.fails(project, an_error(number, "more")) for number in range(2)]
+        assert said == [False, True]
+
+
+async def test_what_may_end_a_problem_is_no_repeated_error(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path) as process:
+        project = await watched.create("Shop", None, KEY)
+        await process.writer.write(project.id, error(now()))
+        assert [await process.fails(project, an_error(number)) for number in (1, 2)] == [False, True]
+        await process.writer.write(project.id, update_of_problem("dropped_by_sdk", {}, now()))
+        assert not await process.fails(project, an_error(3))
+
+
+async def test_who_begins_to_look_sees_the_errors_that_waited(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path) as process:
+        project = await watched.create("Shop", None, KEY)
+        await process.writer.write(project.id, error(now()))
+        await process.fails(project, an_error(1))
+        await process.writer.flush()
+        await later(now())
+        await process.fails(project, an_error(2))
+        assert await process.writer.look(project.id)
+        view = await watched.read(project.id)
+        assert view
+        assert view.text(fields.ERROR_EVENT_ID) == f"{2:032x}"
+
+
+async def test_errors_of_before_a_reset_are_dropped(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path) as process:
+        project = await watched.create("Shop", None, KEY)
+        await process.writer.write(project.id, error(now()))
+        assert [await process.fails(project, an_error(number)) for number in (1, 2)] == [False, True]
+        await watched.reset(project.id, "another")
+        await until(lambda: process.projects.epoch_of(project.id) == "another")
+        assert not process.writer.complaints.is_known(project.id, saying(an_error(3)))
+        await process.writer.flush()
+        assert await process.seen(project) is None
+
+
+async def test_errors_of_so_many_projects_wait_and_of_no_more(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path, WriterLimits(complaining=1)) as process:
+        one, other = [await watched.create("Shop", None, KEY) for _ in range(2)]
+        for project in (one, other):
+            await process.writer.write(project.id, error(now()))
+        turns = [one, one, other, other, one]  # the other one finds no room
+        assert [await process.fails(turn, an_error(2)) for turn in turns] == [False, True, False, False, True]
+        await process.writer.flush()
+        turns = [one, other, other, one]  # and takes it, where nothing waits there
+        assert [await process.fails(turn, an_error(2)) for turn in turns] == [True, False, False, True]
+        await process.writer.flush()
+        turns = [other, other, one]
+        assert [await process.fails(turn, an_error(2)) for turn in turns] == [False, True, False]
 
 
 def test_a_promise_is_kept_an_eye_on() -> None:

@@ -22,7 +22,6 @@ from .container import TYPES, Told, parse_container
 from .envelope import Envelope, Item, check_size
 from .event import MAX_TEXT, App, Event, Sdk, parse_event, parse_event_id, sdk_of
 from .heartbeat import Heartbeat, heartbeat_of, parse_heartbeat
-from .later import parse_later_error
 from .lenient import decode, parse_object
 
 MAX_SESSION_BYTES = 100 * 1024
@@ -163,11 +162,7 @@ def _observe_heartbeat(body: bytes, client: Sdk | None) -> Observation:
 
 
 def observe_envelope(
-    envelope: Envelope,
-    new_id: str,
-    client: Sdk | None = None,
-    budget: Budget | None = None,
-    is_later: bool = False,
+    envelope: Envelope, new_id: str, client: Sdk | None = None, budget: Budget | None = None
 ) -> Observation:
     """Read an envelope.
 
@@ -175,7 +170,6 @@ def observe_envelope(
         new_id: 32 hex digits to name an event that has no id of its own.
         client: the SDK as authentication or the User-Agent names it.
         budget: what may be read the slow way; a whole one where none is given.
-        is_later: the project's first error is known, and of others less is read.
 
     Raises:
         InvalidJSON: an event or heartbeat item is no JSON object.
@@ -199,28 +193,27 @@ def observe_envelope(
         event_id=parse_event_id(headers.get("event_id")),
         client_sdk=client or sdk_of(headers.get("sdk")),  # JavaScript's SDKs name themselves there as well
         app=_app_of_envelope(envelope, told.app, budget),
-        inferred=(*_inferred_from_trace(headers.get("trace")), *_inferred_from_names(told.integrations)),
-        sent_at=_time_of(headers.get("sent_at")),
+        inferred=(*inferred_from_trace(headers.get("trace")), *_inferred_from_names(told.integrations)),
+        sent_at=time_of(headers.get("sent_at")),
         dropped=tuple(islice(_dropped(envelope, budget), MAX_DROPPED)),
         is_envelope=True,
         is_beat=0 < beats == len(envelope.items),
     )
     for item in envelope.items:
-        observation = _with_item(observation, item, new_id, budget, is_later)
+        observation = _with_item(observation, item, new_id, budget)
     return observation
 
 
-def _with_item(observation: Observation, item: Item, new_id: str, budget: Budget, is_later: bool) -> Observation:
+def _with_item(observation: Observation, item: Item, new_id: str, budget: Budget) -> Observation:
     """What is looked into. All other items prove what their type says, and nothing else."""
     if item.type == "event":
-        later = parse_later_error(item.payload, budget) if is_later else None
-        return _with_event(observation, later or parse_event(item.payload, budget), new_id)
+        return with_event(observation, parse_event(item.payload, budget), new_id)
     if item.type == "transaction":  # whatever its payload says: only an event can be an error
         transaction = replace(parse_event(item.payload, budget), signal=Signal.TRANSACTION, is_sample=False)
-        return _with_event(observation, transaction, new_id)
+        return with_event(observation, transaction, new_id)
     if item.type == "attachment" and item.attachment_type in _CRASH_ATTACHMENTS:
         # Beside an event it is that event's own dump, and the event says more.
-        return observation if observation.event else _with_event(observation, NATIVE_CRASH, new_id)
+        return observation if observation.event else with_event(observation, NATIVE_CRASH, new_id)
     if item.type == "heartbeat":
         return _with_heartbeat(observation, parse_heartbeat(bytes(item.payload), budget))
     return observation
@@ -235,7 +228,7 @@ def observe_store(body: bytes, new_id: str, client: Sdk | None = None, budget: B
     """
     check_size("event", len(body))
     observation = Observation(client_sdk=client, problems={Code.LEGACY_STORE_ENDPOINT: {}})
-    return _with_event(observation, parse_event(body, budget), new_id)
+    return with_event(observation, parse_event(body, budget), new_id)
 
 
 def observe_security(body: bytes, client: Sdk | None = None) -> Observation:
@@ -259,7 +252,7 @@ _REPORTS = re.compile(rb"""[ \t\r\n]*(?:\{[ \t\r\n]*"|\[[ \t\r\n]*[^ \t\r\n\]])"
 """An object or a list with something in it. Its start is enough: nothing else of a report is read."""
 
 
-def _inferred_from_trace(trace: Any) -> Iterable[tuple[str, str]]:
+def inferred_from_trace(trace: Any) -> Iterable[tuple[str, str]]:
     """The rate that a trace was sampled with, as text: SDKs repeat their traces_sample_rate there, so that services
     further on decide alike. With a `traces_sampler` it is the rate of this one trace.
     """
@@ -294,7 +287,7 @@ def _dropped(envelope: Envelope, budget: Budget) -> Iterable[Dropped]:
                 yield Dropped(reason[:MAX_TEXT], category[:MAX_TEXT], min(quantity, MAX_QUANTITY))
 
 
-def _time_of(value: Any) -> int | None:
+def time_of(value: Any) -> int | None:
     """A time as SDKs write it, ISO 8601 or seconds since the epoch, in milliseconds; or None."""
     try:
         seconds = datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
@@ -315,7 +308,7 @@ def observe_minidump(body: bytes, new_id: str, client: Sdk | None = None) -> Obs
             "There is no minidump in this request. Upload it as the form's file upload_file_minidump.",
             cause="no_minidump",
         )
-    return _with_event(Observation(client_sdk=client, has_no_client=True), NATIVE_CRASH, new_id)
+    return with_event(Observation(client_sdk=client, has_no_client=True), NATIVE_CRASH, new_id)
 
 
 def envelope_dsn(headers: Mapping[str, Any]) -> str | None:
@@ -335,7 +328,8 @@ def _with_heartbeat(observation: Observation, beat: Heartbeat) -> Observation:
     )
 
 
-def _with_event(observation: Observation, event: Event, new_id: str) -> Observation:
+def with_event(observation: Observation, event: Event, new_id: str) -> Observation:
+    """What an event adds to an observation."""
     observation = replace(
         observation,
         signals=observation.signals
@@ -366,7 +360,7 @@ def _app_of_envelope(envelope: Envelope, told: App, budget: Budget) -> App:
     # sends only logs or metrics has nothing but its containers.
     trace = envelope.headers.get("trace")
     sessions = (item for item in envelope.items if item.type in _SESSION_TYPES)
-    return _first_known(*(_app_of_session(item, budget) for item in sessions), _app(trace), told)
+    return _first_known(*(_app_of_session(item, budget) for item in sessions), app_of(trace), told)
 
 
 def _app_of_session(item: Item, budget: Budget) -> App:
@@ -374,12 +368,13 @@ def _app_of_session(item: Item, budget: Budget) -> App:
         return App()
     try:
         raw = decode(item.payload, _Session, "The session", budget).attrs
-        return _app(parse_object(memoryview(raw), "What a session says of its app", budget))
+        return app_of(parse_object(memoryview(raw), "What a session says of its app", budget))
     except InvalidJSON:
         return App()
 
 
-def _app(value: Any) -> App:
+def app_of(value: Any) -> App:
+    """What a trace, or the attributes of a session, say of the application."""
     fields = value if isinstance(value, dict) else {}
     texts: Iterable[Any] = (fields.get("release"), fields.get("environment"))
     release, environment = (text[:200] if isinstance(text, str) else None for text in texts)

@@ -9,16 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.core.model.signals import Source
 from server.core.state import fields
+from server.core.state.arrived import rows_of
+from server.core.state.beat import Occurrence, complaint_of, update_of_occurrences
+from server.core.state.runs import is_marker
 from server.core.state.update import lacks_nothing, update_of
 from server.core.wire.body import Body
 from server.core.wire.envelope import parse_envelope
 from server.core.wire.event import Sdk
+from server.core.wire.later import MAX_TAGS, observe_later
 from server.core.wire.observation import observe_envelope
 
 WIRE = Path(__file__).parents[2] / "wire"
 NEW_ID = "ab" * 16
 AT = 1_795_000_000_000
+PYTHON = Sdk("sentry.python", "2.75.0")
 FIRST_ONLY = {fields.FIRST_ERROR, fields.LACKS}
 
 
@@ -88,19 +94,74 @@ def test_a_later_error_tells_the_same(body: bytes) -> None:
 
 
 def tells_the_same(body: bytes) -> None:
-    client = Sdk("sentry.python", "2.75.0")
-    whole = update_of(observe_envelope(parse_envelope(body), NEW_ID, client), AT)
-    later = update_of(observe_envelope(parse_envelope(body), NEW_ID, client, is_later=True), AT)
-    assert later == {field: value for field, value in whole.items() if field not in FIRST_ONLY or field in later}
-    assert FIRST_ONLY.isdisjoint(later) or later == whole
+    """As a single one, and as one of those that say the same."""
+    seen = observe_envelope(parse_envelope(body), NEW_ID, PYTHON)
+    later = observe_later(parse_envelope(body), PYTHON)
+    if later is None:
+        return
+    whole = {field: value for field, value in update_of(seen, AT).items() if field not in FIRST_ONLY}
+    assert update_of(later.whole(NEW_ID), AT) == whole
+    complaint = complaint_of(later, AT, "envelope", lists=True)
+    if complaint is None:
+        assert fields.PROBLEMS["clock_skew"].total in whole or is_marker(seen.app.environment)
+        return
+    whole |= rows_of(seen, Source.APP, AT, "envelope", len(body))
+    assert update_of_occurrences(complaint, [Occurrence(AT, later.event_id or NEW_ID, len(body))]) == whole
 
 
-def test_the_stack_of_a_later_error_is_passed_over() -> None:
-    frames = [{"function": "total", "filename": "cart.py", "lineno": 42, "in_app": True}]
-    body = event(exception={"values": [{"type": "E", "stacktrace": {"frames": frames}}]})
-    seen = observe_envelope(parse_envelope(body), NEW_ID, is_later=True).event
-    assert seen
-    assert (seen.is_later, seen.frames, seen.title) == (True, (), "An error without a message")
+@pytest.mark.parametrize("name", ["py2-error-01", "node11-error-01", "browser11-error-01", "py2-br-01"])
+def test_what_sdks_send_is_read_this_way(name: str) -> None:
+    """The comparison would hold for none, too."""
+    body = dict(envelopes())[name]
+    one, other = (observe_later(parse_envelope(body), PYTHON) for _ in range(2))
+    assert one
+    assert other
+    assert one.observation is other.observation
+    assert one.observation.event
+    assert (one.observation.event.is_later, one.observation.event.frames) == (True, ())
+
+
+@pytest.mark.parametrize("name", ["sample", "message", "transaction", "strange", "old form"])
+def test_what_may_say_more_is_read_like_the_first(name: str) -> None:
+    assert observe_later(parse_envelope(MADE[name])) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tags": {"sample\\u005fevent": "yes"}},
+        {"tags": {"a": "b" * MAX_TAGS}},
+        {"release": "a" * 201},
+        {"exception": {"values": [{}] * 51}},
+        {"sdk": {"name": "x", "integrations": ["a"] * 61}},
+    ],
+)
+def test_what_is_long_or_hidden_is_read_like_the_first(fields: dict[str, object]) -> None:
+    body = event(**fields).replace(b"\\\\", b"\\")
+    assert observe_later(parse_envelope(body)) is None
+    assert observe_later(parse_envelope(event(tags={"a": "b"}, release="a" * 200)))
+
+
+def test_several_that_say_the_same_are_each_listed_and_the_latest_is_kept() -> None:
+    later = observe_later(parse_envelope(event(environment="test", exception={"values": [{"type": "E"}]})), PYTHON)
+    assert later
+    complaint = complaint_of(later, AT, "envelope", lists=True)
+    assert complaint
+    ids = [f"{number:032x}" for number in (3, 1, 2)]
+    found = update_of_occurrences(complaint, [Occurrence(AT + 2 - n, ids[n], 7) for n in range(3)])
+    assert found[fields.ERROR_EVENT_ID] == (AT + 2, ids[0])
+    assert found[fields.LAST_SEEN_AT] == AT + 2
+    rows = found[fields.ARRIVED]
+    assert isinstance(rows, dict)
+    assert sorted(rows.values()) == [(AT, 7), (AT + 1, 7), (AT + 2, 7)]
+
+
+@pytest.mark.parametrize("sent_at", ['"2001-01-01T00:00:00Z"', "1"])
+def test_a_wrong_clock_is_told_each_time(sent_at: str) -> None:
+    body = b'{"sent_at":%b}\n{"type":"event"}\n{}' % sent_at.encode()
+    later = observe_later(parse_envelope(body), PYTHON)
+    assert later
+    assert complaint_of(later, AT, "envelope", lists=True) is None
 
 
 def test_what_lacks_something_can_be_mended_by_a_later_one() -> None:
