@@ -22,9 +22,9 @@ from ..core.state.fields import FIRST_ERROR, Field, Join, State, Update, join
 from ..core.state.update import lacks_nothing
 from ..core.state.view import View
 
-FINGERPRINT_BYTES = 16
+FINGERPRINT_BYTES = 18
 NO_FINGERPRINT = bytes(FINGERPRINT_BYTES)
-"""Which no request has, but by a chance of 2^-128."""
+"""Which no request has: it begins with its length."""
 
 
 class Whole:
@@ -144,7 +144,8 @@ class Memory(msgspec.Struct, gc=False):
         self.card = fingerprint + self.card[FINGERPRINT_BYTES:]
 
     def is_repeated_by(self, fingerprint: bytes) -> bool:
-        """Whether a request says its last heartbeat again, byte by byte, and its key is one of the project's still."""
+        """Whether a request says its last heartbeat again, byte by byte, and its key is one of the project's still; by
+        the beginning of its fingerprint, whether it may."""
         return self.card.startswith(fingerprint)
 
     def doubt(self) -> None:

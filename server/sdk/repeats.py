@@ -21,6 +21,7 @@ from .tools import Tools
 MAX_BYTES = 4096
 """Bytes of a request that may be known again, with its head: an SDK's heartbeat has some 400, one with all fields under
 2,000."""
+_LENGTH_BYTES = 2
 _BEGINNING = b"POST /api/"
 _LONGEST = len(_BEGINNING) + 20
 """Where the id of a project has ended, see `core.model.project`: it is below 2^63."""
@@ -49,7 +50,10 @@ class Repeats:
     def take(self, request: bytes, client: str | None) -> bool:
         """Take a request that says just what it did before, if it is one; then its answer is `{}`."""
         memory = self._memory_of(request)
-        if memory is None or not memory.is_repeated_by(self._fingerprint(request)):
+        # By its length first: most that come again and again are errors, and each of those is another one.
+        if memory is None or not (
+            memory.is_repeated_by(_length(request)) and memory.is_repeated_by(self._fingerprint(request))
+        ):
             return False
         tools, project_id, sender = self._tools, memory.id, network_of(client) if client else ""
         # An edit, a disabled key, a reset: the fingerprint is gone. One that was not heard of: the memory is too old.
@@ -73,4 +77,9 @@ class Repeats:
     def _fingerprint(self, request: bytes) -> bytes:
         # Keyed, and not Python's own `hash`, whose key an environment may fix: whoever could find a second request with
         # the fingerprint of another would not need a key of that project.
-        return blake2b(request, digest_size=FINGERPRINT_BYTES, key=self._secret).digest()
+        digest = blake2b(request, digest_size=FINGERPRINT_BYTES - _LENGTH_BYTES, key=self._secret).digest()
+        return _length(request) + digest
+
+
+def _length(request: bytes) -> bytes:
+    return len(request).to_bytes(_LENGTH_BYTES)
