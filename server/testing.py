@@ -12,22 +12,15 @@ With pytest, the fixture `firstlight` is such a server, one for each test.
 
 from __future__ import annotations
 
-import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from .app import Firstlight, create_app
 from .command.client import Client
 from .command.exits import reason_for
+from .command.own import OwnServer
 from .command.terminal import STAGES
-from .run.listening import bind
-from .run.serving import Config, Server
-from .settings import Settings
 
-START_SECONDS = 20.0
 ASK_SECONDS = 10.0
 """How long one request waits; several make up a longer wait."""
 
@@ -41,7 +34,7 @@ class FirstlightServer:
 
     Args:
         url: where it listens.
-        project: as `POST /projects` answers it.
+        project: as `GET /projects/{id}` answers it.
     """
 
     def __init__(self, url: str, project: dict[str, Any]) -> None:
@@ -85,23 +78,6 @@ def _why(stage: str, seconds: float, found: dict[str, Any]) -> str:
     return f"{said} {problem['summary']} {problem['hint']}" if problem else f"{said} Nothing was refused."
 
 
-class _Threaded(Server):
-    """A server beside other code: it leaves that code's signals, log and memory alone."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        self.started_at: str | None = None
-        self.is_up = threading.Event()
-
-    async def welcome(self, url: str) -> None:
-        """See `Server`."""
-        self.started_at = url
-        self.is_up.set()
-
-    def settle(self) -> None:
-        """See `Server`. The process is somebody else's."""
-
-
 @contextmanager
 def firstlight_server(name: str = "test") -> Iterator[FirstlightServer]:
     """Run a server for the time of a `with` block. What it stored is deleted at the end.
@@ -112,31 +88,10 @@ def firstlight_server(name: str = "test") -> Iterator[FirstlightServer]:
     Raises:
         RuntimeError: it does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="firstlight-") as folder:
-        settings = Settings(port=0, data=Path(folder) / "firstlight.db")
-        with bind(settings, "firstlight") as listener, _running(create_app(settings), settings, listener) as url:
-            yield FirstlightServer(url, Client(url).ask("POST", "/projects", name=name))
-
-
-@contextmanager
-def _running(app: Firstlight, settings: Settings, listener: Any) -> Iterator[str]:
-    server = _Threaded(Config(app, settings, level=None))
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            server.run([listener])
-        except BaseException as error:
-            errors.append(error)
-            server.is_up.set()
-
-    thread = threading.Thread(target=run, name="firstlight", daemon=True)
-    thread.start()
+    own = OwnServer(name)
     try:
-        if not server.is_up.wait(START_SECONDS) or server.started_at is None:
-            raise RuntimeError("The server did not start.") from (errors[0] if errors else None)
-        yield server.started_at
+        own.start()
+        own.wait()
+        yield FirstlightServer(own.url, Client(own.url).ask("GET", f"/projects/{own.dsn.project_id}"))
     finally:
-        # Nobody is left to be told to come back, and the next test waits.
-        server.should_exit = server.force_exit = True
-        thread.join()
+        own.close()

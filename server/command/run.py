@@ -8,25 +8,30 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core.wire.dsn import Dsn, parse_dsn
-from .client import Client, Refused, Unreachable
-from .doctor import Step, examine
+from ..core.wire.dsn import Dsn
 from .exits import Exit, Failed, end_line
 from .output import as_line, or_json, wants_json
+from .own import OwnServer
 from .params import DSN, as_viewer, on_server
 from .relay import Relay
 from .terminal import STAGES, Snapshot, plain
-from .verdict import Conclusion, conclude, is_verified, problem_since
+
+# The program waits for what is imported here. The rest is imported where it is used: mostly while the program runs.
+if TYPE_CHECKING:
+    from .client import Client
+    from .verdict import Conclusion
 
 SETTLE_SECONDS = 1.0
 """How long what the program has sent may take to be seen after its end: a stage is told at once."""
 LATE_SECONDS = 3.0
 """The same where the project was there before: its later errors are news to nobody, and are written and pushed late."""
+MOMENT_SECONDS = 0.02
+"""How long a program may have run before a server of its own is started: some have ended by then, and sent nothing."""
 END_SECONDS = 5.0
 """How long the program may take to end when it is asked to."""
 
@@ -71,29 +76,40 @@ def run(
     raise SystemExit(status)
 
 
-@dataclass(frozen=True, slots=True)
 class Target:
     """The project that a program should reach.
 
     Args:
-        is_own: its server is started for this run, and the program is given its DSN.
+        server: where it is seen, if that is not the server of the DSN.
+        own: its server, where that is started for this run; then the program is given the DSN.
     """
 
-    dsn: Dsn
-    client: Client
-    is_own: bool
+    def __init__(self, dsn: Dsn, server: str | None = None, own: OwnServer | None = None) -> None:
+        self.dsn = dsn
+        self.own = own
+        self._server = server
+
+    @cached_property
+    def client(self) -> Client:
+        """What asks that server."""
+        if self.own:
+            from .client import Client
+
+            return Client(self.own.url)
+        # The server may be known here by another name than in the DSN, as where the program runs in a container.
+        return as_viewer(self._server, self.dsn.server_url)
 
 
 @contextlib.contextmanager
 def _target(dsn: Dsn | None, server: str | None) -> Iterator[Target]:
-    if dsn is None:
-        from ..testing import firstlight_server  # 0.3 s that only this needs
-
-        with firstlight_server("run") as own:
-            yield Target(parse_dsn(own.dsn), Client(own.url), is_own=True)
-    else:
-        # The server may be known here by another name than in the DSN, as where the program runs in a container.
-        yield Target(dsn, as_viewer(server, dsn.server_url), is_own=False)
+    if dsn is not None:
+        yield Target(dsn, server)
+        return
+    own = OwnServer("run")
+    try:
+        yield Target(own.dsn, own=own)
+    finally:
+        own.close()
 
 
 class _Run:
@@ -123,24 +139,35 @@ class _Run:
 
     async def go(self) -> int:
         """Run it to its end. Returns the exit status."""
-        self._before = self._now = await asyncio.to_thread(self._baseline)
+        if not self._target.own:  # nothing has ever come to it
+            self._before = self._now = await asyncio.to_thread(self._look)
         async with self._relay:
             watching = asyncio.create_task(self._watch())
             try:
                 status = await self._program()
             finally:
-                watching.cancel()
+                if not self._verified.is_set():  # else it is closing its connection
+                    watching.cancel()
                 await asyncio.wait([watching])
         conclusion = None if self._verified.is_set() else await asyncio.to_thread(self._conclude)
         return self._tell(status, conclusion)
 
-    def _baseline(self) -> Snapshot | None:
-        """What is known before the program starts. A server that is away may be the very thing that is wrong."""
+    def _look(self) -> Snapshot | None:
+        """What is known now. A server that is away may be the very thing that is wrong."""
+        from .client import Unreachable
+
         with contextlib.suppress(Unreachable):
             return self._target.client.ask("GET", f"/live/{self._target.dsn.project_id}")
         return None
 
     async def _watch(self) -> None:
+        if own := self._target.own:
+            await asyncio.sleep(MOMENT_SECONDS)
+            await _started(own)
+        from .client import Refused, Unreachable
+        from .verdict import is_verified, problem_since
+        from .watching import watch
+
         def seen(snapshot: Snapshot) -> bool:
             self._now = snapshot
             if is_verified(self._before, snapshot, self._stage, self._relay.copies):
@@ -149,16 +176,13 @@ class _Run:
                 self._explained.set()
             return self._verified.is_set()
 
-        # Here, when the program has begun: it does not wait for this.
-        from .watching import watch
-
         with contextlib.suppress(Refused, Unreachable):
             await watch(self._target.client, str(self._target.dsn.project_id), seen, patient=True)
 
     async def _program(self) -> int | None:
         """Run the program. Returns its exit status, or None where it was stopped from here."""
         env = {**os.environ, "SENTRY_SPOTLIGHT": self._relay.url}
-        if self._target.is_own:
+        if self._target.own:
             env["SENTRY_DSN"] = str(self._target.dsn)
         if self._mark:
             env |= await asyncio.to_thread(self._marked)
@@ -179,6 +203,10 @@ class _Run:
 
     def _marked(self) -> dict[str, str]:
         """Begin a verification run, and say that the program is started; the marker that it has to send."""
+        from .client import Unreachable
+
+        if self._target.own:
+            self._target.own.start()
         runs = f"/projects/{self._target.dsn.project_id}/runs"
         # Whether the server is away is told by the verdict; a token that is wrong ends it here.
         with contextlib.suppress(Unreachable):
@@ -198,17 +226,35 @@ class _Run:
 
     async def _settle(self) -> None:
         """Wait until what was sent is seen; not where no server could see it."""
-        if self._now is None:
+        # Where nobody asked for a verdict, and nothing tells that something was sent, the program's end is the end.
+        if not self._verify and not await self._has_sent():
             return
-        was_there = (self._before or self._now)["stage"] != STAGES[0]
+        if self._target.own:
+            await _started(self._target.own)
+        elif self._now is None:
+            return
+        was_there = self._before is not None and self._before["stage"] != STAGES[0]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LATE_SECONDS if was_there else SETTLE_SECONDS):
                 await self._explained.wait()
 
+    async def _has_sent(self) -> bool:
+        from .verdict import has_come, problem_since
+
+        if self._relay.copies.items:
+            return True
+        if self._now is None and not (self._target.own and self._target.own.is_wanted):
+            return False
+        # What has come is not pushed yet, perhaps. Who asks after the program's end is answered after it.
+        self._now = await asyncio.to_thread(self._look)
+        return has_come(self._before, self._now) or problem_since(self._before, self._now) is not None
+
     def _conclude(self) -> Conclusion:
-        dsn, way = self._target.dsn, list[Step]()
-        if not self._target.is_own:
-            way = list(examine(dsn, self._target.client.token))
+        from .doctor import examine
+        from .verdict import conclude
+
+        dsn = self._target.dsn
+        way = [] if self._target.own else list(examine(dsn, self._target.client.token))
         return conclude(self._before, self._now, self._stage, self._relay.copies, dsn.key, way)
 
     def _tell(self, status: int | None, conclusion: Conclusion | None) -> int:
@@ -232,6 +278,12 @@ class _Run:
         if self._verify or status is None:
             return int(cause)
         return 128 - status if status < 0 else status  # as a shell says that a signal ended it
+
+
+async def _started(own: OwnServer) -> None:
+    own.start()
+    while not own.is_up:  # noqa: ASYNC110 - a thread that waits would be waited for at the end of this process
+        await asyncio.sleep(MOMENT_SECONDS)
 
 
 class _Signals:

@@ -38,7 +38,7 @@ def is_verified(before: Snapshot | None, now: Snapshot | None, stage: str, copie
     if now is None or STAGES.index(now["stage"]) < STAGES.index(stage):
         return False
     if stage != STAGES[-1]:
-        return _has_come(before, now)
+        return has_come(before, now)
     error = _signals(now).get("error", {})
     if error.get("last_at") == _signals(before).get("error", {}).get("last_at"):
         return False
@@ -50,7 +50,7 @@ def _signals(snapshot: Snapshot | None) -> Mapping[str, Any]:
     return snapshot["signals"] if snapshot else {}
 
 
-def _has_come(before: Snapshot | None, now: Snapshot | None) -> bool:
+def has_come(before: Snapshot | None, now: Snapshot | None) -> bool:
     """Whether anything of an app has arrived since: a signal, or a key alone."""
     reached = (now or {}).get("connected_at") != (before or {}).get("connected_at")
     return reached or _signals(now) != _signals(before)
@@ -80,7 +80,7 @@ def conclude(
     failed = next((step for step in way if step.result is Result.FAILED), None)
     if failed:
         return Conclusion(failed.cause, f"The way to the DSN is broken. {failed.name}: {failed.said}", failed.fix)
-    if _has_come(before, now):
+    if has_come(before, now):
         fix = "Let the program fail once, and make sure that it waits for the SDK to send before it ends."
         return Conclusion(Exit.NO_ERROR, "The program reached the server, but sent no error.", fix)
     return _of_copies(copies, key)

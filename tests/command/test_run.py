@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from server.command.client import Client, request
+from server.command.client import Client, Unreachable, request
 from server.command.exits import Exit
+from server.command.own import OwnServer
 
 from ..clients.languages import python_with_sdk
 from ..support.app_signals import app_sends
@@ -165,6 +168,48 @@ def test_without_a_server_one_is_started(tmp_path: Path) -> None:
     assert (done.status, done.stderr.splitlines()[-1]) == (0, "✓ The program reached first_error_received.")
 
 
+def test_what_is_sent_before_that_server_is_up_waits_for_it() -> None:
+    """And so it does where the program has ended by then."""
+    sends = (
+        'curl -s --data "" -H "X-Sentry-Auth: Sentry sentry_key=${1%@*}, sentry_client=sentry.shell/1" "http://${1#*@}"'
+    )
+    script = f'set -- "${{SENTRY_DSN#http://}}"; set -- "${{1%/*}}/api/1/heartbeat/"; {sends}'
+    for program in (script, f"({script}) >/dev/null 2>&1 &"):
+        done = ran("--verify", "connected", command=["sh", "-c", program])
+        assert (done.status, done.stderr.splitlines()[-1]) == (0, "✓ The program reached connected.")
+
+
+def test_a_program_that_sends_nothing_starts_no_server(dsn: str) -> None:
+    """Without a verdict that somebody asked for, its end is the end, and what it came to is its own."""
+    for arguments in ([], ["--dsn", dsn]):
+        done = ran(*arguments, command=["false"])
+        assert done.status == 1
+        assert done.stderr.startswith("⚠ Nothing arrived, and no SDK sent a copy")
+
+
+def test_a_server_of_its_own_ends_in_each_state(dsn: str) -> None:
+    before = threading.active_count()
+    OwnServer("run").close()
+    for state in ("starting", "up"):
+        own = OwnServer("run")
+        own.start()
+        if state == "up":
+            own.wait()
+        own.close()
+        with pytest.raises(Unreachable):
+            request("GET", own.url)
+    assert threading.active_count() == before
+
+
+def test_a_server_of_its_own_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    own = OwnServer("run")
+    own.start()
+    with pytest.raises(RuntimeError, match="did not start") as failed:
+        own.close()
+    assert isinstance(failed.value.__cause__, FileNotFoundError)
+
+
 def test_a_project_that_has_had_errors_proves_nothing(dsn: str) -> None:
     app_sends("error", dsn)
     assert verified(dsn, ["true"])["cause"] == "not_started"
@@ -179,6 +224,11 @@ def test_what_it_marks_is_proved_on_the_page(server: ServerProcess, dsn: str) ->
     assert started["said"] == f"firstlight run -- {Path(sys.executable).name}"
     assert started["proved_at"] >= started["claimed_at"]
     assert sent["proved_at"]
+
+
+def test_a_run_is_marked_at_a_server_of_its_own_as_well() -> None:
+    script = """case "$SENTRY_ENVIRONMENT" in firstlight-run-*) exit 7;; esac"""
+    assert ran("--mark", command=["sh", "-c", script]).status == 7
 
 
 def test_a_shell_script_connects_and_no_more(server: ServerProcess, dsn: str) -> None:
