@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
 from ..core.model.errors import StoreRejected, StoreUnavailable
 from ..core.model.project import Project
@@ -35,6 +36,8 @@ STAYS = 8
 """Of so many projects that are new here, where there are more than can be remembered, one takes the place of another.
 Those that beat in turn find most of the others that way, and a fleet that takes the place of another is mostly known
 after twenty of its rounds."""
+HEAL_AGAIN_SECONDS = 0.5
+"""After a healing that failed."""
 PROVE_SECONDS = 1.0
 """Between two looks whether all wake-ups are heard."""
 
@@ -55,14 +58,14 @@ class Projects:
         self._memories: Clock[int, Memory] = Clock(limits.remembered, STAYS)
         self._wholes: Clock[int, Whole] = Clock(limits.whole)
         """The same projects, as far as all is remembered of them."""
-        self._doubted_at = self._read_at = float("-inf")
+        self._doubted_at = self._read_at = -inf
         self._doubt = asyncio.Event()
-        self._heard_at = float("-inf")
+        self._heard_at = -inf
         """What was edited before that, in seconds, is known here."""
         self.on_watched: Callable[[int], None] = lambda _: None
         """Told of a project that somebody looks at, at any process."""
         self._is_new = True
-        self._healing_until = float("-inf")
+        self._healing_until = -inf
         self._missing: dict[int, float] = {}
         # Of deleted projects: an answer that was under way meanwhile would make it look as if it was lost.
         self._ended: dict[int, int] = {}
@@ -112,17 +115,17 @@ class Projects:
         if self._is_new:  # it starts, and has nothing to miss
             self._is_new = False
         else:
-            self._healing_until = self._monotonic() + self._limits.healing_seconds
+            self._begin_to_heal()
         self._doubt.set()
         self._missing.clear()
         self._refused.clear()
         self._lookups.clear()
         # One number, and not a walk through a million of them; what is read from now on has a later one.
-        self._doubted_at, self._read_at = self._monotonic(), float("-inf")
+        self._doubted_at, self._read_at = self._monotonic(), -inf
 
     def away(self) -> None:
         """What is remembered goes on to serve; what is not there when the store is back may come back, too."""
-        self._is_new, self._healing_until = False, float("inf")
+        self._is_new, self._healing_until = False, inf
 
     # What requests ask.
 
@@ -250,7 +253,10 @@ class Projects:
         """Remember a project that was read for viewers, unless it is remembered."""
         if self._memories.get(view.project.id) is None and self.may_be_restored(view):
             # Not as recent: an edit may have come since, and whoever sends something asks for himself.
-            self._remember(view.project.id, view, float("-inf"))
+            self._remember(view.project.id, view, -inf)
+
+    def _begin_to_heal(self) -> None:
+        self._healing_until = self._monotonic() + self._limits.healing_seconds
 
     async def heal(self) -> None:
         """Give back to the store whatever it has lost of the projects that are remembered here.
@@ -315,8 +321,14 @@ class Projects:
             self._doubt.clear()
             try:
                 await self.heal()
-            except (StoreUnavailable, StoreRejected) as error:
-                log.info("The store is not healed now: %s", error)  # the link is lost again, or one key is spoilt
+            except StoreUnavailable as error:
+                log.info("The store is not healed now: %s", error)
+                # The link may be up all the same: one call of many was not answered in time, or one connection was
+                # dead. Nobody would say so again, and what this process remembers would stay lost.
+                await asyncio.sleep(HEAL_AGAIN_SECONDS)
+                if self._healing_until < inf:
+                    self._begin_to_heal()
+                    self._doubt.set()
 
     async def _run_proof(self) -> None:
         # Each project would have to be read again every 15 s otherwise, which costs more than all that it sends.
@@ -381,7 +393,7 @@ class Projects:
         # Better than what there is, also should the store go away now. Its version alone does not say so: another
         # process may have given back less than is remembered here, and so raised it.
         elif view and self._is_newer(view) and self.may_be_restored(view) and not self._is_lost(project_id, view):
-            self._remember(project_id, view, float("-inf"))
+            self._remember(project_id, view, -inf)
         return view.project if view else None
 
     def _is_newer(self, view: View) -> bool:

@@ -138,10 +138,11 @@ class Writer:
         Raises:
             Overloaded: too much is pending already.
         """
-        update = self._projects.without_known(project_id, update)
+        if not is_late:  # else it may have come before the one that is known
+            update = self._projects.without_known(project_id, update)
         if cured := self._projects.cured_by(project_id, update):
             update = {**update, **cured}
-        is_awaited = self._projects.effect_of(project_id, update) >= Effect.NEWS
+        is_awaited = is_late or self._projects.effect_of(project_id, update) >= Effect.NEWS
         origin = Origin(self._projects.epoch_of(project_id), is_late=is_late)
         # While the store is away nobody waits for it: each request would hang until the deadline, and be answered 503,
         # which SDKs do not send again.
@@ -413,24 +414,40 @@ class Writer:
         """Send again, just as it was, whatever has a number and no answer."""
         async with self._settling:  # once: not every store knows the numbers
             for origin, (number, update) in list(self._in_doubt.items()):
+                # Alone, and under its old number: joined with anything newer it would be another update, and not be
+                # recognized.
+                pending = Pending(update, replace(origin, is_late=True), is_news=True)
                 try:
-                    # Alone, and under its old number: joined with anything newer it would be another update, and not be
-                    # recognized.
-                    late = replace(origin, is_late=True)
-                    results = await self._store.apply({number: update}, self.now(), {number: late})
+                    result = await self._sent_again(number, pending)
                 except StoreUnavailable:
                     return
                 del self._in_doubt[origin]
-                self._note_settled(number, update, origin, results.get(number))
+                self._note_settled(number, pending, result)
 
-    def _note_settled(self, number: int, update: State, origin: Origin, result: Change | StoreRejected | None) -> None:
-        if origin.writer == self._name:
-            self._open.discard(origin.number)
+    async def _sent_again(self, number: int, pending: Pending) -> Change | StoreRejected | None:
+        """What the store makes of an update in doubt; None where it is of no epoch that there is."""
+        results = await self._stored({number: pending})
+        if number not in results:  # it may have lost the project
+            try:
+                await self._projects.give_back(number)
+            except StoreRejected as error:
+                return error
+            results = await self._stored({number: pending})
+        return results.get(number)
+
+    def _note_settled(self, number: int, settled: Pending, result: Change | StoreRejected | None) -> None:
+        is_own = settled.origin.writer == self._name
+        if is_own:
+            self._open.discard(settled.origin.number)
         if isinstance(result, StoreRejected):
-            self._reject(number, Pending(update, origin), result)
-        elif result is not None and number in self._later:
+            self._reject(number, settled, result)
+        elif result is None and self._projects.is_healing:
+            # Without its number: a store that has lost the project has lost that, too.
+            settled.origin = Origin(settled.origin.epoch, is_late=True)
+            self._keep({number: settled})
+        elif result is not None and is_own and number in self._later:
             # What came after it here came after it, whatever the two are timed at when they reach the store.
-            pending = self._later[number]
+            pending, update = self._later[number], settled.update
             pending.update = {field: value for field, value in pending.update.items() if not is_settled(field, update)}
 
     async def _write_all(self, batch: Batch, size: int, is_awaited: bool) -> list[Entry]:
@@ -461,9 +478,8 @@ class Writer:
                 batch.update(again)
                 for number in part.keys() - again.keys():
                     del batch[number]
-                if again:
-                    await self._apply_again(again, is_awaited)
-                for number in again:
+                missing = await self._apply_again(again, is_awaited) if again else {}
+                for number in again.keys() - missing.keys():
                     del batch[number]
         except StoreUnavailable as error:
             if not self._is_away:
@@ -504,8 +520,12 @@ class Writer:
                     self._looked[number] = pending.origin.epoch, result.version
         return {number: pending for number, pending in part.items() if number not in results}
 
-    async def _apply_again(self, over: Batch, is_awaited: bool) -> None:
-        """Write what the store did not take. It may have lost the project, which is given back to it first."""
+    async def _apply_again(self, over: Batch, is_awaited: bool) -> Batch:
+        """Write what the store did not take. It may have lost the project, which is given back to it first.
+
+        Returns:
+            What has to wait, as another process may give its project back.
+        """
         part: Batch = {}
         for number, pending in over.items():
             try:
@@ -514,8 +534,8 @@ class Writer:
                 self._reject(number, pending, error)
             else:
                 part[number] = pending
-        if part:
-            await self._apply(part, is_awaited)
+        missing = await self._apply(part, is_awaited) if part else {}
+        return missing if self._projects.is_healing else {}
 
     async def _stored(self, part: Batch) -> Mapping[int, Change | StoreRejected]:
         """What the store makes of a part. A mistake of ours in one update is found by trying each alone."""

@@ -341,6 +341,46 @@ async def test_a_lost_answer_counts_once_also_after_a_kill(
         assert (await view_of(direct, project)).stage is Stage.FIRST_ERROR_RECEIVED
 
 
+async def test_an_error_whose_answer_is_lost_is_not_overtaken_by_one_that_was_stored_before_it(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    """A server that hung goes on with what two processes have sent meanwhile, in whichever order."""
+    async with Wire(own_redis.port) as wire, redis_store(own_redis.url) as direct, through(wire) as store:
+        project = await direct.create("Shop", None, KEY)
+        one, other = Process(store, folder, next(names)), Process(direct, folder, next(names))
+        await one.writes(project, beat(now()))
+        wire.lose_answers()
+        at = now()
+        await other.writes(project, error(now(), "e2"))
+        await one.writes(project, {**error(at - 500, "e1"), **sighting()})
+        wire.reset()
+        await until_answer(lambda: everything_is_written(one))
+        assert (await view_of(direct, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+        assert await total(direct, project) == 1
+
+
+async def test_an_error_in_doubt_of_one_dead_process_does_not_overtake_an_earlier_one_of_another(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with Wire(own_redis.port) as wire, redis_store(own_redis.url) as direct, through(wire) as store:
+        watched = WatchedStore(direct)
+        project = await direct.create("Shop", None, KEY)
+        one, other = Process(watched, folder, next(names)), Process(store, folder, next(names))
+        for process in (one, other):
+            await process.writes(project, beat(now()))
+        watched.is_away = True
+        await one.writes(project, error(now() - 500, "e1"))
+        wire.lose_answers()
+        later = {**error(now(), "e2"), **sighting()}
+        await asyncio.gather(other.writer.write(project.id, later), other.writer._write_at_once())
+        for process in (one, other):
+            process.is_killed()
+        heir = Process(direct, folder, next(names))
+        await heir.writer.flush()
+        assert (await view_of(direct, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+        assert await total(direct, project) == 1
+
+
 async def test_reset_connections_are_an_outage_and_no_mistake(
     own_redis: RedisServer, folder: Path, names: Iterator[str]
 ) -> None:
@@ -529,6 +569,53 @@ async def test_what_is_written_after_a_failover_does_not_hide_what_it_lost(
         await processes[writer].writes(project, sighting())  # raises the version before anybody has noticed
         await settled(processes[1])
         assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+
+
+async def test_what_is_in_doubt_when_the_store_loses_everything_is_stored(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        watched = WatchedStore(store)
+        project = await store.create("Shop", None, KEY)
+        process = Process(watched, folder, next(names))
+        await process.writes(project, beat(now()))
+        watched.is_away = True
+        await process.writes(project, {**error(now()), **sighting()})  # has a number, as it counts
+        own_redis.command("FLUSHALL")
+        watched.is_away = False
+        await process.writer.flush()
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+        assert await total(store, project) == 1
+
+
+async def test_what_waits_for_a_project_that_another_process_gives_back_is_stored_after_it(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, other = await two(store, folder, names)
+        for process in (one, other):
+            process.projects.away()
+        one.projects._wholes.pop(project.id)  # as of one that has met many others since
+        own_redis.command("FLUSHALL")
+        await one.writes(project, error(now(), "e1"))  # answered, as it stands on disk
+        await one.writes(project, {**error(now(), "e2"), **sighting()})
+        assert await store.read(project.id) is None
+        await settled(other)
+        await until_answer(lambda: everything_is_written(one))
+        assert (await view_of(store, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+        assert await total(store, project) == 1
+
+
+async def test_an_error_that_comes_before_the_first_one_is_given_back_does_not_take_its_place(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, other = await two(store, folder, names)
+        await other.writes(project, error(now() - 500, "e1"))
+        own_redis.command("FLUSHALL")
+        await one.writes(project, error(now(), "e2"))
+        await settled(other)
+        assert (await view_of(store, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
 
 
 async def test_a_read_of_less_does_not_take_the_place_of_what_is_remembered(
@@ -729,6 +816,28 @@ async def test_one_spoilt_key_keeps_nobody_else_from_being_healed(
         assert [(await view_of(store, project)).stage for project in others] == [Stage.CONNECTED] * 2
         await asyncio.gather(process.writer.write(spoilt.id, error(now())), flushing(process.writer))
         assert process.writer.unwritten == 1  # set aside, and the lane lives
+
+
+async def test_a_call_that_fails_does_not_end_the_healing(
+    own_redis: RedisServer, folder: Path, names: Iterator[str]
+) -> None:
+    """The link is up, and nobody says so again."""
+    async with redis_store(own_redis.url) as store:
+        watched = WatchedStore(store)
+        project = await store.create("Shop", None, KEY)
+        process = Process(watched, folder, next(names))
+        await process.writes(project, error(now()))
+        healing = asyncio.create_task(process.projects.run())
+        own_redis.command("FLUSHALL")
+        process.projects.away()
+        watched.is_away = True
+        asked = watched.count("read")
+        process.projects.resync()
+        await until(lambda: watched.count("read") > asked)
+        watched.is_away = False
+        await until_answer(lambda: store.read(project.id))
+        assert (await view_of(store, project)).stage is Stage.FIRST_ERROR_RECEIVED
+        healing.cancel()
 
 
 async def test_a_first_error_that_comes_before_anybody_noticed_the_loss(

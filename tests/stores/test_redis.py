@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from server.core.model.errors import SettingsError, StoreUnavailable
 from server.core.model.project import Key, Project
@@ -97,6 +98,21 @@ async def test_a_link_that_is_cut_alone_is_followed_by_a_resync(own_redis: Redis
 
 
 # A server or a network that hangs.
+
+
+def test_connections_that_were_closed_while_nobody_used_them_fail_no_call(own_redis: RedisServer) -> None:
+    """By the event loop that servers run on, to which a write to such a one is a `RuntimeError`."""
+
+    async def read_again() -> None:
+        async with Wire(own_redis.port) as wire, redis_store(f"redis://{HOST}:{wire.port}") as store:
+            ears = Ears()
+            store.listen(ears)
+            await asyncio.gather(*(store.read(1) for _ in range(8)))  # as many connections
+            wire.reset()
+            await until(lambda: ears.count("away"))
+            assert await asyncio.gather(*(store.read(1) for _ in range(8))) == [None] * 8
+
+    uvloop.run(read_again())
 
 
 async def test_a_hung_server_fails_calls_in_time_and_is_used_again(own_redis: RedisServer) -> None:

@@ -271,16 +271,24 @@ _STAGES = tuple(Stage)  # by their numbers: 0.04 µs, where `Stage(…)` takes 0
 
 
 def lacks(state: Update, known: Update) -> bool:
-    """Whether a state has lost something of what it is known to have held: a field, or a number that only grows.
+    """Whether a state has lost something of what it is known to have held: a field, a number that only grows, or what
+    was first.
 
     A later time or text may be missing all the same. The next signal brings it.
     """
-    return any(field not in state or (field.joined_by in _GROWING and _is_less(state[field], value))
+    return any(field not in state
+               or (field.joined_by in _GROWING and _is_less(state[field], value))
+               or (field.joined_by is Join.ONCE and _is_overtaken(state[field], value))
                for field, value in known.items())  # fmt: skip
 
 
 def _is_less(one: Value, other: Value) -> bool:
     return isinstance(one, int) and isinstance(other, int) and one < other
+
+
+def _is_overtaken(one: Value, other: Value) -> bool:
+    # Not where the texts are the same: the time of one may be the store's, and that of the other an estimate of it.
+    return isinstance(one, tuple) and isinstance(other, tuple) and one > other and one[1] != other[1]
 
 
 _GROWING = frozenset({Join.MAX, Join.SUM})

@@ -19,14 +19,11 @@ if not held_meta or (ARGV[5] ~= '' and ARGV[5] ~= held_meta[1]) then return fals
 
 -- An answer that was lost is asked for again within seconds, or after a restart of its process; an hour is ample.
 local NUMBERS_KEPT = 3600 * 1000
+local was_taken = false
 if ARGV[6] ~= '0' then
   -- Keeps the set as small as what is in flight.
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[7])
-  if redis.call('ZADD', KEYS[3], 'NX', ARGV[6], ARGV[6]) == 0 then
-    -- Taken before; the first answer was lost. Nothing changes, so nothing is reported: the wake-up went out back then.
-    local stage = redis.call('HGET', KEYS[2], 'stage') or '0'
-    return { held_meta[2], stage, stage }
-  end
+  was_taken = redis.call('ZADD', KEYS[3], 'NX', ARGV[6], ARGV[6]) == 0
   redis.call('PEXPIRE', KEYS[3], NUMBERS_KEPT)
 end
 
@@ -42,8 +39,12 @@ for i = 10, #ARGV, 4 do
   local number = tonumber(ARGV[i + 2])
   -- The sender's clock never gets in: it may be wrong by minutes, and several servers would disagree on what was first.
   if is_time[join] then number = sent_at - number end
-  fields[#fields + 1] = ARGV[i]
-  rows[#rows + 1] = { ARGV[i], join, first, later, number, ARGV[i + 3] }
+  -- Taken before, and its answer was lost. All but counts may be joined again, and is: whoever sends it again has
+  -- answered meanwhile, and of two first errors that the server found queued when it went on, the later may have won.
+  if not (was_taken and join == 'sum') then
+    fields[#fields + 1] = ARGV[i]
+    rows[#rows + 1] = { ARGV[i], join, first, later, number, ARGV[i + 3] }
+  end
 end
 
 local held = redis.call('HMGET', KEYS[2], unpack(fields))

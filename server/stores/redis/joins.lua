@@ -80,7 +80,7 @@ local joins = {
   earlier = function(held, number, text)
     if held then
       local at, old = split(held)
-      if at < number or (at == number and not is_above(old, text)) then return held end
+      if old == text or at < number or (at == number and not is_above(old, text)) then return held end
     end
     return digits(number) .. ' ' .. text
   end,

@@ -9,6 +9,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -60,12 +61,26 @@ class Node:
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one round trip, all on one connection; an error stands where the answer would."""
+        try:
+            return await self._exchange(commands)
+        except RuntimeError:  # uvloop's word for a connection that was closed while nobody used it: nothing was sent
+            await self._leave_idle()
+            return await self._exchange(commands)
+        except (RedisConnectionError, OSError):
+            await self._leave_idle()
+            raise
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         # No MULTI: each script is atomic by itself, and a transaction would make everybody else wait for the whole
         # batch.
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
         return await pipeline.execute(raise_on_error=False)
+
+    async def _leave_idle(self) -> None:
+        """Let all connections go that nobody uses: one seldom dies alone, and each would fail a call of its own."""
+        await self._pool.disconnect(inuse_connections=False)
 
     def subscriber(self) -> PubSub:
         """A new subscriber, for the one task that owns it."""
@@ -74,7 +89,7 @@ class Node:
     async def renew(self) -> None:
         """Let all connections go, those in use once they have their answer; the next ones are made anew."""
         await self._pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
-        await self._pool.disconnect(inuse_connections=False)
+        await self._leave_idle()
 
     async def close(self) -> None:
         """Let all connections go, also those in use."""
