@@ -792,6 +792,18 @@ async def test_an_error_of_an_outage_is_not_overtaken_when_it_is_over(
     assert (await view_of(watched, projects[0])).text(FIRST_ERROR) == '{"event_id":"e1"}'
 
 
+async def test_an_error_that_is_judged_later_is_not_overtaken_by_one_that_is_known_by_then(
+    watched: WatchedStore, folder: Path, names: Iterator[str]
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    one, other = (Process(watched, folder, next(names)) for _ in range(2))
+    await one.unverified.take(HOME, project.id, KEY, error(now() - 500, "e1"))
+    await other.writes(project, error(now(), "e2"))
+    await one.projects.get(project.id)
+    await asyncio.gather(one.unverified.judge(), flushing(one.writer))
+    assert (await view_of(watched, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+
+
 async def test_a_request_stands_behind_one_that_is_not_judged_yet(
     watched: WatchedStore, folder: Path, names: Iterator[str]
 ) -> None:

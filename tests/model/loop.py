@@ -19,6 +19,7 @@ class Life:
         self.is_over = False
         self.had_trouble = False
         """Whether it was ever cut off from the store."""
+        self.clock_was_set = False
         self.tasks: set[asyncio.Task[Any]] = set()
 
 

@@ -98,7 +98,7 @@ class Machine(RuleBasedStateMachine):
 
     def send(self, process: int, project: int, kind: str, name: str, make: Callable[[int], Update]) -> None:
         there, truth = self.process(process), self.truth[project]
-        sent = Sent(kind, name, there.life, self.step, there.take(project, make))
+        sent = Sent(kind, name, there.life, self.step, self.world.loop.time(), there.take(project, make))
         # Its process may not have heard of the reset yet, and then takes it for one that could wait, of the past epoch.
         sent.is_kept = sent.is_counted = self.world.loop.time() - truth.changed_at >= self.unheard_seconds
         truth.sent.append(sent)
@@ -282,6 +282,7 @@ class RedisMachine(FaultyMachine):
     @rule(process=PROCESSES, seconds=SECONDS)
     def a_clock_steps(self, process: int, seconds: float) -> None:
         self.process(process).ahead += seconds
+        self.process(process).life.clock_was_set = True
 
     @rule(process=PROCESSES)
     def answers_get_lost(self, process: int) -> None:

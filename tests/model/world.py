@@ -42,6 +42,11 @@ T = TypeVar("T")
 LIMITS = replace(WriterLimits(), batch=3, lazy_batch=1, unwatched_seconds=5.0, learning_seconds=0.0)
 """Small, so that every write has several parts, and everything else happens in between."""
 STAGES = ("awaiting", "connected", "first_error_received")
+WAY_SECONDS = (0, 0.001, 0.02)
+"""How long a call is under way to the store, or back."""
+CLOCK_SECONDS = 2 * 0.02 + 0.005
+"""How far two processes may be apart in what they take for the store's clock: half of both ways, of each, and a few
+whole milliseconds."""
 LATE_SECONDS = 0.3
 """How long a wake-up is under way at most, if it gets there."""
 EPOCH_SECONDS = 1_800_000_000.0
@@ -82,6 +87,8 @@ class Line:
         self.is_cut = False
         self.loses_answers = False
         self.is_deaf = False
+        self.dead_calls = 0
+        """That fail though the link is up: on connections of which nobody has noticed yet that they are dead."""
         self.listeners: list[Any] = []
 
     def listen(self, listener: Any) -> None:
@@ -109,7 +116,10 @@ class Line:
         return answer
 
     async def _way(self, back: bool = False) -> None:
-        await asyncio.sleep(self._rng.choice((0, 0.001, 0.02)))
+        if self.dead_calls and not self.is_cut:
+            self.dead_calls -= 1
+            raise StoreUnavailable("a dead connection, for a test")
+        await asyncio.sleep(self._rng.choice(WAY_SECONDS))
         if self.is_cut or (back and self.loses_answers):
             self._life.had_trouble = True
             await asyncio.sleep(self._rng.choice((0, 2.0)))  # refused at once, or not answered in time
@@ -388,6 +398,7 @@ class World:
                 process.line.cut()
             self.backend.lose(everything)
             for process in self.processes:
+                process.line.dead_calls = self.rng.choice((0, 0, 1, 20))
                 process.line.mend()
 
         self.run(happen())
