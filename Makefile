@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check api lighthouse bench attacks faults model newest snippets test-sets lock audit-python audit-javascript dist clean
+.PHONY: setup demo test test-fast check api lighthouse gallery bench attacks faults model newest snippets test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
 # their names: by the number of their tests, the slow ones with few would come last, and one process would idle. One
@@ -65,6 +65,9 @@ api: .venv/.runtime .venv/.api tests/api/node_modules/.stamp  ## made-up request
 
 lighthouse: .venv/.dev .venv/.system tests/lighthouse/node_modules/.stamp  ## the pages as Lighthouse sees them, on a phone
 	$(BIN)/python -m tests.lighthouse
+
+gallery: .venv/.dev .venv/.system  ## pictures of every state of the pages, and what axe says of each; some with STATES="awaiting lost"
+	$(BIN)/python -m tests.gallery $(STATES)
 
 # Keeps the pins that still fit; `make lock UPGRADE=--upgrade` takes the newest.
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE) \

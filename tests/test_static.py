@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from server.core.diagnosis.rules import RULES, Severity
 from server.core.diagnosis.words import SAYABLE
 from server.core.model.close_codes import Close
 from tests import words
@@ -172,6 +173,12 @@ def test_what_is_said_is_said_calmly(language: str) -> None:
             assert not re.search(r"\w'\w", text), path  # one kind of apostrophe, the typographic one
 
 
+def test_what_keeps_an_app_from_going_on_says_first_what_to_do() -> None:
+    """The headline speaks of problems of this severity alone, and the line below it has to say more than how often."""
+    errors = {rule.code for rule in RULES if rule.severity is Severity.ERROR}
+    assert set(messages("en")["status"]["mend"]) == errors
+
+
 def test_nothing_is_said_that_nobody_says() -> None:
     scripts = "\n".join(map(code, SCRIPTS))
     markup = "\n".join(path.read_text(encoding="utf-8") for path in MARKUP.values())
@@ -192,6 +199,7 @@ def test_nothing_is_said_that_nobody_says() -> None:
         "refusals",
         "article",
         "what",
+        "mend",
     }
     unsaid = []
     for path, _ in sentences(messages("en")):
@@ -249,7 +257,7 @@ def test_the_tokens_are_few() -> None:
 def test_colours_come_from_the_tokens(name: str) -> None:
     text = rules(name)
     own = set(re.findall(r"(--[\w-]+):", text))
-    assert set(re.findall(r"var\((--[\w-]+)", text)) <= tokens() | own | {"--lamp"}
+    assert set(re.findall(r"var\((--[\w-]+)", text)) <= tokens() | own | {"--end"}  # which a script sets
     if name != "elements/tokens.css":
         assert re.findall(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsl", text) == []
 

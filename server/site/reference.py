@@ -212,7 +212,14 @@ def _old(row: Sdk) -> str:
 
 
 def _title(code: str) -> str:
-    return code.replace("_", " ").capitalize().replace("Cors", "CORS").replace("sdk", "SDK").replace("json", "JSON")
+    return (
+        code.replace("_", " ")
+        .capitalize()
+        .replace("Cors", "CORS")
+        .replace("Http dsn", "HTTP DSN")
+        .replace("sdk", "SDK")
+        .replace("json", "JSON")
+    )
 
 
 def _sentence(summary: str | Plural) -> str:

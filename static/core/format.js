@@ -138,10 +138,18 @@ export class Format {
    * @param {number} now
    */
   moment(then, now) {
+    return joined(this.ago(then, now), this.clock(then, now));
+  }
+
+  /**
+   * `14:03:22 UTC`; with the date where it was another day.
+   *
+   * @param {number} then
+   * @param {number} now
+   */
+  clock(then, now) {
     const [day, today] = [then, now].map((at) => new Date(at).toDateString());
-    const clock =
-      day === today ? new Date(then).toLocaleTimeString(this.#locale, { timeStyle: "long" }) : this.exact(then);
-    return joined(this.ago(then, now), clock);
+    return day === today ? new Date(then).toLocaleTimeString(this.#locale, { timeStyle: "long" }) : this.exact(then);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a page says first. Headline, the line below it, the tab's title and the icon are one sentence, made here and
- * nowhere else, so that none of them can say what another denies. Pure: the time is an argument, in ms.
+ * What a page says first: what is so, what to do, and what is known of it. Headline, lines, the tab's title and the icon
+ * are made here and nowhere else, so that none of them can say what another denies. Pure: the time is an argument, in ms.
  */
 
 import { joined, time } from "./format.js";
@@ -26,10 +26,12 @@ export function headline(state, words, now) {
   const said = problem && mood === "problem" ? ofProblem(worded(problem, words), state, words, now) : null;
   const { headlines, tabs } = words.messages.status;
   const kind = isWeak(state) && mood === CONNECTED ? "weak" : mood;
+  const { line, detail = "" } = said ?? linesOf(mood, state, words, now);
   return {
     mood,
     text: said?.text ?? headlines[/** @type {keyof typeof headlines} */ (kind)],
-    line: said?.line ?? lineOf(mood, state, words, now),
+    line,
+    detail,
     tab: joined(said ? words.say(tabs.problem, { summary: said.text }) : tabs[mood], state.project?.name),
   };
 }
@@ -61,38 +63,46 @@ const isWeak = ({ snapshot }) => snapshot?.connected_by === "key";
  * @param {Words} words
  * @param {number} now
  */
-function ofProblem({ summary, count, last_at: last }, state, words, now) {
+function ofProblem({ code, summary, count, last_at: last }, state, words, now) {
   const { seen } = words.messages.status;
   const clock = now + state.skew;
   const ago = words.ago(time(last) ?? clock, clock);
   // A headline has no full stop, in whatever script it is written.
-  return { text: summary.replace(/[.。]$/, ""), line: words.say(seen, { count, ago }) };
+  const text = summary.replace(/[.。]$/, "");
+  return { text, line: words.mend(code), detail: words.say(seen, { count, ago }) };
 }
 
 /**
+ * What to do, and what is known.
+ *
  * @param {Mood} mood
  * @param {State} state
  * @param {Words} words
  * @param {number} now
+ * @returns {{ line: string, detail?: string }}
  */
-function lineOf(mood, state, words, now) {
-  const { unsure, checked, weak } = words.messages.status;
-  if (mood === "stopped") return words.link(state, now).reason ?? "";
-  if (mood === FAILED) return words.errorTitle(state);
+function linesOf(mood, state, words, now) {
+  const { unsure, delayed, weak, empty, now_an_error: next } = words.messages.status;
+  if (mood === "stopped") return { line: words.link(state, now).reason ?? "" };
+  if (mood === FAILED) return { line: words.errorTitle(state) };
   // What was last heard is still true, but whether it is all there is nobody knows.
-  if (state.snapshot && linkState(state) !== "live") return unsure;
-  if (mood === AWAITING) return state.snapshot?.checked_by ? checked : listening(state, words, now);
-  return isWeak(state) ? weak : connectedLine(/** @type {Snapshot} */ (state.snapshot), state, words, now);
+  const link = linkState(state);
+  if (state.snapshot && link !== "live") return { line: link === "delayed" ? delayed : unsure };
+  if (mood === AWAITING) return listening(state, words, now);
+  return isWeak(state) ? { line: weak, detail: empty } : { line: next, detail: connected(state, words, now) };
 }
 
 /** @param {State} state @param {Words} words @param {number} now */
-function listening({ since }, words, now) {
-  return words.say(words.messages.status.listening, { time: words.duration(now - since.at, true) });
+function listening(state, words, now) {
+  const { start, checked, causes, listening: since } = words.messages.status;
+  const isSilent = problemsOf(state).some(({ code, resolved }) => code === "silence" && !resolved);
+  const detail = words.say(isSilent ? causes : since, { time: words.duration(now - state.since.at, true) });
+  return { line: state.snapshot?.checked_by ? checked : start, detail };
 }
 
-/** @param {Snapshot} snapshot @param {State} state @param {Words} words @param {number} now */
-function connectedLine({ sdk, app }, state, words, now) {
-  const { now_an_error: next, first_signal: unnamed } = words.messages.status;
-  const seen = joined(sdkText(sdk) || unnamed, app.environment, app.release, words.lastSeen(state, now));
-  return words.say(next, { seen });
+/** @param {State} state @param {Words} words @param {number} now */
+function connected(state, words, now) {
+  const { sdk, app } = /** @type {Snapshot} */ (state.snapshot);
+  const name = sdkText(sdk) || words.messages.status.first_signal;
+  return joined(name, app.environment, app.release, words.lastSeen(state, now));
 }

@@ -1,5 +1,6 @@
 /** The steps as one line that the app walks along: which is open, which is done and by what proof, what breaks one. */
 
+import { worded } from "./problems.js";
 import { grouped, STAGES, stageOf } from "./state.js";
 import { sdkText } from "./words.js";
 
@@ -37,15 +38,22 @@ export function placeOf(problem, stage) {
  */
 export function spine(state, problems, words, now) {
   const stage = stageOf(state);
-  const isBroken = (/** @type {StepName} */ name) => problems.some((problem) => placeOf(problem, stage) === name);
-  const step = (/** @type {StepName} */ name, /** @type {SpineStep["state"]} */ plain, proof = "") =>
-    /** @type {SpineStep} */ ({ name, state: isBroken(name) ? "broken" : plain, proof });
+  const step = (/** @type {StepName} */ name, /** @type {SpineStep["state"]} */ plain, proof = "") => {
+    const broken = problems.find((problem) => placeOf(problem, stage) === name);
+    // What was proved does not stand beside what denies it.
+    return /** @type {SpineStep} */ (
+      broken ? { name, state: "broken", proof: said(broken, words) } : { name, state: plain, proof }
+    );
+  };
   const [connected, failed] = [CONNECTED, FAILED].map((reached) => words.when(reached, state, now));
   const behind = [step("install", "done", sdkText(state.snapshot?.sdk ?? {})), step("configure", "done", connected)];
   if (stage === AWAITING)
     return oneAtATime([step("install", "brief"), step("configure", "open"), step("error", "ahead")]);
   return oneAtATime([...behind, step("error", stage === FAILED ? "done" : "open", failed)]);
 }
+
+/** What is wrong, for the line of a step that is folded. @param {Problem} problem @param {Words} words */
+const said = (problem, words) => worded(problem, words).summary.replace(/[.。]$/, "");
 
 /** What is broken comes before what would be next. @param {SpineStep[]} steps @returns {SpineStep[]} */
 function oneAtATime(steps) {

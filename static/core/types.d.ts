@@ -221,7 +221,10 @@ export type Mood = Stage | "problem" | "stopped";
 export interface Headline {
   mood: Mood;
   text: string;
+  /** What to do; of a first error, its title. */
   line: string;
+  /** What is known; may be empty. */
+  detail: string;
   /** The tab's title. */
   tab: string;
 }

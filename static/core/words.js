@@ -14,7 +14,7 @@ export class Words extends Format {
   }
 
   /**
-   * Since when a stage is reached, and what it took.
+   * What proves a stage, how long it took, and when that was.
    *
    * @param {Stage} stage
    * @param {State} state
@@ -26,7 +26,7 @@ export class Words extends Format {
     const reached = reachedAt(stage, state);
     if (reached === null) return "";
     const proof = stage === "connected" && this.proof(state);
-    return joined(this.moment(reached, clock), this.#took(stage, reached, state), proof);
+    return joined(proof, this.#took(stage, reached, state), this.clock(reached, clock));
   }
 
   /** What a platform says of itself: its file is English, and so is what has no translation. @param {string} note */
@@ -76,6 +76,13 @@ export class Words extends Format {
     if (span >= 0) return this.say(after[state.since.what], { time: this.duration(span) });
     const made = reachedAt("awaiting", state);
     return made !== null && reached >= made ? this.say(after.created, { time: this.duration(reached - made) }) : "";
+  }
+
+  /** What to do first about a problem that keeps the app from going on; nothing for others. @param {string} code */
+  mend(code) {
+    /** @type {Record<string, string>} */
+    const mend = this.messages.status.mend;
+    return mend[code] ?? "";
   }
 
   /** @param {Pick<State, "snapshot">} state */
@@ -181,7 +188,7 @@ export class Words extends Format {
     return [
       stage && `${this.messages.status.headlines[stage]}.`,
       stage === STAGES[2] && `${this.errorTitle(state)}.`,
-      ...raised.map(({ summary }) => this.say(problem, { summary })),
+      ...raised.flatMap(({ code, summary }) => [this.say(problem, { summary }), this.mend(code)]),
       ...resolved.map(({ summary }) => this.say(over, { summary })),
     ]
       .filter(Boolean)

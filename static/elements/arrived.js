@@ -55,7 +55,8 @@ export class Arrived {
     const { sources, times, view } = this.#words.messages.arrived;
     const by = /** @type {Record<string, string>} */ (sources)[source ?? ""];
     const bytes = size === null ? "" : this.#words.size(size);
-    const text = joined(endpoint, status, by, sdk && sdkText(sdk), bytes, count && this.#words.say(times, { count }));
+    const often = count && count > 1 && this.#words.say(times, { count });
+    const text = joined(endpoint, status, by, sdk && sdkText(sdk), bytes, often);
     if (!url) return [text];
     return [`${text} · `, el("a", { href: url, target: "_blank", rel: "noopener", text: view })];
   }

@@ -23,19 +23,21 @@ export function dsnDiff(words, { evidence, fix }, values, copy) {
   const { sent, yours } = words.messages.problems_list;
   const { dsn, key } = values;
   // As long as the other, so that the ends of the keys stand below each other.
+  const width = Math.max(sent.length, yours.length);
   const unknown = "·".repeat(Math.max(0, key.length - end.length));
   const [before, after] = dsn.split(key);
-  const line = (/** @type {"del" | "ins"} */ kind, /** @type {string} */ start, /** @type {string} */ tail) =>
+  const line = (/** @type {"del" | "ins"} */ kind, /** @type {Node | string} */ start, /** @type {string} */ tail) =>
     el(
       kind,
       { class: "diff-line" },
       kind === "ins" ? "+ " : "− ",
-      el("span", { class: "diff-same", text: `${before}${start}` }),
+      el("span", { class: "diff-who", text: `${(kind === "ins" ? yours : sent).padEnd(width)}  ` }),
+      el("span", { class: "diff-same" }, before, start),
       el("mark", { text: tail }),
       after,
-      el("span", { class: "diff-who", text: `  ${kind === "ins" ? yours : sent}` }),
     );
-  const lines = [line("del", unknown, end), line("ins", key.slice(0, -end.length), key.slice(-end.length))];
+  const dots = el("span", { "aria-hidden": "true", text: unknown });
+  const lines = [line("del", dots, end), line("ins", key.slice(0, -end.length), key.slice(-end.length))];
   const code = el("pre", { tabindex: "0" }, el("code", { dir: "ltr" }, lines));
   return el(
     "div",

@@ -1,10 +1,13 @@
 /** The project's own DSN, and a button that copies it. */
 
 import { copyButton } from "./copy.js";
-import { part, setText } from "./dom.js";
+import { el, once, part } from "./dom.js";
 
 /** @import { Project, Target } from "../core/types.js" */
 /** @import { Words } from "../core/words.js" */
+
+/** So much of the key stands in sight with the address behind it, however narrow the screen. */
+const KEY_END = 4;
 
 export class Dsn {
   #root;
@@ -29,6 +32,11 @@ export class Dsn {
     const { dsn_hidden: hidden, dsn_none: none } = this.#words.messages.steps;
     this.#dsn = target?.dsn ?? "";
     this.#copy.disabled = !target;
-    setText(part(this.#root, "dsn-text"), project ? (project.dsn ?? none) : hidden);
+    const text = project ? (project.dsn ?? none) : hidden;
+    const end = target ? text.indexOf("@") - KEY_END : text.length;
+    const [start, rest] = [text.slice(0, end), text.slice(end)];
+    const code = part(this.#root, "dsn-text");
+    code.style.setProperty("--end", `${rest.length}ch`);
+    once(code, text, () => [el("span", { class: "dsn-start", text: start }), rest]);
   }
 }

@@ -26,7 +26,10 @@ export class FirstError {
     this.#root.hidden = !error;
     if (!error) return;
     const { environment, release } = snapshot.app;
-    const about = joined(error.level, this.#handled(error), error.culprit, environment, release);
+    // That it is an error says the headline.
+    const level = error.level === "error" ? "" : error.level;
+    const about = joined(level, this.#handled(error), error.culprit, environment, release);
+    this.#root.hidden = !about && !error.frames?.length && !error.url;
     once(part(this.#root, "first-error-body"), { error, about }, () => this.#parts(error, about));
     const link = part(this.#root, "view-error", HTMLAnchorElement);
     link.hidden = !error.url;

@@ -63,7 +63,8 @@ export class Problems {
     const known = /** @type {HTMLElement | null} */ (this.#list.querySelector(".notes"));
     const row = known ?? el("li", { class: "notes" }, folded(el("summary"), el("ul")));
     const [title, list] = /** @type {HTMLElement[]} */ ([...row.querySelectorAll(":scope > details > *")]);
-    setText(title, this.#words.say(this.#said.notes, { count: notes.length }));
+    const count = this.#words.say(this.#said.notes, { count: notes.length });
+    setText(title, notes.length > 1 ? count : `${count}: ${summaryOf(notes[0], this.#words)}`);
     arrange(
       list,
       notes.map((note) => this.#row(note, values)),

@@ -25,10 +25,11 @@ export class Status {
    * @param {Headline} said
    * @param {boolean} isKnown whether a snapshot has come
    */
-  draw({ mood, text, line }, isKnown) {
+  draw({ mood, text, line, detail }, isKnown) {
     this.#root.dataset.mood = mood;
     setText(part(this.#root, "headline"), text);
     setText(part(this.#root, "line"), line);
+    setText(part(this.#root, "detail"), detail);
     part(this.#root, "line").classList.toggle("error-title", mood === "first_error_received");
     // Not for the mood that it opened with: nothing happened just now.
     if (this.#drawn && mood !== this.#drawn) replay(this.#root, "settle");

@@ -7,7 +7,7 @@ import { Platforms } from "../core/platforms.js";
 import { worded } from "../core/problems.js";
 import { spine } from "../core/spine.js";
 import { initialState, linkState, news, problemsOf, reduce, stageOf } from "../core/state.js";
-import { drawTimes, part, renew, setText } from "../elements/dom.js";
+import { drawTimes, part, renew } from "../elements/dom.js";
 import { Language } from "../elements/language.js";
 import { Link } from "../elements/link.js";
 import { Next } from "../elements/next.js";
@@ -20,6 +20,7 @@ import { Details } from "./details.js";
 import { Notify } from "./notify.js";
 import { copyPrompt } from "./prompt.js";
 import { Server } from "./server.js";
+import { Spoken } from "./spoken.js";
 import { Strip } from "./strip.js";
 import { drawTab } from "./tab.js";
 import { Todo } from "./todo.js";
@@ -41,6 +42,7 @@ class OnboardingPage {
   /** The code to copy; null until it is here. @type {Todo | null} */
   #todo = null;
   #details;
+  #spoken;
   #trouble;
   /** @type {Connection | null} */
   #connection = null;
@@ -53,6 +55,7 @@ class OnboardingPage {
     this.link = new Link(part(document, "link"), words, () => this.#connection?.retryNow());
     this.status = new Status(part(document, "status"));
     this.strip = new Strip(part(document, "top"), part(document, "headline"));
+    this.#spoken = new Spoken(part(document, "spoken"), words);
     this.way = new Way(part(document, "way"), words);
     this.#steps = new Steps(part(document, "do", HTMLDetailsElement), words);
     this.#details = new Details(part(document, "known"), words, server.root, (name, on) =>
@@ -146,8 +149,7 @@ class OnboardingPage {
     if (this.#state.snapshot && isOther) renew(part(document, "spine"));
     const { stage, raised, resolved } = news(before, this.#state);
     const changed = { stage, raised: this.#worded(raised), resolved: this.#worded(resolved) };
-    const said = this.#words.announcement(changed, this.#state);
-    if (said) setText(part(document, "spoken"), said);
+    this.#spoken.tell(changed, this.#state);
     this.#trouble.changed(raised);
   }
 
@@ -171,6 +173,7 @@ class OnboardingPage {
     this.link.draw(state, now);
     this.status.draw(said, state.snapshot !== null);
     this.strip.draw(said);
+    this.#spoken.tick(state, said, now);
     this.notify.tell(said, state.snapshot !== null);
     this.#steps.show(spine(state, problemsOf(state), this.#words, now));
     this.#details.tick(state, now);

@@ -107,13 +107,16 @@ export class Manage {
     button.addEventListener("click", async () => {
       // The second click is meant: an app with this key is refused from then on.
       const question = this.#words.say(sure, { key: end });
-      if (button.textContent !== question) return setText(button, question);
+      if (!button.classList.contains("sure")) {
+        button.classList.add("sure");
+        return setText(button, question);
+      }
       if (!(await this.#done(`projects/${this.#project.id}/keys/${key}`, { method: "DELETE" }))) return;
       this.#project.keys = this.#project.keys?.map((each) => (each.key === key ? { key, enabled: false } : each));
       this.#redrawKeys();
       this.#result(this.#words.say(this.#say.was_disabled, { key: end }));
     });
-    return el("li", {}, el("code", { text: end }), " ", button);
+    return el("li", {}, button);
   }
 
   #share() {

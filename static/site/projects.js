@@ -14,6 +14,9 @@ import { Manage } from "./manage.js";
 /** So many stand there at once: each is asked for how far it is. */
 const SHOWN = 20;
 
+/** @param {Project} a @param {Project} b */
+const newestFirst = (a, b) => (time(b.created_at) ?? 0) - (time(a.created_at) ?? 0) || Number(b.id) - Number(a.id);
+
 export class Projects {
   #root;
   #list;
@@ -47,7 +50,7 @@ export class Projects {
     const { status, page } = await this.#owner.projects(this.#next);
     if (!page) return status;
     this.#next = page.next;
-    this.#all = [...this.#all, ...page.projects].sort((a, b) => (time(b.created_at) ?? 0) - (time(a.created_at) ?? 0));
+    this.#all = [...this.#all, ...page.projects].sort(newestFirst);
     this.#draw();
     return status;
   }

@@ -89,7 +89,7 @@ async def test_two_statuses(bench: Bench) -> None:
     await bench.run("left", draw, CONNECTED)
     await bench.run("right", draw, FAILED)
     await expect(left.locator(".headline")).to_have_text("Your app is connected")
-    await expect(left.locator(".line")).to_contain_text("sentry.python 2.75.0")
+    await expect(left.locator(".detail")).to_contain_text("sentry.python 2.75.0")
     await expect(right.locator(".headline")).to_have_text("Your first error is here")
     await expect(right.locator(".line")).to_have_text(ERROR["title"])
 
@@ -277,7 +277,7 @@ async def test_the_status_on_somebody_elses_page(
         await page.goto(origin)
         headline = page.locator("firstlight-status .headline")
         await expect(headline).to_have_text("Waiting for your app")
-        await expect(page.locator("firstlight-status .line")).to_contain_text("Listening for")
+        await expect(page.locator("firstlight-status .detail")).to_contain_text("Listening for")
         await signals.heartbeat(http, project)
         await expect(headline).to_have_text("Your app is connected")
         await signals.error(http, project)

@@ -42,7 +42,9 @@ async def test_a_wrong_key(server: ServerProcess, make_project: MakeProject, sta
     await evidence_contains(problem, f"…{WRONG_KEY[-4:]}")
     assert WRONG_KEY not in await tab.page.content()
     await tab.shows("awaiting", problem="Your app is using the wrong key")
-    await expect(tab.spoken).to_have_text("Problem: Your app is using the wrong key.")
+    await expect(tab.spoken).to_have_text(
+        "Problem: Your app is using the wrong key. Copy the DSN below and restart your app."
+    )
 
     await apps.run("python", APP.format(dsn=project.dsn), tmp_path)
     await tab.shows("first_error_received")

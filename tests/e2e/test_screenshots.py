@@ -49,10 +49,10 @@ async def problem(tab: Onboarding, project: Project, http: httpx2.AsyncClient) -
 
 
 SAID: dict[Reach, list[str]] = {
-    awaiting: ["Waiting for your app", "This page changes by itself.", "Install"],
-    connected: ["Your app is connected", "sentry.python.flask 2.75.0", "Now let it fail once."],
+    awaiting: ["Waiting for your app", "Add the code below", "This page changes by itself.", "Install"],
+    connected: ["Your app is connected", "sentry.python.flask 2.75.0", "Now let it fail once: step 3 shows how."],
     first_error: ["Your first error is here", "ZeroDivisionError: division by zero", "shop/cart.py:42"],
-    problem: ["Your app is using the wrong key", "Seen once"],
+    problem: ["Your app is using the wrong key", "Copy the DSN below", "Seen once"],
 }
 """What has to be read at a glance, whatever the size of the screen: the state, and what to do."""
 

@@ -33,17 +33,19 @@ test("each stage has its headline, tab and icon, with the project's name", () =>
     ["○ Waiting · shop", "● Connected · shop", "★ First error · shop"],
   );
   assert.equal(all[0].text, "Waiting for your app");
-  assert.equal(all[0].line, "Listening for 12 s. This page changes by itself.");
+  assert.equal(all[0].line, "Add the code below, then start your app.");
+  assert.equal(all[0].detail, "Listening for 12 s. This page changes by itself.");
   assert.equal(said(initialState(OPENED)).tab, "○ Waiting");
 });
 
 test("an open problem that is an error takes all four", () => {
   for (const stage of ["awaiting", "connected"]) {
-    const { mood, text, tab, line } = said(state({ stage, problems: [quiet, wrongKey] }));
+    const { mood, text, tab, line, detail } = said(state({ stage, problems: [quiet, wrongKey] }));
     assert.equal(mood, "problem");
     assert.equal(text, "Your app is using the wrong key");
     assert.equal(tab, "⚠ Your app is using the wrong key");
-    assert.equal(line, "Seen 3 times, last 2 s ago.");
+    assert.equal(line, "Copy the DSN below and restart your app.");
+    assert.equal(detail, "Seen 3 times, last 2 s ago.");
   }
 });
 
@@ -66,7 +68,8 @@ test("a page that was told to stop says so, whatever it knew", () => {
 test("a key alone is weak, and a test is no app", () => {
   const weak = said(state({ stage: "connected", connected_by: "key" }));
   assert.equal(weak.text, "Something is using your key");
-  assert.match(weak.line, /it was empty/);
+  assert.match(weak.line, /make your app fail once/);
+  assert.match(weak.detail, /without contents/);
   assert.match(said(state({ checked_by: { source: "page", signal: "error", at: at(1) } })).line, /connection works/);
 });
 
@@ -74,16 +77,25 @@ test("a page that is out of touch does not claim to listen", () => {
   const lost = (stage) => said(reduce(state({ stage }), { link: { state: "waiting", again: true } }));
   assert.match(lost("awaiting").line, /lost touch/);
   assert.match(lost("connected").line, /lost touch/);
+  const delayed = said({ ...state({ stage: "connected" }), delayed: true });
+  assert.match(delayed.line, /can’t reach its store/);
+  assert.equal(delayed.detail, "");
 });
 
-test("the line says who is connected", () => {
+test("a long silence leads to its causes", () => {
+  const silence = { ...quiet, code: "silence" };
+  assert.match(said(state({ problems: [silence] }), 70).detail, /^Nothing has arrived in 1 min\..*below the steps/);
+  assert.match(said(state({ problems: [{ ...silence, resolved: true }] })).detail, /^Listening/);
+});
+
+test("the lines say what to do, and who is connected", () => {
   const connected = state({
     stage: "connected",
     sdk: { name: "sentry.python.flask", version: "2.75.0" },
     app: { environment: "production", release: "shop@1.4.0" },
     liveness: { state: "seen", last_seen_at: at(0) },
   });
-  const words = "sentry.python.flask 2.75.0 · production · shop@1.4.0 · 12 s ago. Now let it fail once.";
-  assert.equal(said(connected).line, words);
+  assert.match(said(connected).line, /^Now let it fail once/);
+  assert.equal(said(connected).detail, "sentry.python.flask 2.75.0 · production · shop@1.4.0 · 12 s ago");
   assert.equal(said(state({ stage: "first_error_received", first_error: {} })).line, "An error without a title");
 });

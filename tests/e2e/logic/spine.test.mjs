@@ -32,7 +32,7 @@ test("what is done folds, the next thing is open", () => {
 test("a finished step has its proof", () => {
   const [install, configure, error] = steps(connected);
   assert.equal(install.proof, "sentry.python 2.75.0");
-  assert.match(configure.proof, /2\.0 s after this page was opened.*by its first session/);
+  assert.match(configure.proof, /^by its first session · 2\.0 s after this page was opened · \d/);
   assert.equal(error.proof, "");
   assert.match(steps(failed)[2].proof, /7\.0 s after the SDK connected/);
 });
@@ -42,6 +42,8 @@ test("a problem breaks its step, done or not, and that is the one to look at", (
   const broken = steps({ ...connected, problems: [open("unknown_key")] });
   assert.deepEqual([current(broken).name, current(broken).state], ["configure", "broken"]);
   assert.equal(broken[2].state, "ahead"); // one thing at a time
+  // What was proved does not stand beside what denies it.
+  assert.equal(broken[1].proof, "Your app is using the wrong key");
   assert.deepEqual(states({ ...connected, problems: [open("message_not_error", "warning")] })[2], "broken");
   assert.equal(current(steps(connected)).name, "error");
   assert.equal(current(steps(failed)), null);

@@ -69,19 +69,16 @@ test("a stage says since when, and how long it took", () => {
     first_error: { title: "E", received_at: at(10.2) },
   });
   const clock = (seconds) => w.moment(OPENED + seconds * 1_000, OPENED).replace("just now · ", "");
-  assert.equal(
-    w.when("connected", reached, OPENED + 15_200),
-    `12 s ago · ${clock(3.2)} · 3.2 s after this page was opened`,
-  );
+  assert.equal(w.when("connected", reached, OPENED + 15_200), `3.2 s after this page was opened · ${clock(3.2)}`);
   assert.equal(
     w.when("first_error_received", reached, OPENED + 15_200),
-    `5 s ago · ${clock(10.2)} · 7.0 s after the SDK connected`,
+    `7.0 s after the SDK connected · ${clock(10.2)}`,
   );
 });
 
 test("a page that is loaded again says what it said before", () => {
   const told = { stage: "connected", watched_at: at(-60), connected_at: at(3.2), now: at(9) };
-  const waited = /1 min 3 s after this page was opened$/;
+  const waited = /^1 min 3 s after this page was opened · \d/;
   for (const openedAt of [OPENED - 60_000, OPENED + 5_000, OPENED + 3_600_000]) {
     const message = { type: "snapshot", epoch: "a", version: 1, ...told };
     const reloaded = reduce(initialState(openedAt), { message, fresh: true, at: openedAt });
@@ -101,7 +98,7 @@ test("an error as the very first signal says so", () => {
     connected_at: at(1),
     first_error: { title: "E", received_at: at(1) },
   });
-  assert.match(w.when("first_error_received", top, OPENED + 1_000), /with the very first signal$/);
+  assert.match(w.when("first_error_received", top, OPENED + 1_000), /^with the very first signal · \d/);
 });
 
 test("a silence is called quiet", () => {
@@ -124,9 +121,19 @@ test("the link indicator is always true", () => {
 test("the live region speaks stages and problems", () => {
   const top = state({ stage: "first_error_received", first_error: { title: "ZeroDivisionError: division by zero" } });
   const said = w.announcement(
-    { stage: "first_error_received", raised: [{ summary: "A." }], resolved: [{ summary: "B." }] },
+    {
+      stage: "first_error_received",
+      raised: [
+        { code: "quiet", summary: "A." },
+        { code: "unknown_key", summary: "C." },
+      ],
+      resolved: [{ summary: "B." }],
+    },
     top,
   );
-  assert.equal(said, "Your first error is here. ZeroDivisionError: division by zero. Problem: A. Resolved: B.");
+  assert.equal(
+    said,
+    "Your first error is here. ZeroDivisionError: division by zero. Problem: A. Problem: C. Copy the DSN below and restart your app. Resolved: B.",
+  );
   assert.equal(w.announcement({ stage: null, raised: [], resolved: [] }, top), "");
 });
