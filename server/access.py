@@ -9,7 +9,8 @@ from __future__ import annotations
 import hmac
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -21,7 +22,9 @@ from .core.model.origin import is_loopback
 from .core.model.project import Project
 from .engine.limits import Guesses, network_of
 from .settings import Settings
-from .tokens import Minted, Tokens
+
+if TYPE_CHECKING:
+    from .tokens import Minted, Tokens
 
 COOKIE_SECONDS = 12 * 3600
 """A working day: the page's cookie lives no longer than this, nor than the token it was traded for."""
@@ -42,8 +45,16 @@ class Access:
         self._settings = settings
         self._clock = clock
         self._guesses = guesses
-        self._tokens = Tokens(settings.secrets, clock)
         self.is_open = settings.is_open
+        if not self.is_open:
+            self._tokens  # noqa: B018  # now, and not while the first one who shows a token waits
+
+    @cached_property
+    def _tokens(self) -> Tokens:
+        # An open server needs none, and where the library for them finds `cryptography`, it loads that: 9 MiB.
+        from .tokens import Tokens
+
+        return Tokens(self._settings.secrets, self._clock)
 
     def mint(self, project_id: int, seconds: float, scope: Scope = Scope.VIEW, by: Grant = EVERYTHING) -> Minted:
         """Make a token for one project, that neither outlives nor exceeds the one it is made with.
