@@ -233,8 +233,9 @@ class WriterLimits:
     """Projects with something unwritten on one lane; beyond that, new ones are refused until the store is back."""
     batch: int = 500
     """Updates in one write of what somebody waits for: about 10 ms of the store's time."""
-    lazy_batch: int = 50
-    """Updates in one write of what can wait: 1 ms of the store's time, which is how long the other lane waits."""
+    lazy_batch: int = 16
+    """Updates in one write of what can wait: half a millisecond of the store's time, and of this process's. That is how
+    long the other lane waits."""
     rejected: int = 1_000
     """Projects with something that the store refuses for what it is; it is tried again, and lost beyond that number."""
     rejected_seconds: float = 60.0

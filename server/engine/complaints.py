@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..core.state.beat import MAX_OCCURRENCES, Complaint, Occurrence, update_of_occurrences
-from ..core.state.fields import State
+from ..core.state.fields import State, join
 from ..limits import WriterLimits
 from .audience import Audience
 from .projects import Projects
@@ -121,7 +121,10 @@ class Complaints:
     def due(self, most: int, everything: bool = False) -> Iterator[tuple[int, str, State]]:
         """What is to be written now, of which project and epoch; of those that nobody looks at, so many at most."""
         for known in self._turns.take(most, everything):
+            update: State = {}
             for said in known.said:
                 if said.waiting:
-                    yield known.project_id, known.epoch, update_of_occurrences(said.complaint, said.waiting)
+                    join(update, update_of_occurrences(said.complaint, said.waiting))
                     said.waiting.clear()
+            if update:
+                yield known.project_id, known.epoch, update

@@ -81,6 +81,6 @@ class Touches:
     def due(self, most: int, everything: bool = False) -> Iterator[tuple[int, str, State]]:
         """What is to be written now, of which project and epoch; of those that nobody looks at, so many at most."""
         for memory in self._turns.take(most, everything):
-            if memory.beat and memory.beat_at:  # one may stand in two places
-                yield memory.id, memory.epoch, memory.beat.update(memory.beat_at)
-            memory.beat_at = 0
+            at, memory.beat_at = memory.beat_at, 0
+            if memory.beat and at:  # one may stand in two places
+                yield memory.id, memory.epoch, memory.beat.update(at)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from ..core.state.view import QUIET_AFTER
@@ -25,7 +26,7 @@ class Turns(Generic[T]):
         self._audience = audience
         self._monotonic = monotonic
         self._limits = limits
-        self._soon: list[T] = []
+        self._soon: deque[T] = deque()
         self._due: dict[int, list[T]] = {}
         """By the second in which they are due."""
 
@@ -44,22 +45,24 @@ class Turns(Generic[T]):
         """Somebody looks: it has its turn now. Where it stood it is met again, with nothing that waits."""
         self._soon.append(one)
 
-    def take(self, most: int, everything: bool = False) -> list[T]:
-        """Those whose turn it is: all that somebody looks at, and of the others so many at most."""
-        found, self._soon = self._soon, []
-        now, most = self._monotonic(), most + len(found)
-        for second in sorted(self._due):
-            if (second > now and not everything) or len(found) >= most:
-                break
-            found += self._of(second, most - len(found))
-        return found
+    def take(self, most: int, everything: bool = False) -> Iterator[T]:
+        """Those whose turn it is: all that somebody looks at, and of the others so many at most.
 
-    def _of(self, second: int, most: int) -> list[T]:
-        waiting = self._due[second]
-        found, self._due[second] = waiting[:most], waiting[most:]
-        if not self._due[second]:
-            del self._due[second]
-        return found
+        Each is taken when it is asked for: what is not asked for waits on.
+        """
+        left, now = len(self._soon), self._monotonic()  # and not what comes meanwhile, which would not end
+        while left > 0 and self._soon:
+            left -= 1
+            yield self._soon.popleft()
+        for second in sorted(self._due):
+            if most <= 0 or (second > now and not everything):
+                break
+            waiting = self._due[second]
+            while waiting and most > 0:
+                most -= 1
+                yield waiting.pop()
+            if not waiting:
+                del self._due[second]
 
 
 def patience(interval: float | None, limits: WriterLimits) -> float:

@@ -18,6 +18,8 @@ log = logging.getLogger("firstlight.wheel")
 
 HORIZON_SECONDS = 60.0
 """Whoever waits for longer is rung early and lies down again: this bounds the number of buckets."""
+AT_ONCE = 16
+"""Rings before others have their turn: half a millisecond. Of 10,000 viewers, 50 are pinged at a time."""
 
 
 class Handle(Protocol):
@@ -109,16 +111,16 @@ class Wheel:
 
     def _turn(self) -> None:
         self._handle = None
-        now = self.now()
+        now, left = self.now(), AT_ONCE
         # More than one bucket, where the loop was busy for longer than the resolution.
-        while self._ticks and self._ticks[0] * self._resolution <= now:
-            tick = heapq.heappop(self._ticks)
-            # A copy, since what rings may set or discard others, in this very bucket.
-            for item in list(self._buckets[tick]):
-                if item.bucket == tick:  # else one that rang before took it out
-                    self._ring(item, now)
-            del self._buckets[tick]
-        self._arm()
+        while left and self._ticks and self._ticks[0] * self._resolution <= now:
+            bucket = self._buckets[self._ticks[0]]
+            if bucket:  # looked at anew each time: what rings may set or discard others, in this very bucket
+                left -= 1
+                self._ring(bucket.pop(), now)
+            else:
+                del self._buckets[heapq.heappop(self._ticks)]
+        self._arm()  # what is left is due already, and so has its turn as soon as others had theirs
 
     def _ring(self, item: Timed, now: float) -> None:
         self.discard(item)

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, count
+from itertools import chain, count, islice
 
 from ..core.model.errors import Overloaded, StoreRejected, StoreUnavailable
 from ..core.state.beat import Saying
@@ -347,10 +347,13 @@ class Writer:
         await self._settle()
         if self._in_doubt:  # the store is away, and one more try would only put more in doubt, without an end
             return
+        began, size, left = self._now(), 0, list[Entry]()
         async with self._later_lane:
-            self._sending, began = self._take_due(everything), self._now()
-            size = len(self._sending)
-            left = await self._write_all(self._sending, self._limits.lazy_batch, is_awaited=False)
+            for batch in self._take_due(everything):
+                self._sending, size = batch, size + len(batch)
+                left = await self._write_all(batch, self._limits.lazy_batch, is_awaited=False)
+                if left:
+                    break
         if size and not left:
             self._observe("later", self._now() - began + self._limits.lazy_seconds)
         if not self._needs_disk():
@@ -359,17 +362,21 @@ class Writer:
         self._passed.set()
         self._passed = asyncio.Event()
 
-    def _take_due(self, everything: bool) -> Batch:
-        """Take what is due off the later lane, or all of it."""
+    def _take_due(self, everything: bool) -> Iterator[Batch]:
+        """Take what is due off the later lane, or all of it; what still has to be made into updates in portions."""
         now = self._now()
         due = {n: pending for n, pending in self._later.items() if everything or pending.due <= now}
         for number in due:
             del self._later[number]
+        yield due
         # While the store is away they take no place, where they are: one is enough to find out that it is back.
         most = self._limits.pending if everything else 1 if self._is_away else self._limits.unwatched_batch
-        for number, epoch, update in chain(self._touches.due(most, everything), self.complaints.due(most, everything)):
-            gather(due, number, update, Origin(epoch))
-        return due
+        found = chain(self._touches.due(most, everything), self.complaints.due(most, everything))
+        while portion := list(islice(found, self._limits.lazy_batch)):
+            batch: Batch = {}
+            for number, epoch, update in portion:
+                gather(batch, number, update, Origin(epoch))
+            yield batch
 
     def _needs_disk(self) -> bool:
         """Whether anything waits that was put on disk when it was answered."""

@@ -173,6 +173,25 @@ async def test_heartbeats_that_nobody_looks_at_are_written_once_when_it_is_time(
         assert watched.count("apply") <= 3  # together, but for a second's edge
 
 
+async def test_heartbeats_of_many_are_written_in_portions(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path, WriterLimits(lazy_batch=2, unwatched_batch=4)) as process:
+        projects = [await watched.create("Shop", None, KEY) for _ in range(7)]
+        for project in projects:
+            await process.beats(project)
+        await process.writer.flush()
+        for project in projects:
+            await later(await process.beats(project))
+        for project in projects[:3]:
+            process.projects.watched(project.id)  # and all of those, before any of the others
+        watched.calls.clear()
+        last = [await process.beats(project) for project in projects]
+        await until(lambda: watched.count("apply") == 2)
+        await process.writer.flush()
+        assert watched.count("apply") >= 4
+        for project, at in zip(projects, last, strict=True):
+            assert await is_stored(process, project, at)
+
+
 async def test_whoever_begins_to_look_sees_what_was_held_back(watched: WatchedStore, tmp_path: Path) -> None:
     async with running(watched, tmp_path) as process:
         project = await watched.create("Shop", None, KEY)

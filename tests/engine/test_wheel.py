@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from server.engine.wheel import HORIZON_SECONDS, Timed, Wheel
+from server.engine.wheel import AT_ONCE, HORIZON_SECONDS, Timed, Wheel
 
 R = 0.05
 """The resolution."""
@@ -46,6 +46,12 @@ class HandLoop:
     def timers(self) -> list[Handle]:
         """All that will ring."""
         return [handle for handle in self._handles if not handle.is_cancelled]
+
+    def turn(self) -> None:
+        """What is due now, and nothing that it sets."""
+        for handle in [handle for handle in self.timers if handle.when <= self.now]:
+            self._handles.remove(handle)
+            handle.callback()
 
     def run(self, seconds: float) -> None:
         """Let time pass, in steps that no timer is smaller than."""
@@ -185,3 +191,15 @@ def test_one_may_take_another_out(loop: HandLoop, wheel: Wheel) -> None:
     loop.run(100)
     assert all(len(bell.rung) <= 1 for bell in bells)
     assert len(wheel) == 0
+
+
+def test_many_that_are_due_together_leave_others_a_turn(loop: HandLoop, wheel: Wheel) -> None:
+    bells = [Bell(loop) for _ in range(2 * AT_ONCE + 1)]
+    for bell in bells:
+        wheel.set(bell, loop.now + 1)
+    loop.now += 1 + R
+    rung = []
+    while loop.timers:
+        loop.turn()
+        rung.append(sum(len(bell.rung) for bell in bells))
+    assert rung == [AT_ONCE, 2 * AT_ONCE, len(bells)]
