@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 LEASE_SECONDS = 60.0
 """How long one word of it is good: hubs repeat it with each comparison, every 15 s, and nobody says when it is over."""
@@ -31,10 +32,13 @@ class Audience:
         if project_id in self._until or len(self._until) < MAX_WATCHED:
             self._until[project_id] = now + LEASE_SECONDS
 
+    def __contains__(self, project_id: object) -> bool:
+        """Whether somebody is known to look at it, or to have done so a moment ago."""
+        return isinstance(project_id, int) and self._until.get(project_id, -inf) > self._monotonic()
+
     def has(self, project_id: int) -> bool:
-        """Whether somebody looks at it, or did a moment ago."""
-        now, until = self._monotonic(), self._until.get(project_id)
-        return now < self._knows_at or (until is not None and until > now)
+        """As `in`; as long as the others have not said yet whom they show, of any project."""
+        return project_id in self or self._monotonic() < self._knows_at
 
     def ends_soon(self, project_id: int) -> bool:
         """Whether it should be said again that somebody looks."""

@@ -1,9 +1,9 @@
 """The hub: from wake-ups to viewers, within one process.
 
-The store wakes the hub; the hub reads the newest state once, encodes it once, and offers it to the sink of each viewer
-of that project. A sink keeps the newest snapshot and nothing else: a slow viewer costs one snapshot of memory, and
-skips what it was too slow for. No correctness rests on a wake-up: every `ViewerLimits.tick_seconds` the versions of
-all watched projects are compared with the store's.
+The store wakes the hub; the hub is told the newest state or reads it, once, encodes it once, and offers it to the sink
+of each viewer of that project. A sink keeps the newest snapshot and nothing else: a slow viewer costs one snapshot of
+memory, and skips what it was too slow for. No correctness rests on a wake-up: every `ViewerLimits.tick_seconds` the
+versions of all watched projects are compared with the store's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..core.state.fields import Effect, Update
 from ..core.state.update import update_of_problem
 from ..core.state.view import Liveness, View
 from ..limits import ViewerLimits
-from ..stores import Store
+from ..stores import Store, Told
 from .fair import Fair
 from .frames import Frame, Kind, Sink
 from .limits import Limiter
@@ -80,7 +80,7 @@ class Hub:
     """See the module. One per process, used from its event loop only.
 
     Args:
-        store: read on every wake-up; the hub must be registered as its listener.
+        store: read on every wake-up that does not tell the state itself; the hub must be registered as its listener.
         writes: the write door.
         presenter: makes the snapshots.
         limits: how many may watch, and how often what happens.
@@ -126,8 +126,8 @@ class Hub:
 
     # What the store tells (stores.Listener).
 
-    def changed(self, project_id: int, effect: Effect = Effect.TRANSITION) -> None:
-        """Read this project again, if anybody watches it.
+    def changed(self, project_id: int, effect: Effect = Effect.TRANSITION, told: Told | None = None) -> None:
+        """Read this project again, if anybody watches it, or show what is told of it.
 
         A transition is shown at once, and so is news, unless there is too much of it; all else is shown at most once
         every `refresh_seconds`, since it changes nothing that anybody does, and may be a stranger's.
@@ -138,9 +138,12 @@ class Hub:
         due = self._due(watch, effect)
         # Held back, not left out: the next read takes it along, so nothing is shown late and alone.
         if due > self._wheel.now():
+            watch.told = None  # it is of before
             watch.waits_until = min(watch.waits_until, due)
             self._wheel.set(watch, watch.due)
             return
+        # Only where it is the one word since the last look: of several, nobody says which is the newest.
+        watch.told = None if watch.is_dirty else told
         watch.is_dirty = True
         # Never two reads of one project: the slower one could deliver the older state last.
         if watch.task is None:  # else the flag makes it read once more
@@ -364,8 +367,16 @@ class Hub:
         finally:
             watch.task = None
 
+    async def _next(self, watch: Watch) -> View | None:
+        """What is stored; asked for, unless it was told and is what comes after what is held."""
+        told, watch.told = watch.told, None
+        view, held = told and told(), watch.view
+        if view and held and view.epoch == held.epoch and view.version > held.version:
+            return view
+        return await self._store.read(watch.project_id)
+
     async def _read(self, watch: Watch) -> None:
-        view, held = await self._store.read(watch.project_id), watch.view
+        view, held = await self._next(watch), watch.view
         if view is None:
             await self._miss(watch)
         # A state only grows by itself. Less than there was means that a failover lost writes, whatever the version is,

@@ -21,7 +21,7 @@ from ..core.state.change import Change
 from ..core.state.fields import FIRST_ERROR, STAGE, Effect, Join, Update, stage_of
 from ..core.state.view import View
 from ..limits import ProjectLimits
-from ..stores import Origin, Store
+from ..stores import Origin, Store, Told
 from .clock import Clock
 from .limits import Limiter
 from .memory import Memory, Whole
@@ -76,7 +76,7 @@ class Projects:
 
     # What the store tells (stores.Listener).
 
-    def changed(self, project_id: int, effect: Effect) -> None:
+    def changed(self, project_id: int, effect: Effect, told: Told | None = None) -> None:
         """What is remembered stays true; but of a problem, another process may have seen the end."""
         memory = self._memories.get(project_id)
         if memory and effect >= Effect.NEWS and memory.has_problems:

@@ -26,7 +26,7 @@ class Watch(Timed):
     """
 
     __slots__ = ("absences", "clocked", "frame", "is_delayed", "is_dirty", "is_said", "newcomers", "project_id",
-                 "pushed_at", "task", "turns_at", "view", "viewers", "waits_until", "wake")  # fmt: skip
+                 "pushed_at", "task", "told", "turns_at", "view", "viewers", "waits_until", "wake")  # fmt: skip
 
     def __init__(self, project_id: int, wake: Callable[[int], None]) -> None:
         super().__init__()
@@ -39,6 +39,8 @@ class Watch(Timed):
         self.frame: Frame | None = None
         """The newest snapshot, since `pushed_at`."""
         self.is_dirty = False
+        self.told: Callable[[], View | None] | None = None
+        """What comes next, where the word that made it dirty said so."""
         self.is_delayed = False
         """Some were told that what they see may be old, and not yet that it is not."""
         self.is_said = False

@@ -549,7 +549,7 @@ class Writer:
         updates = {number: pending.update for number, pending in part.items()}
         origins = {number: pending.origin for number, pending in part.items()}
         try:
-            return await self._store.apply(updates, self.now(), origins)
+            return await self._store.apply(updates, self.now(), origins, self._audience)
         except StoreUnavailable:
             raise
         except Exception as error:

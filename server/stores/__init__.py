@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 from ..core.model.errors import StoreRejected
 from ..core.model.project import Project
@@ -15,12 +15,15 @@ from ..core.state.change import Change
 from ..core.state.fields import Effect, Update
 from ..core.state.view import View
 
+Told: TypeAlias = Callable[[], View | None]
+"""The state of a project right after a change, from what woke us; None where that cannot be read."""
+
 
 class Listener(Protocol):
     """Told when something has changed. Called on the event loop; must not block or raise."""
 
-    def changed(self, project_id: int, effect: Effect) -> None:
-        """The state of this project changed; read it again, the sooner the stronger the effect."""
+    def changed(self, project_id: int, effect: Effect, told: Told | None = None) -> None:
+        """The state of this project changed; look at it again, the sooner the stronger the effect."""
 
     def edited(self, project_id: int) -> None:
         """The project itself was created, edited or reset; what is cached of it is old."""
@@ -123,7 +126,11 @@ class Store(Protocol):
 
     # One call for many projects, and not one for each: what piles up in a busy moment goes out in a single round trip.
     async def apply(
-        self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
+        self,
+        updates: Mapping[int, Update],
+        now: int,
+        origins: Mapping[int, Origin] | None = None,
+        shown: Container[int] = (),
     ) -> Mapping[int, Change | StoreRejected]:
         """Join updates into the states, each in one atomic step, and wake the listeners of every process.
 
@@ -131,6 +138,7 @@ class Store(Protocol):
             updates: by project; unknown projects are passed over.
             now: the clock that the updates' times were taken from, in milliseconds.
             origins: where updates come from, by project, as far as it matters.
+            shown: projects that somebody looks at: listeners are told what is news of them with the wake-up.
 
         Returns:
             What each update changed, or why the store cannot keep it. A project that is unknown, or is in another epoch

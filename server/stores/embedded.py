@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +24,7 @@ from ..core.state.change import Change
 from ..core.state.clocks import next_version
 from ..core.state.fields import Effect, Update, join, stage_of
 from ..core.state.view import View
-from . import Listener, Origin
+from . import Listener, Origin, Told
 from .embedded_rows import Row, project_of, row_of, saved
 from .sqlite_file import Rows, SqliteFile
 
@@ -144,7 +145,7 @@ class EmbeddedStore:
 
     async def read(self, project_id: int) -> View | None:
         row = self._load(project_id)
-        return View(row.project, row.epoch, row.version, row.state, self._now()) if row else None
+        return self._view_of(row) if row else None
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         query = "SELECT epoch, version FROM projects WHERE id = ?"
@@ -152,10 +153,15 @@ class EmbeddedStore:
         return {number: found[0] for number, found in rows if found}
 
     async def apply(
-        self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
+        self,
+        updates: Mapping[int, Update],
+        now: int,
+        origins: Mapping[int, Origin] | None = None,
+        shown: Container[int] = (),
     ) -> Mapping[int, Change | StoreRejected]:
         """As the protocol says. Numbers need no memory here: a transaction that failed has left nothing."""
         changes: dict[int, Change | StoreRejected] = {}
+        rows: dict[int, Row] = {}
         with self._file.transaction():
             # One transaction for all: a commit each would cost four times as much.
             for number, update in updates.items():
@@ -168,11 +174,12 @@ class EmbeddedStore:
                 origin = (origins or {}).get(number)
                 # Epochs are compared by name, not by when they began: clocks step, and fresh errors would be dropped.
                 if row is not None and (origin is None or origin.epoch in (None, row.epoch)):
+                    rows[number] = row
                     changes[number] = self._apply(row, update, now, origin is not None and origin.is_late)
         # After the commit: whoever is woken reads at once, and would find the old state before it.
         for number, change in changes.items():
             if isinstance(change, Change) and change.effect > Effect.SILENT:
-                self._changed(number, change.effect)
+                self._changed(number, change.effect, partial(self._view_of, rows[number]))
         return changes
 
     async def touch(self, project_id: int, epoch: str, version: int) -> None:
@@ -300,9 +307,12 @@ class EmbeddedStore:
             ),
         )
 
-    def _changed(self, project_id: int, effect: Effect) -> None:
+    def _view_of(self, row: Row) -> View:
+        return View(row.project, row.epoch, row.version, row.state, self._now())
+
+    def _changed(self, project_id: int, effect: Effect, told: Told | None = None) -> None:
         for listener in self._listeners:
-            listener.changed(project_id, effect)
+            listener.changed(project_id, effect, told)
 
     def _edited(self, project_id: int) -> None:
         for listener in self._listeners:

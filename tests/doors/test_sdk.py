@@ -864,10 +864,10 @@ class Ailing(EmbeddedStore):
             raise StoreUnavailable("it is away, at 10.0.0.7")
         return await super().read(project_id)
 
-    async def apply(self, updates: Any, now: int, origins: Any = None) -> Any:
+    async def apply(self, *values: Any) -> Any:
         if self.is_away:
             raise StoreUnavailable("it is away, at 10.0.0.7")
-        return await super().apply(updates, now, origins)
+        return await super().apply(*values)
 
 
 def ailing_in(folder: Path) -> Ailing:

@@ -20,7 +20,7 @@ from server.core.model.errors import Overloaded, StoreUnavailable
 from server.core.model.grant import EVERYTHING, Grant, Scope
 from server.core.model.project import Project
 from server.core.model.signals import Stage
-from server.core.state.fields import CHECKED_AT, Update
+from server.core.state.fields import CHECKED_AT, Effect, Update
 from server.core.state.view import View
 from server.engine.frames import Frame, Kind, Slot
 from server.engine.hub import Hub
@@ -250,6 +250,40 @@ async def test_wake_ups_during_a_read_cost_one_more(hub: Hub, watched: WatchedSt
         await apply(watched, project, error(now()))
         await until(lambda: shown.stage == "first_error_received")
         assert watched.count("read") <= 3
+
+
+async def test_what_is_told_is_shown_and_not_asked_for(hub: Hub, watched: WatchedStore) -> None:
+    project = await watched.create("Shop", None, KEY)
+    async with screen(hub, project) as shown:
+        await until(lambda: hub._watches[project.id].turns_at < inf)  # it has noted since when somebody waits
+        await until(lambda: hub._watches[project.id].task is None)
+        watched.calls.clear()
+        for update, stage in ((beat(now()), "connected"), (error(now()), "first_error_received")):
+            await watched.apply({project.id: update}, now(), None, {project.id})
+            await until(lambda stage=stage: shown.stage == stage)  # type: ignore[misc]
+        assert watched.count("read") == 0
+        assert shown.snapshots[-1]["version"] == await version_of(watched, project)
+
+
+async def test_what_is_told_is_asked_for_where_it_is_not_what_comes_next(hub: Hub, watched: WatchedStore) -> None:
+    """It came late, or beside other news, or is of another epoch."""
+    project = await connected(watched)
+    old = await watched.read(project.id)
+    assert old
+    await apply(watched, project, error(now()))
+    async with screen(hub, project) as shown:
+        await until(lambda: shown.stage == "first_error_received")
+        await until(lambda: hub._watches[project.id].task is None)
+        for view in (old, replace(old, epoch="another", version=10**17), None):
+            watched.calls.clear()
+            hub.changed(project.id, Effect.TRANSITION, lambda view=view: view)  # type: ignore[misc]
+            await until(lambda: watched.count("read") == 1)
+        watched.calls.clear()
+        newer = replace(old, version=10**17)
+        for _ in range(2):
+            hub.changed(project.id, Effect.TRANSITION, lambda: newer)
+        await until(lambda: watched.count("read") == 1)
+        assert {snapshot["stage"] for snapshot in shown.snapshots} == {"first_error_received"}
 
 
 async def test_a_project_is_read_once_for_all_its_viewers(hub: Hub, watched: WatchedStore) -> None:

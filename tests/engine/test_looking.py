@@ -44,6 +44,7 @@ from server.limits import ProjectLimits, ViewerLimits, WriterLimits
 from server.stores import Store
 
 from ..conftest import redis_store
+from ..support.listening import Ears
 from ..support.updates import KEY, error, now
 from ..support.views import PRESENTER
 from ..support.waiting import until, until_answer
@@ -171,6 +172,19 @@ async def test_heartbeats_that_nobody_looks_at_are_written_once_when_it_is_time(
 
         await until_answer(are_stored)
         assert watched.count("apply") <= 3  # together, but for a second's edge
+
+
+async def test_what_somebody_looks_at_is_told_with_its_news(watched: WatchedStore, tmp_path: Path) -> None:
+    async with running(watched, tmp_path) as process:
+        seen, unseen = [await watched.create("Shop", None, KEY) for _ in range(2)]
+        ears = Ears()
+        watched.listen(ears)
+        process.projects.watched(seen.id)  # as another process says
+        for project in (seen, unseen):
+            await process.beats(project)
+        await until(lambda: ears.count("changed") == 2)
+        changed = [number for word, number in ears.heard if word == "changed"]
+        assert dict(zip(changed, ears.told, strict=True))[seen.id]
 
 
 async def test_heartbeats_of_many_are_written_in_portions(watched: WatchedStore, tmp_path: Path) -> None:

@@ -10,16 +10,19 @@ from typing import Any
 import redis
 
 from server.core.state.fields import Effect
-from server.stores import Store
+from server.core.state.view import View
+from server.stores import Store, Told
 from server.stores.embedded import EmbeddedStore
 from server.stores.redis import RedisStore
+from server.stores.redis.answers import told_view
 from server.stores.redis.connection import Connection
 from server.stores.redis.scripts import Command, with_text
 
 from ..support.redis_server import RedisServer
 
-Told = tuple[str, int, int]
-"""A wake-up: `changed`, `edited` or `deleted`, the project, and the effect, or the version that it was deleted at."""
+News = tuple[str, int, int, View | None]
+"""A wake-up: `changed`, `edited` or `deleted`, the project, the effect, or the version that it was deleted at, and the
+state, where it is told."""
 
 
 def epochs() -> Callable[[], str]:
@@ -32,23 +35,23 @@ class Notes:
     """A listener that keeps what it hears."""
 
     def __init__(self) -> None:
-        self.heard: list[Told] = []
+        self.heard: list[News] = []
 
-    def changed(self, project_id: int, effect: Effect) -> None:
+    def changed(self, project_id: int, effect: Effect, told: Told | None = None) -> None:
         """As of a listener."""
-        self.heard.append(("changed", project_id, effect))
+        self.heard.append(("changed", project_id, effect, told() if told else None))
 
     def edited(self, project_id: int) -> None:
         """As of a listener."""
-        self.heard.append(("edited", project_id, 0))
+        self.heard.append(("edited", project_id, 0, None))
 
     def deleted(self, project_id: int, version: int) -> None:
         """As of a listener."""
-        self.heard.append(("deleted", project_id, version))
+        self.heard.append(("deleted", project_id, version, None))
 
     def watched(self, project_id: int) -> None:
         """As of a listener."""
-        self.heard.append(("watched", project_id, 0))
+        self.heard.append(("watched", project_id, 0, None))
 
     def resync(self) -> None:
         """As of a listener."""
@@ -67,7 +70,7 @@ class File:
         self._notes = Notes()
         self.store.listen(self._notes)
 
-    def news(self) -> list[Told]:
+    def news(self) -> list[News]:
         """See `Backend`."""
         heard, self._notes.heard = self._notes.heard, []
         return heard
@@ -132,15 +135,16 @@ class Redis:
         self._heard.psubscribe("firstlight:*")
         self._copy: Mapping[bytes, bytes] = {}
 
-    def news(self) -> list[Told]:
+    def news(self) -> list[News]:
         """See `Backend`."""
         self._client.ping()  # what was published before this answer has been sent by now
-        told = []
+        news: list[News] = []
         while message := self._heard.get_message():
-            word, _, rest = str(message["data"]).partition(" ")
-            ids, *numbers = rest.split(" ")
-            told += [(word, int(one), int(numbers[-1] if numbers else 0)) for one in ids.split(",") if one]
-        return told
+            word, ids, effect, more = (*str(message["data"]).split(" ", 3), "0", "")[:4]
+            told = told_view(more) if word == "changed" and more else None
+            what = more if word == "deleted" else effect
+            news += [(word, int(one), int(what), told) for one in ids.split(",") if one]
+        return news
 
     def keep_copy(self) -> None:
         """See `Backend`."""

@@ -23,6 +23,7 @@ from server.core.model.errors import StoreUnavailable
 from server.core.model.grant import EVERYTHING
 from server.core.model.project import has_key
 from server.core.state.fields import Effect, Update
+from server.core.state.view import View
 from server.engine.frames import Frame, Kind
 from server.engine.hub import Hub
 from server.engine.projects import Projects
@@ -35,6 +36,7 @@ from server.stores import Store
 
 from ..support.updates import KEY
 from ..support.views import PRESENTER
+from .backends import News
 from .loop import LIFE, Life, TimelessLoop
 
 T = TypeVar("T")
@@ -60,8 +62,8 @@ class Backend(Protocol):
     can_lose: bool
     """Whether it is somewhere else: with a clock of its own, heard late, and it can come back with less than it had."""
 
-    def news(self) -> list[tuple[str, int, int]]:
-        """The wake-ups since the last call: `changed`, `edited` or `deleted`, the project, and what is told of it."""
+    def news(self) -> list[News]:
+        """The wake-ups since the last call."""
 
     def keep_copy(self) -> None:
         """What a replica has."""
@@ -125,22 +127,24 @@ class Line:
             await asyncio.sleep(self._rng.choice((0, 2.0)))  # refused at once, or not answered in time
             raise StoreUnavailable("away, for a test")
 
-    def wake(self, word: str, project_id: int, what: int) -> None:
+    def wake(self, word: str, project_id: int, what: int, view: View | None) -> None:
         """A wake-up sets out. It may be late, overtaken, doubled or lost."""
         if self.is_cut or self.is_deaf:
             return
         if not self._is_far:
-            self._arrive(word, project_id, what)
+            self._arrive(word, project_id, what, view)
             return
         for _ in range(self._rng.choice((1, 1, 2))):
             delay = self._rng.choice((0, 0, 0.001, LATE_SECONDS))
-            asyncio.get_event_loop().call_later(delay, self._arrive, word, project_id, what)
+            asyncio.get_event_loop().call_later(delay, self._arrive, word, project_id, what, view)
 
-    def _arrive(self, word: str, project_id: int, what: int) -> None:
-        if word in ("edited", "watched"):
-            self._tell(word, project_id)
+    def _arrive(self, word: str, project_id: int, what: int, view: View | None) -> None:
+        if word == "changed":
+            self._tell(word, project_id, Effect(what), (lambda: view) if view else None)
+        elif word == "deleted":
+            self._tell(word, project_id, what)
         else:
-            self._tell(word, project_id, Effect(what) if word == "changed" else what)
+            self._tell(word, project_id)
 
     def _tell(self, word: str, *told: Any) -> None:
         outside = LIFE.set(self._life)
@@ -341,9 +345,9 @@ class World:
 
     def tell(self) -> None:
         """Send what the store has to say on its way to each process."""
-        for word, project_id, what in self.backend.news():
+        for news in self.backend.news():
             for process in self.processes:
-                process.line.wake(word, project_id, what)
+                process.line.wake(*news)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass."""

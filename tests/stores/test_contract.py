@@ -359,6 +359,21 @@ def store_is_quiet(ears: Ears) -> bool:
     return True
 
 
+async def test_whoever_looks_is_told_the_state_with_the_news(store: Store) -> None:
+    project, ears = await made(store), Ears()
+    await store.revoke(project.id, "a token", now())
+    store.listen(ears)
+    await store.apply({project.id: {WATCHED_AT: now(), **beat(now())}}, now(), None, {project.id})
+    await until(lambda: ears.count("changed") == 1)
+    connected = await read(store, project)
+    await store.apply({project.id: error(now())}, now(), None, {project.id})
+    await until(lambda: ears.count("changed") == 2)
+    failed = await read(store, project)
+    told = [view and replace(view, now=0) for view in ears.told]
+    assert told == [replace(connected, now=0), replace(failed, now=0)]
+    assert all(view and view.now <= failed.now for view in ears.told)
+
+
 async def test_every_listener_is_told(store: Store) -> None:
     ears = [Ears(), Ears()]
     for listener in ears:

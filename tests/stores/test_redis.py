@@ -14,7 +14,7 @@ import uvloop
 
 from server.core.model.errors import SettingsError, StoreUnavailable
 from server.core.model.project import Key, Project
-from server.core.state.fields import CONNECTED_AT, FIRST_ERROR, LAST_SEEN_AT, PROBLEMS
+from server.core.state.fields import CONNECTED_AT, FIRST_ERROR, LAST_SEEN_AT, PROBLEMS, Effect
 from server.stores.redis import RedisStore
 from server.stores.redis.layout import PENDING, SINGLE
 
@@ -292,6 +292,30 @@ async def test_foreign_messages_are_passed_over(redis_server: RedisServer, redis
         for message in ("", "changed", "changed x", "changed -1", "forgotten 5", "changed x 3", "changed 7"):
             redis_server.command("PUBLISH", SINGLE.channels[0], message)
         await until(lambda: ears.heard == [("changed", 7)])
+
+
+async def test_a_state_that_is_told_is_passed_over_where_it_is_none(redis_server: RedisServer, redis_url: str) -> None:
+    async with redis_store(redis_url) as store:
+        project, ears = await store.create("Shop", None, KEY), Ears()
+        store.listen(ears)
+        pairs = '["@epoch","e","@version","7","first_error","none"]'
+        for more in ("7", "{}", f'[["{{}}",false,false,false,false],{pairs},"1"]', '[["{}"],["@epoch"],"1"]'):
+            redis_server.command("PUBLISH", SINGLE.channels[0], f"changed {project.id} 3 {more}")
+        await until(lambda: ears.effects == [Effect.TRANSITION] * 4)
+        assert ears.told == [None] * 4
+
+
+async def test_what_is_no_news_or_too_long_is_asked_for(redis_url: str) -> None:
+    async with redis_store(redis_url) as store:
+        project, ears = await store.create("Shop", None, KEY), Ears()
+        store.listen(ears)
+        at, looked = now(), {project.id}
+        await store.apply({project.id: {**beat(at), **named({"release": (at, "a")})}}, at)  # nobody looks
+        await store.apply({project.id: named({"release": (at, "b")})}, at, None, looked)
+        await store.apply({project.id: {**error(at), FIRST_ERROR: (at, "x" * 40_000)}}, at, None, looked)
+        await until(lambda: ears.count("changed") == 3)
+        assert ears.effects == [Effect.TRANSITION, Effect.REFRESH, Effect.TRANSITION]
+        assert ears.told == [None] * 3
 
 
 async def test_a_listener_that_fails_does_not_end_the_listening(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from server.core.model.project import Project
 from server.core.state.fields import Effect
-from server.stores import Store
+from server.core.state.view import View
+from server.stores import Store, Told
 
 
 class Ears:
@@ -13,11 +14,13 @@ class Ears:
     def __init__(self) -> None:
         self.heard: list[tuple[str, int]] = []
         self.effects: list[Effect] = []
+        self.told: list[View | None] = []
 
-    def changed(self, project_id: int, effect: Effect) -> None:
+    def changed(self, project_id: int, effect: Effect, told: Told | None = None) -> None:
         """See stores.Listener."""
         self.heard.append(("changed", project_id))
         self.effects.append(effect)
+        self.told.append(told() if told else None)
 
     def edited(self, project_id: int) -> None:
         """See stores.Listener."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -119,10 +119,14 @@ class WatchedStore:
         return await self._store.versions(project_ids)
 
     async def apply(
-        self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
+        self,
+        updates: Mapping[int, Update],
+        now: int,
+        origins: Mapping[int, Origin] | None = None,
+        shown: Container[int] = (),
     ) -> Mapping[int, Change | StoreRejected]:
         await self._called("apply")
-        answer = await self._store.apply(updates, now, origins)
+        answer = await self._store.apply(updates, now, origins, shown)
         await self._answered("apply")
         return answer
 

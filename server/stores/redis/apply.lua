@@ -6,7 +6,8 @@
 -- ARGV[7]    the writer's numbers below this one are settled, and need not be remembered.
 -- ARGV[8]    1 if the update was answered before it could be stored: it may take the place of what came later.
 -- ARGV[9]    what this server's clock showed when the update was sent; 0 where that is not known.
--- ARGV[10 …] (field, row, number, text) for each field of the update, where the row is "join first later": how values
+-- ARGV[10]   1 if somebody looks at the project: what is news to them is told with the wake-up, and not asked for.
+-- ARGV[11 …] (field, row, number, text) for each field of the update, where the row is "join first later": how values
 --            join, what it means that the field is known at all, and what a changed value means.
 --            A time is given as its age in milliseconds: only this server's clock counts.
 -- Returns    the version, the stage before and after, then each changed field with its effect; nil if there is no such
@@ -16,6 +17,14 @@ local is_time = { earliest = true, latest = true, once = true, earlier = true, l
 
 local held_meta = meta()
 if not held_meta or (ARGV[5] ~= '' and ARGV[5] ~= held_meta[1]) then return false end
+
+-- Longer than this, it would be in everybody's way: each process gets it.
+local TOLD_BYTES = 32 * 1024
+
+local function told()
+  local text = cjson.encode(view())
+  return #text <= TOLD_BYTES and text or nil
+end
 
 -- An answer that was lost is asked for again within seconds, or after a restart of its process; an hour is ample.
 local NUMBERS_KEPT = 3600 * 1000
@@ -33,7 +42,7 @@ local sent_at = tonumber(ARGV[9])
 if sent_at > now or sent_at < now - UNDER_WAY then sent_at = now end
 
 local fields, rows = { 'stage' }, {}
-for i = 10, #ARGV, 4 do
+for i = 11, #ARGV, 4 do
   local join, first, later = string.match(ARGV[i + 1], '(%a+) (%d) (%d)')
   if join == 'once' and ARGV[8] == '1' then join = 'earlier' end
   local number = tonumber(ARGV[i + 2])
@@ -72,6 +81,6 @@ end
 local version = held_meta[2]
 if strongest > '0' then
   version = raise_version(version)
-  wake('changed', strongest)
+  wake('changed', strongest, ARGV[10] == '1' and tonumber(strongest) >= NEWS and told() or nil)
 end
 return { version, before, after, unpack(changes) }

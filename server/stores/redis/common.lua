@@ -24,9 +24,9 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
-local function wake(word, effect, version)
+local function wake(word, effect, more)
   -- Inside of the script: there is no moment at which the change is visible and its wake-up may still be forgotten.
-  redis.call(PUBLISH, CHANNEL, word .. ' ' .. ID .. ' ' .. effect .. (version and ' ' .. version or ''))
+  redis.call(PUBLISH, CHANNEL, word .. ' ' .. ID .. ' ' .. effect .. (more and ' ' .. more or ''))
 end
 
 local function raise_version(version)

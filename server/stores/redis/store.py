@@ -12,20 +12,19 @@ import logging
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
 
 from ...core.model.errors import StoreRejected, StoreUnavailable
 from ...core.model.project import Key, Project
-from ...core.model.signals import Stage
 from ...core.state.change import Change
-from ...core.state.clocks import aged, read, written
-from ...core.state.fields import FIELDS, Effect, Update, Value, known
+from ...core.state.clocks import aged, written
+from ...core.state.fields import Effect, Update
 from ...core.state.view import View
 from .. import Listener, Origin
+from .answers import PROJECT, change_of, project_of, view_of
 from .clocks import Clocks
 from .connection import Connection
 from .inspection import Finding, Severity
@@ -49,10 +48,8 @@ BACKOFF_SECONDS = 1.0
 ID_BITS = 62
 """Of a new project's id, which is random: a counter that a failover sets back would give ids out twice."""
 
-_PROJECT = ("project", "created_at", "valid_from", "revoked", "revision")
-"""What stands in the hash of a project."""
-
-_APPLY, _READ, _TOUCH = Script("common", "joins", "apply"), Script("common", "read"), Script("common", "touch")
+_APPLY, _READ = Script("common", "view", "joins", "apply"), Script("common", "view", "read")
+_TOUCH = Script("common", "touch")
 _RESTORE = Script("common", "joins", "restore")
 _PUT, _DELETE, _RESET = Script("common", "put"), Script("common", "delete"), Script("common", "reset")
 _REVOKE = Script("common", "revoke")
@@ -149,9 +146,9 @@ class RedisStore:
         # By member, not by score: a score is a double, and ids above 2^53 would run into each other.
         members = await self._server.run("ZRANGEBYLEX", IDS, f"({_member(after)}", "+", "LIMIT", 0, limit)
         keys = [self._keys(int(member))[0] for member in members]
-        found = await self._server.send([("HMGET", key, *_PROJECT) for key in keys])
+        found = await self._server.send([("HMGET", key, *PROJECT) for key in keys])
         # The index is a step behind the projects: one that was just deleted is still in it, and has nothing to show.
-        return [_decode_project(*held) for held in found if not isinstance(held, StoreRejected) and held[0]]
+        return [project_of(*held) for held in found if not isinstance(held, StoreRejected) and held[0]]
 
     async def owner_of(self, key: str) -> int | None:
         # `~` comes after every digit, so this is every entry of the key; padded ids make the first one the smallest.
@@ -178,12 +175,9 @@ class RedisStore:
         found = await self._do(_READ, project_id)
         if found is None:
             return None
-        project, pairs, now = found
-        self._clocks.note(self._server.layout.channel_of(project_id), int(now), asked_at)
-        held = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        epoch, version = held.pop("@epoch"), int(held.pop("@version"))
-        state = known({name: _decode_value(name, value) for name, value in held.items() if name in FIELDS})
-        return View(_decode_project(*project), epoch, version, state, int(now))
+        view = view_of(*found)
+        self._clocks.note(self._server.layout.channel_of(project_id), view.now, asked_at)
+        return view
 
     async def versions(self, project_ids: Iterable[int]) -> Mapping[int, tuple[str, int]]:
         numbers = list(project_ids)
@@ -194,12 +188,19 @@ class RedisStore:
         return {number: (epoch, int(version)) for number, (epoch, version) in readable if epoch}
 
     async def apply(
-        self, updates: Mapping[int, Update], now: int, origins: Mapping[int, Origin] | None = None
+        self,
+        updates: Mapping[int, Update],
+        now: int,
+        origins: Mapping[int, Origin] | None = None,
+        shown: Container[int] = (),
     ) -> Mapping[int, Change | StoreRejected]:
         known = origins or {}
-        commands = [self._apply(number, update, now, known.get(number, _NOWHERE)) for number, update in updates.items()]
+        commands = [
+            self._apply(number, update, now, known.get(number, _NOWHERE), number in shown)
+            for number, update in updates.items()
+        ]
         found = zip(updates, await self._server.send(commands), strict=True)
-        changes = {number: _decode_change(answer) for number, answer in found if answer is not None}
+        changes = {number: change_of(answer) for number, answer in found if answer is not None}
         if self._wait_for_replica:
             await self._acknowledge(changes)
         return changes
@@ -231,12 +232,12 @@ class RedisStore:
             with contextlib.suppress(StoreUnavailable):  # it is stored all the same
                 await self._server.acknowledge(map(self._server.layout.channel_of, further))
 
-    def _apply(self, project_id: int, update: Update, now: int, origin: Origin) -> Command:
+    def _apply(self, project_id: int, update: Update, now: int, origin: Origin, is_shown: bool) -> Command:
         # Ages, not times: this host's clock and the server's may be minutes apart, and only one of them may order
         # things.
         values = (part for field, number, text in aged(update, now) for part in (field, field.kind, number, text))
         sent_at = self._clocks.now(self._server.layout.channel_of(project_id))
-        told = (origin.epoch or "", origin.number, origin.settled, int(origin.is_late), sent_at)
+        told = (origin.epoch or "", origin.number, origin.settled, int(origin.is_late), sent_at, int(is_shown))
         # A key that is not there holds a script up while a slot moves, see `_do`.
         taken = (self._server.layout.taken_of(project_id, origin.writer),) if origin.number else ()
         return _APPLY.call(
@@ -251,7 +252,7 @@ class RedisStore:
             return None
         held, old = found
         await self._index(project.id, text, old or "")
-        return _decode_project(*held)
+        return project_of(*held)
 
     async def _do(self, script: Script, project_id: int, *values: str | int) -> Any:
         keys: tuple[str, ...] = self._keys(project_id)
@@ -293,28 +294,3 @@ class RedisStore:
 
 def _member(number: int) -> str:
     return f"{number:019d}"
-
-
-def _decode_project(
-    text: str, created_at: str, valid_from: str | None, revoked: str | None, revision: str | None
-) -> Project:
-    return replace(
-        msgspec.json.decode(text, type=Project),
-        created_at=int(created_at),
-        tokens_valid_from=int(valid_from or 0),
-        revoked=frozenset((revoked or "").split()),
-        revision=int(revision or 0),
-    )
-
-
-def _decode_change(answer: list[str] | StoreRejected) -> Change | StoreRejected:
-    if isinstance(answer, StoreRejected):
-        return answer
-    version, before, after, *changes = answer
-    fields = {FIELDS[name]: Effect(int(effect)) for name, effect in zip(changes[::2], changes[1::2], strict=True)}
-    return Change(fields, Stage(int(before)), Stage(int(after)), int(version))
-
-
-def _decode_value(name: str, held: str) -> Value:
-    number, _, text = held.partition(" ")
-    return read(FIELDS[name], int(number), text)

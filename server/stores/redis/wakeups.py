@@ -1,7 +1,8 @@
 """The link for wake-ups: an ear at each node that has channels of them.
 
 A project's wake-ups travel on one of a few fixed channels, also back to the process that caused them: they are there
-before the script's answer, so nothing would be gained by a shorter way. They may get lost; nothing rests on them.
+before the script's answer, so nothing would be gained by a shorter way. They may get lost; nothing rests on them. Those
+of news that somebody looks at bring the state along: to ask for it would take as long again.
 
 The link also says, for all listeners, whether the store is there: it is up once each node has taken a write and sent
 its wake-up back, and down as soon as one of them is lost or takes no writes.
@@ -24,6 +25,7 @@ from ...core.model.errors import StoreRejected, StoreUnavailable
 from ...core.state.fields import Effect
 from .. import Listener
 from .address import Place
+from .answers import told_view
 from .connection import Connection
 from .ear import Ear
 
@@ -166,18 +168,19 @@ class Wakeups:
     def _wake(self, said: str) -> None:
         # Words and effects of a newer version may arrive while workers are replaced one by one; what is not understood
         # is not an error.
-        word, number, effect, version = (*said.split(" "), "", "", "", "")[:4]
+        word, number, effect, more = (*said.split(" ", 3), "", "", "", "")[:4]
         if word == "watched":
             self._tell_watched(number)
         if not number.isdecimal():
             return
         for listener in self.listeners:
             if word == "changed":
-                listener.changed(int(number), _EFFECTS.get(effect, Effect.NEWS))
+                told = partial(told_view, more) if more else None  # read by whoever shows it
+                listener.changed(int(number), _EFFECTS.get(effect, Effect.NEWS), told)
             elif word == "edited":
                 listener.edited(int(number))
             elif word == "deleted":
-                listener.deleted(int(number), int(version) if version.isdecimal() else 0)
+                listener.deleted(int(number), int(more) if more.isdecimal() else 0)
 
     def _tell_watched(self, numbers: str) -> None:
         for number in filter(str.isdecimal, numbers.split(",")):
