@@ -57,6 +57,14 @@ class Touches:
         memory.beat_at = max(memory.beat_at, at)
         return True
 
+    def take_first(self, project_id: int, saying: Saying, at: int) -> bool:
+        """As `take`, though it says something else than the one before, as long as that one does not wait still."""
+        memory = self._projects.memory(project_id)
+        if memory is None or memory.has_problems or memory.beat_at:
+            return False
+        self.begin(project_id, saying)
+        return self.take_same(memory, at)
+
     def begin(self, project_id: int, saying: Saying) -> None:
         """Note a heartbeat that is stored, or on its way: the next one may say no more than that."""
         memory = self._projects.memory(project_id)

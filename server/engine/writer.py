@@ -168,9 +168,21 @@ class Writer:
         update = self._projects.without_known(project_id, update)
         self._add(self._later, project_id, update, Origin(self._projects.epoch_of(project_id)))
 
-    def begin_beats(self, project_id: int, saying: Saying) -> None:
-        """Note a heartbeat that was written; see `touches`."""
-        self._touches.begin(project_id, saying)
+    async def write_beat(self, project_id: int, saying: Saying, update: Update, at: int) -> None:
+        """Take a heartbeat that says something else than the one before it; see `touches`.
+
+        Args:
+            update: what it says, received at `at` milliseconds.
+
+        Raises:
+            Overloaded: as `write`.
+        """
+        # As one that says the same, where it can wait as well: a process that has just started meets all of its
+        # projects within seconds, and more of them than may be pending.
+        can_wait = self._projects.effect_of(project_id, update) < Effect.NEWS
+        if not (can_wait and self._touches.take_first(project_id, saying, at)):
+            await self.write(project_id, update)
+            self._touches.begin(project_id, saying)
 
     def take_again(self, project_id: int, saying: Saying, at: int) -> bool:
         """Take a heartbeat that says what the one before it said, if it does; see `touches`."""

@@ -201,11 +201,12 @@ async def record(request: SdkRequest, observation: Observation, complaint: Compl
     if not observation.is_beat and tools.projects.effect_of(project_id, update) < Effect.NEWS:
         tools.gate.check_project(project_id)
     # What somebody waits for is stored, or on disk, when this returns: 200 is a promise. The rest waits in there.
-    await tools.writer.write(project_id, update)
     if observation.is_beat:
-        tools.writer.begin_beats(project_id, saying)
-    elif complaint:
-        tools.writer.complaints.begin(project_id, complaint)
+        await tools.writer.write_beat(project_id, saying, update, now)
+    else:
+        await tools.writer.write(project_id, update)
+        if complaint:
+            tools.writer.complaints.begin(project_id, complaint)
     _note_sender(request)
     return answer
 

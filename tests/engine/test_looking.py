@@ -87,8 +87,7 @@ class Process:
         await self.projects.get(project.id)
         at = now()
         if not self.writer.take_again(project.id, saying, at):
-            await self.writer.write(project.id, Beat(saying).update(at))
-            self.writer.begin_beats(project.id, saying)
+            await self.writer.write_beat(project.id, saying, Beat(saying).update(at), at)
         return at
 
     async def fails(self, project: Project, later: Later) -> bool:
@@ -307,6 +306,28 @@ async def test_an_outage_costs_no_place_for_what_says_nothing_new(watched: Watch
         at = now()
         await process.beats(projects[9])
         await until_answer(lambda: is_stored(process, projects[9], at))
+
+
+async def test_a_process_that_has_just_started_meets_more_projects_than_may_be_pending(
+    watched: WatchedStore, tmp_path: Path
+) -> None:
+    limits = WriterLimits(pending=3, lazy_seconds=0.01, unwatched_seconds=0.1)
+    projects = [await watched.create("Shop", None, KEY) for _ in range(10)]
+    async with running(watched, tmp_path / "before") as before:
+        for project in projects:
+            await before.beats(project)
+    async with running(watched, tmp_path / "after", limits) as process:
+        for saying in (BEAT, PROMISE):
+            await later(now())
+            last = [await process.beats(project, saying) for project in projects]
+
+            async def are_stored(last: list[int] = last) -> bool:
+                return all([await is_stored(process, *pair) for pair in zip(projects, last, strict=True)])
+
+            await until_answer(are_stored)
+        view = await watched.read(projects[0].id)
+        assert view
+        assert view.text(fields.INTERVAL) == "4"
 
 
 async def test_a_heartbeat_of_before_a_reset_is_dropped(watched: WatchedStore, tmp_path: Path) -> None:
