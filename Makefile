@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 TOOLS := .venv/release/bin
 
-.PHONY: setup demo test test-fast check api lighthouse gallery bench attacks faults model newest snippets test-sets lock audit-python audit-javascript dist clean
+.PHONY: setup demo test test-fast check api lighthouse gallery bench attacks faults soak model newest snippets test-sets lock audit-python audit-javascript dist clean
 
 # A file's tests stay together, for they share servers; each process has its own Redis, servers and browser. In the order of
 # their names: by the number of their tests, the slow ones with few would come last, and one process would idle. One
@@ -56,6 +56,9 @@ attacks: .venv/.dev .venv/.system  ## each known flood against a real server, wh
 
 faults: .venv/.dev .venv/.system  ## each fault under real workers and watchers, into docs/reliability.md: make faults FAULTS=empty,cut VIEWERS=50
 	$(BIN)/python -m bench.faults "$(FAULTS)" --viewers $(or $(VIEWERS),500) $(if $(FAULTS),,--write)
+
+soak: .venv/.dev .venv/.system  ## a fault a minute at 2,000 viewers and 500 heartbeats/s, into docs/reliability.md: make soak MINUTES=15
+	$(BIN)/python -m bench.faults.soak $(or $(MINUTES),15) --viewers $(or $(VIEWERS),2000) --write
 
 model: .venv/.dev  ## what can be lost, late or doubled, at random, for longer than in the tests: make model STEPS=1000000
 	FIRSTLIGHT_MODEL_STEPS=$(or $(STEPS),100000) $(BIN)/pytest --no-cov tests/model

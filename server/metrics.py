@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, TypedDict, cast
 
 from prometheus_client import (
@@ -36,6 +37,8 @@ from .engine.writer import Writer
 from .stores import Store
 
 PUBLISH_SECONDS = 1.0
+TASKS_SECONDS = 15.0
+"""Between two counts of tasks, of which there may be thousands."""
 LAG_SECONDS = 0.25
 """Between two looks at how late the loop is."""
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -76,6 +79,7 @@ class Metrics:
         self._delay = histogram("write_delay_seconds", "How long updates waited to be stored.", "lane")
         self._calls = histogram("store_call_seconds", "How long the store took.", "call")
         self._errors = counter("store_errors", "Calls of the store that failed.", "call", "error")
+        self._tasks = gauge("loop_tasks", "Tasks of the event loop.")
         self._lag = histogram("loop_lag_seconds", "How late the event loop was.")
         self._info = Gauge(
             "firstlight_build_info", "1.", ["version"], registry=registry, multiprocess_mode="livemax"
@@ -115,7 +119,7 @@ class Metrics:
     async def run(self, hub: Hub, writer: Writer, unverified: Unverified) -> None:
         """Carry everything over once a second, and look how late the loop is, until cancelled."""
         loop = asyncio.get_running_loop()
-        published_at = loop.time()
+        published_at, counted_at = loop.time(), -inf
         while True:
             due = loop.time() + LAG_SECONDS
             await asyncio.sleep(LAG_SECONDS)
@@ -123,6 +127,9 @@ class Metrics:
             if loop.time() >= published_at + PUBLISH_SECONDS:
                 published_at = loop.time()
                 self.publish(hub, writer, unverified)
+            if loop.time() >= counted_at + TASKS_SECONDS:
+                counted_at = loop.time()
+                self._tasks.set(len(asyncio.all_tasks()))
 
     def publish(self, hub: Hub, writer: Writer, unverified: Unverified) -> None:
         """Carry everything over."""
