@@ -63,8 +63,8 @@ soak: .venv/.dev .venv/.system  ## a fault a minute at 2,000 viewers and 500 hea
 model: .venv/.dev  ## what can be lost, late or doubled, at random, for longer than in the tests: make model STEPS=1000000
 	FIRSTLIGHT_MODEL_STEPS=$(or $(STEPS),100000) $(BIN)/pytest --no-cov tests/model
 
-api: .venv/.runtime .venv/.api tests/api/node_modules/.stamp  ## made-up requests for all that OpenAPI says; AsyncAPI by its own parser
-	tests/api/run $(BIN) .venv/api/bin
+api: .venv/.runtime .venv/.api tests/api/node_modules/.stamp  ## made-up requests for all that OpenAPI says; AsyncAPI by its own parser, with CLI=1 also by its command line
+	CLI=$(CLI) tests/api/run $(BIN) .venv/api/bin
 
 lighthouse: .venv/.dev .venv/.system tests/lighthouse/node_modules/.stamp  ## the pages as Lighthouse sees them, on a phone
 	$(BIN)/python -m tests.lighthouse

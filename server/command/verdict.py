@@ -76,7 +76,8 @@ def conclude(
     """
     problem = problem_since(before, now)
     if problem:
-        return Conclusion(exit_of(problem), problem["summary"], problem["hint"])
+        fix = " ".join((problem["hint"], *(problem.get("checks") or ())))
+        return Conclusion(exit_of(problem), problem["summary"], fix)
     failed = next((step for step in way if step.result is Result.FAILED), None)
     if failed:
         return Conclusion(failed.cause, f"The way to the DSN is broken. {failed.name}: {failed.said}", failed.fix)

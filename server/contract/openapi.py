@@ -126,7 +126,7 @@ def asyncapi(version: str) -> dict[str, Any]:
     said = {"Auth": {"$ref": "#/components/messages/Auth"}}
     project = {"id": {"description": "the project's id"}}
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {"title": "Firstlight, live", "version": version, "description": "What viewers see: docs/protocol.md."},
         "channels": {
             "socket": {"address": "/live/{id}/ws", "parameters": project, "messages": {**sent, **said}},

@@ -42,7 +42,7 @@ def test_red_with_the_reason(tmp_path: Path) -> None:
     status, output, summary, junit = verify(tmp_path, "before_send=lambda event, hint: None")
     assert status == 15
     assert output.startswith("::error title=Errors do not arrive (dropped)::")
-    assert "before_send" in output
+    assert "before_send returned nothing for it. Return the event to send it." in output
     assert "| cause | `dropped` |" in summary
     failure = junit.find("testcase/failure")
     assert failure is not None

@@ -260,6 +260,7 @@ def test_no_dsn(dsn: str) -> None:
 def test_before_send_drops_all(dsn: str) -> None:
     end = verified(dsn, python("before_send=lambda event, hint: None"), app=dsn)
     assert (end["cause"], "before_send" in end["message"]) == ("dropped", True)
+    assert end["fix"].endswith("before_send returned nothing for it. Return the event to send it.")
 
 
 def test_a_message_is_no_error(dsn: str) -> None:
