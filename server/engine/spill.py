@@ -61,8 +61,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def origin(self) -> Origin:
-        """Where it came from."""
-        return Origin(self.epoch, self.writer, self.number)
+        """Where it came from. Whoever reads it again cannot tell whether another process took something before it."""
+        return Origin(self.epoch, self.writer, self.number, is_late=True)
 
 
 def entry_of(project_id: int, update: Update, origin: Origin, key: str | None = None, requests: int = 1) -> Entry:
@@ -108,6 +108,8 @@ class Spill:
             Overloaded: the file is full, or cannot be written.
         """
         lines = [_line(entry) for entry in entries]
+        if not lines:
+            return
         size = sum(map(len, lines))
         if self.size + size > self._limit:
             raise Overloaded("Too much is waiting to be written.")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from ..core.model.errors import KeyRefused, Overloaded, StoreRejected, StoreUnavailable
@@ -45,8 +45,8 @@ class _Waiting:
     address: str | None
 
     def join(self, later: _Waiting) -> None:
-        """Take in what came after it."""
-        join(self.update, later.update)
+        """Take in what came after it; what another process took may as well have come before."""
+        join(self.update, later.update, is_late=later.address is None)
         self.requests += later.requests
 
 
@@ -137,18 +137,17 @@ class Unverified:
         return left
 
     def _leave(self) -> Left:
-        if not self._waiting:
-            return Left.NOTHING
-        log.error("Requests for %d projects could not be judged yet; the next start does", len(self._waiting))
-        try:  # once more, with what touched no file until now
+        if self._waiting:
+            log.error("Requests for %d projects could not be judged yet; the next start does", len(self._waiting))
+        try:  # in the place of what was judged, and with what touched no file until now
             self._spill.replace(
                 entry_of(project_id, waiting.update, Origin(), key, waiting.requests)
                 for (project_id, key), waiting in self._waiting.items()
             )
         except OSError as error:
-            log.critical("Some of it cannot be put on disk, and ends with this process: %s", error)
-            return Left.LOST
-        return Left.ON_DISK
+            log.critical("What was not judged cannot be put on disk, and ends with this process: %s", error)
+            return Left.LOST if self._waiting else Left.NOTHING
+        return Left.ON_DISK if self._waiting else Left.NOTHING
 
     async def run(self) -> None:
         """Judge what waits whenever the store is there, until cancelled."""
@@ -174,18 +173,20 @@ class Unverified:
             waiting = self._waiting.pop((project_id, key))
             self._in_hand = waiting.requests
             try:
-                await self._judge(project_id, key, waiting)
+                written = await self._judge(project_id, key, waiting)
             except StoreRejected as error:  # its project cannot be read: the others need not wait for it
                 log.error("A request for project %d cannot be judged yet: %s", project_id, error)
                 self._put_back(project_id, key, waiting)
+                continue
             except BaseException:
                 self._put_back(project_id, key, waiting)
                 raise
-            else:
-                self._by_project[project_id] -= 1
-                self._by_address[waiting.address] -= 1
             finally:
                 self._in_hand = 0
+            self._by_project[project_id] -= 1
+            self._by_address[waiting.address] -= 1
+            # The writer has it: put back after that, it would count twice.
+            await written
         if self._waiting:
             return
         self._by_address.clear()
@@ -200,17 +201,18 @@ class Unverified:
             self._by_address[later.address] -= 1
         self._waiting[project_id, key] = waiting
 
-    async def _judge(self, project_id: int, key: str, waiting: _Waiting) -> None:
+    async def _judge(self, project_id: int, key: str, waiting: _Waiting) -> Awaitable[None]:
+        """Hand a request over to the writer. Returns what ends when it is written."""
         project = await self._projects.get(project_id)
         try:
             check_key(project, key)
         except KeyRefused as refusal:
-            if project:
-                at = int(self._clock() * 1000)
-                told = update_of_refusal(refusal, key_is_valid=False, at=at)
-                await self._writer.write(project.id, _times(told, waiting.requests))
-        else:
-            await self._writer.write(project_id, waiting.update, is_late=True)
+            if project is None:
+                return self._spill.keep([])
+            at = int(self._clock() * 1000)
+            told = update_of_refusal(refusal, key_is_valid=False, at=at)
+            return self._writer.take(project.id, _times(told, waiting.requests))
+        return self._writer.take(project_id, waiting.update, is_late=True)
 
 
 def _times(update: Update, requests: int) -> Update:

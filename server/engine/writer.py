@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, count, islice
@@ -138,6 +138,14 @@ class Writer:
         Raises:
             Overloaded: too much is pending already.
         """
+        await self.take(project_id, update, at_once, is_late)
+
+    def take(self, project_id: int, update: Update, at_once: bool = False, is_late: bool = False) -> Awaitable[None]:
+        """As `write`, in two steps: it is taken when this returns, whatever becomes of what it returns.
+
+        Raises:
+            Overloaded: as `write`; it is not taken.
+        """
         if not is_late:  # else it may have come before the one that is known
             update = self._projects.without_known(project_id, update)
         if cured := self._projects.cured_by(project_id, update):
@@ -149,15 +157,13 @@ class Writer:
         if self._is_away or not (at_once or is_awaited):
             due = 0.0 if is_awaited else self._due_of(project_id, update)
             self._add(self._later, project_id, update, origin, is_awaited, due)
-            if is_awaited:
-                await self._spill.keep([entry_of(project_id, update, origin)])
-            return
+            return self._spill.keep([entry_of(project_id, update, origin)] if is_awaited else [])
         if not self._at_once:
             self._since = self._now()
         self._add(self._at_once, project_id, update, origin, is_news=True)
         self._news.set()
         # Shielded: a client that hangs up must not cancel the write that others wait for.
-        await asyncio.shield(self._commit)
+        return asyncio.shield(self._commit)
 
     def write_later(self, project_id: int, update: Update) -> None:
         """Take an update that nobody waits for now, whatever it means.

@@ -296,6 +296,47 @@ async def test_what_comes_while_its_project_is_judged_is_judged_after_it(
     assert await total(watched, project) == 2
 
 
+@pytest.mark.parametrize("fails", ["is cancelled", "has no room on disk"])
+async def test_what_the_writer_has_taken_is_not_judged_again(
+    watched: WatchedStore, folder: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    project = await watched.create("Shop", None, KEY)
+    one = Process(watched, folder, next(names))
+    await one.unverified.take(HOME, project.id, KEY, sighting())
+    if fails == "is cancelled":
+        judging = asyncio.create_task(one.unverified.judge())
+        await until(lambda: one.writer.unwritten)
+        judging.cancel()
+        await asyncio.wait([judging])
+    else:
+        monkeypatch.setattr(one.spills[0], "_limit", 0)
+        one.writer._is_away = True
+        with pytest.raises(Overloaded):
+            await one.unverified.judge()
+    assert len(one.unverified) == 0
+    assert await one.ends() is Left.NOTHING
+    heir = Process(watched, folder, next(names))
+    assert len(heir.unverified) == 0
+    assert await total(watched, project) == 1
+
+
+async def test_errors_of_two_dead_processes_are_told_apart_by_their_times(watched: WatchedStore, folder: Path) -> None:
+    """Whichever file is read first."""
+    known, unseen = [await watched.create(name, None, KEY) for name in ("Shop", "Blog")]
+    for name, at, event_id in (("b", now() - 500, "e1"), ("a", now(), "e2")):
+        process = Process(watched, folder, name)
+        await process.writes(known, beat(now()))
+        watched.is_away = True
+        await process.writes(known, error(at, event_id))
+        await process.unverified.take(HOME, unseen.id, KEY, error(at, event_id))
+        process.is_killed()
+        watched.is_away = False
+    heir = Process(watched, folder, "c")
+    await asyncio.gather(heir.unverified.judge(), flushing(heir.writer))
+    for project in (known, unseen):
+        assert (await view_of(watched, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+
+
 # An answer is lost, or the server refuses.
 
 

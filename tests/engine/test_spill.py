@@ -43,7 +43,7 @@ async def test_what_is_kept_is_found_by_the_next_process(tmp_path: Path) -> None
     found = two.adopt()
     assert found == kept
     assert found[1].update == dict(kept[1].update)
-    assert found[1].origin == Origin("epoch", "me", 1)
+    assert found[1].origin == Origin("epoch", "me", 1, is_late=True)
     dies(two)  # before it wrote anything to the store
     assert opened(tmp_path, "three").adopt() == kept
 

@@ -271,6 +271,7 @@ class FileMachine(FaultyMachine):
     @rule(seconds=SECONDS)
     def the_clock_steps(self, seconds: float) -> None:
         self.world.ahead += seconds
+        self.process(0).life.clock_was_set = True
 
 
 class RedisMachine(FaultyMachine):

@@ -121,6 +121,8 @@ def _comes_before(one: Sent, other: Sent) -> bool:
     """Whether one was answered before the other was sent, as far as their processes can tell."""
     if (one.taken_at or 0) >= other.at:
         return False
-    # Two processes only have the store's clock in common, and each knows it as well as an answer's way is short.
+    # Within one process that lives, the order is known. Two only have the store's clock in common, and each knows it as
+    # well as an answer's way is short. What a process leaves on disk is as that of another.
     is_set = one.life.clock_was_set or other.life.clock_was_set
-    return one.life is other.life or (not is_set and one.sent_at + CLOCK_SECONDS < other.sent_at)
+    is_known = one.life is other.life and not one.life.is_over
+    return is_known or (not is_set and one.sent_at + CLOCK_SECONDS < other.sent_at)
