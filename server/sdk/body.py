@@ -1,4 +1,4 @@
-"""The body of a request: as it was sent, so that it can be forwarded, and decompressed. Bounded in bytes and in time.
+"""The body of a request, decompressed. Bounded in bytes and in time.
 
 A body in one part is taken as it is. One in several parts holds a place as long as it arrives, so that a few slow ones
 do not take the memory of all, and must come at a certain speed. A place is given only to who has shown a valid key, or
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 
@@ -27,20 +27,8 @@ UNPAUSED = 256 * 1024
 """Bytes that come out before others have their turn: a millisecond."""
 
 
-class Received(NamedTuple):
-    """A whole body.
-
-    Args:
-        raw: as it was sent, still compressed.
-        decoded: decompressed.
-    """
-
-    raw: bytes
-    decoded: bytes
-
-
-async def read_body(request: SdkRequest) -> Received:
-    """The whole body of a request with a valid key.
+async def read_body(request: SdkRequest) -> bytes:
+    """The whole body of a request with a valid key, decompressed.
 
     Raises:
         TooLarge, UnsupportedEncoding: as `Body`; as soon as it is known.
@@ -48,7 +36,7 @@ async def read_body(request: SdkRequest) -> Received:
         Overloaded: too many long ones arrive at the same time.
         ClientDisconnect: its sender left before it was whole.
     """
-    message = await request.receive()
+    message = request.whole or await request.receive()
     # One part that is small, or as it was sent, is what nearly every request has: no place, no memory, no second copy.
     if not message.get("more_body") and message["type"] == "http.request":
         received = _at_once(request, message.get("body", b""))
@@ -59,16 +47,15 @@ async def read_body(request: SdkRequest) -> Received:
     return await arrival.whole()
 
 
-def _at_once(request: SdkRequest, part: bytes) -> Received | None:
+def _at_once(request: SdkRequest, part: bytes) -> bytes | None:
     """The whole body, where that costs nobody else any time."""
     most = request.tools.max_body
     check_limit(len(part), most)
     encoding = request.headers.get(b"content-encoding")
     whole = part if encoding is None else unpacked(encoding, part, min(UNPAUSED, most))
-    if whole is None:
-        return None
-    request.size = len(whole)
-    return Received(part, whole)
+    if whole is not None:
+        request.size = len(whole)
+    return whole
 
 
 class Arrival:
@@ -86,7 +73,7 @@ class Arrival:
         self._is_whole = False
         self._started = 0.0
 
-    async def whole(self) -> Received:
+    async def whole(self) -> bytes:
         """All of it, as `read_body`; the first part was fed. Its sender has shown a valid key."""
         tools = self._request.tools
         body = Body(self._encoding, tools.max_body)
@@ -99,7 +86,7 @@ class Arrival:
                 decoded = body.bytes()
         finally:  # also what is refused has cost something
             self._request.size = body.size
-        return Received(b"".join(self._raw) if body.is_packed else decoded, decoded)
+        return decoded
 
     async def header(self) -> Mapping[str, Any]:
         """The header of an envelope, as soon as it is there: it may hold the only key. No more is decompressed.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from starlette.types import Message
-
 from ..core.wire.address import Address, address_of
 from .door import USUAL, Say, serve
 from .endpoints import EXACT
@@ -54,10 +52,7 @@ class Direct:
         """
         if self._begin is not None:
             self._begin({"path": path, "headers": fields})
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        request = SdkRequest(address, self._tools, "POST", path, query, fields, client, receive, is_whole=True)
+        whole = {"type": "http.request", "body": body}
+        request = SdkRequest(address, self._tools, "POST", path, query, fields, client, None, whole)
         await serve(request, say)
         return request.project_id if request.is_again else None

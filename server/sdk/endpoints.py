@@ -51,7 +51,7 @@ async def heartbeat(request: SdkRequest) -> bytes:
     """`POST heartbeat/`."""
     credentials = await authenticate(request, credentials_around(request))
     body = await read_body(request)
-    return await record(request, observe_heartbeat(body.decoded, request.client(credentials)))
+    return await record(request, observe_heartbeat(body, request.client(credentials)))
 
 
 async def look(request: SdkRequest) -> bytes:
@@ -64,7 +64,7 @@ async def check(request: SdkRequest) -> bytes:
     """`POST check/`: nothing but the way; viewers see that it came, and it proves no SDK."""
     await authenticate(request, credentials_around(request))
     # The body is read: whether a large one comes through is what the doctor asks.
-    size, tools = len((await read_body(request)).decoded), request.tools
+    size, tools = len(await read_body(request)), request.tools
     tools.gate.check_project(request.project_id)
     now = tools.writer.now()
     await show(request, tools.gate.shows_check(request.project_id), {fields.CHECKED_AT: now})
@@ -76,12 +76,12 @@ async def envelope(request: SdkRequest) -> bytes:
     around = credentials_around(request)
     if around:
         credentials = await authenticate(request, around)
-        body = (await read_body(request)).decoded
+        body = await read_body(request)
     else:
         arrival = Arrival(request)
         dsn = _dsn_in(await arrival.header())
         credentials = await authenticate(request, Credentials(dsn.key) if dsn else None)
-        body = (await arrival.whole()).decoded
+        body = await arrival.whole()
     parsed = parse_envelope(body, request.budget)
     dsn = _dsn_in(parsed.headers)
     if dsn:
@@ -98,7 +98,7 @@ async def envelope(request: SdkRequest) -> bytes:
 async def store(request: SdkRequest) -> bytes:
     """`POST store/`: one event, as old SDKs send it."""
     credentials = await authenticate(request, credentials_around(request))
-    return await _record_event(request, (await read_body(request)).decoded, credentials)
+    return await _record_event(request, await read_body(request), credentials)
 
 
 async def store_by_query(request: SdkRequest) -> bytes:
@@ -114,13 +114,13 @@ async def store_by_query(request: SdkRequest) -> bytes:
 async def security(request: SdkRequest) -> bytes:
     """`POST security/`, `csp-report/`: a browser's report."""
     credentials = await authenticate(request, credentials_around(request))
-    return await record(request, observe_security((await read_body(request)).decoded, request.client(credentials)))
+    return await record(request, observe_security(await read_body(request), request.client(credentials)))
 
 
 async def minidump(request: SdkRequest) -> bytes:
     """`POST minidump/`: a native crash, as an upload of a form or as it is."""
     credentials = await authenticate(request, credentials_around(request))
-    body = (await read_body(request)).decoded
+    body = await read_body(request)
     return await record(request, observe_minidump(body, uuid4().hex, request.client(credentials)))
 
 
@@ -152,7 +152,7 @@ async def metrics(request: SdkRequest) -> bytes:
 async def drain(request: SdkRequest) -> bytes:
     """`POST integration/vercel/logs`: a platform's log drain."""
     credentials = await authenticate(request, credentials_around(request))
-    return await record(request, observe_drain((await read_body(request)).decoded, request.client(credentials)))
+    return await record(request, observe_drain(await read_body(request), request.client(credentials)))
 
 
 async def _record_later(request: SdkRequest, later: Later) -> bytes:
@@ -245,7 +245,7 @@ async def show(request: SdkRequest, at_once: bool, update: fields.Update) -> Non
 
 async def _otlp(request: SdkRequest, signal: Signal) -> bytes:
     credentials = await authenticate(request, credentials_around(request))
-    content_type, body = request.headers.get(b"content-type", ""), (await read_body(request)).decoded
+    content_type, body = request.headers.get(b"content-type", ""), await read_body(request)
     export = parse_otlp(body, content_type, signal, request.budget)
     await record(request, observe_otlp(export, signal, uuid4().hex, request.client(credentials)))
     return taken(request, export, signal)

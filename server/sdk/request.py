@@ -35,7 +35,7 @@ class SdkRequest:
         fields: its headers, as ASGI has them.
         client: the address of its sender, behind trusted proxies theirs.
         receive: of ASGI.
-        is_whole: whether `receive` need not wait for anything.
+        whole: the only message that it would give, where that is known to be so.
 
     Attributes:
         sender: the address, as far as limits tell them apart.
@@ -69,6 +69,7 @@ class SdkRequest:
         "sender",
         "size",
         "tools",
+        "whole",
     )
 
     def __init__(
@@ -80,8 +81,8 @@ class SdkRequest:
         query: bytes,
         fields: Sequence[tuple[bytes, bytes]],
         client: str | None,
-        receive: Receive,
-        is_whole: bool = False,
+        receive: Receive | None,
+        whole: Message | None = None,
     ) -> None:
         self.address = address
         self.tools = tools
@@ -102,7 +103,8 @@ class SdkRequest:
         self.held: ExitStack | None = None
         self._receive = receive
         self._first: asyncio.Task[Message] | None = None
-        self._is_begun = is_whole
+        self._is_begun = False
+        self.whole = whole
 
     @property
     def budget(self) -> Budget:
@@ -118,7 +120,7 @@ class SdkRequest:
 
     def start_receiving(self) -> None:
         """Take what has arrived of the body while the store is asked: its sender may be gone by the time it answers."""
-        if not self._is_begun:
+        if self.whole is None and not self._is_begun:
             self._is_begun = True
             # A program that ends right after its error closes the connection, and what was not read by then is lost
             # with it.
@@ -126,13 +128,16 @@ class SdkRequest:
 
     async def receive(self) -> Message:
         """The next part of the body."""
+        if self.whole is not None:
+            return self.whole
         self._is_begun = True
         if self._first is None:
-            return await self._receive()
+            return await self._next()
         first, self._first = self._first, None
         return await first
 
     async def _next(self) -> Message:
+        assert self._receive is not None  # else it is whole
         return await self._receive()
 
     def hold(self, place: Any) -> None:

@@ -61,6 +61,10 @@ class _ItemHeader(Struct):
     attachment_type: Raw = _NULL
 
 
+_ITEM_HEADER = msgspec.json.Decoder(_ItemHeader)
+_decode = msgspec.json.Decoder().decode
+
+
 class Item(Struct, frozen=True, gc=False):
     """One item: its type and its payload as a view into the body (no copy)."""
 
@@ -97,7 +101,7 @@ def parse_envelope_header(body: bytes, budget: Budget) -> tuple[dict[str, Any], 
     Raises:
         MalformedEnvelope: it is not a JSON object followed by a newline or the end of the body.
     """
-    if not _NOT_SPACE.search(body, 0, MAX_SPACE):
+    if body[:1] != b"{" and not _NOT_SPACE.search(body, 0, MAX_SPACE):
         raise _malformed("envelope_empty", "it is empty", body, 0)
     return _read_header(body, 0, "the envelope header", budget)
 
@@ -140,12 +144,13 @@ def _read_item_header(body: bytes, at: int, budget: Budget) -> tuple[tuple[Any, 
     if line:
         start, end = line
         try:
-            header = msgspec.json.decode(memoryview(body)[start:end], type=_ItemHeader)
+            header = _ITEM_HEADER.decode(body[start:end])
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             pass  # once more below, where the error says what is wrong with it
         else:
             stop = _check_line(body, start, end, "an item header")
-            return (header.type, header.length, _short_text(header.attachment_type)), stop + 1
+            attached = header.attachment_type
+            return (header.type, header.length, None if attached == _NULL else _short_text(attached)), stop + 1
     fields, stop = _read_header(body, at, "an item header", budget)
     told = fields.get("attachment_type")
     return (fields.get("type"), fields.get("length"), told if isinstance(told, str) else None), stop
@@ -193,10 +198,12 @@ def _line(body: bytes, at: int) -> tuple[int, int] | None:
 
     Both searches are bounded, so that a header costs at most that much, however long the body behind it is.
     """
-    found = _NOT_SPACE.search(body, at, at + MAX_SPACE)
-    if not found:
-        return None
-    start = found.start()
+    start = at
+    if body[at : at + 1] != b"{":  # as nearly all begin
+        found = _NOT_SPACE.search(body, at, at + MAX_SPACE)
+        if not found:
+            return None
+        start = found.start()
     newline = body.find(b"\n", start, start + MAX_HEADER_BYTES)
     return start, newline if newline >= 0 else min(len(body), start + MAX_HEADER_BYTES)
 
@@ -208,7 +215,7 @@ def _read_header(body: bytes, at: int, name: str, budget: Budget) -> tuple[dict[
         raise _malformed("header_missing", f"{name} is missing (a second newline at the end?)", body, at)
     at, end = line
     try:
-        value: Any = msgspec.json.decode(memoryview(body)[at:end])
+        value: Any = _decode(body[at:end])
         stop = end
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         value, stop = _read_long_header(body, at, name, budget)
@@ -262,16 +269,20 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _check_limits(items: list[Item], body: bytes) -> None:
+    if len(items) > 1:
+        _check_numbers([item.type for item in items], body)
+    for item in items:
+        check_size(item.type, len(item.payload))
+
+
+def _check_numbers(kinds: list[str], body: bytes) -> None:
     # Relay's rule: the envelope's `event_id` can name one event only.
-    events = sum(item.type in _EVENT_TYPES for item in items)
-    if events > 1:
+    if sum(kind in _EVENT_TYPES for kind in kinds) > 1:
         raise _malformed("two_events", "it holds more than one event", body, 0)
-    if sum(item.type in ("session", "sessions") for item in items) > MAX_SESSIONS:
+    if sum(kind in ("session", "sessions") for kind in kinds) > MAX_SESSIONS:
         raise TooLarge(
             f"An envelope may hold at most {MAX_SESSIONS} sessions.", (), {"most": str(MAX_SESSIONS)}, "too_many_items"
         )
-    for item in items:
-        check_size(item.type, len(item.payload))
 
 
 def check_size(kind: str, size: int) -> None:

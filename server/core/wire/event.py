@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -38,6 +38,7 @@ _OTHER_TYPES = {"transaction": Signal.TRANSACTION, "feedback": Signal.FEEDBACK, 
 CELERY = "celery"
 """How sentry-sdk calls Celery, in integrations and mechanisms. Its own name never says it, since it is made of what is
 installed, and looks for web frameworks alone."""
+_EVENT_ID = re.compile(r"[0-9a-f]{32}")
 _RUNTIME_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?")
 ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
 """Relay also reads critical as fatal."""
@@ -161,16 +162,12 @@ def parse_event(payload: bytes | memoryview, budget: Budget | None = None) -> Ev
     )
 
 
-# Cached, since most are read twice: in the envelope's header and in its event.
-@lru_cache(maxsize=1024)
-def _hex(text: str) -> str | None:
-    compact = text.replace("-", "").lower()
-    return compact if len(compact) == 32 and all(c in "0123456789abcdef" for c in compact) else None
-
-
 def parse_event_id(value: Any) -> str | None:
     """An event id as 32 hex digits. Dashes (sentry-cli) and upper case pass; anything else counts as missing."""
-    return _hex(value) if isinstance(value, str) and len(value) <= 40 else None
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    compact = value.replace("-", "").lower()
+    return compact if _EVENT_ID.fullmatch(compact) else None
 
 
 def sdk_of(value: Any) -> Sdk | None:

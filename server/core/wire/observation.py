@@ -375,7 +375,13 @@ def _app_of_session(item: Item, budget: Budget) -> App:
 
 def app_of(value: Any) -> App:
     """What a trace, or the attributes of a session, say of the application."""
-    fields = value if isinstance(value, dict) else {}
-    texts: Iterable[Any] = (fields.get("release"), fields.get("environment"))
-    release, environment = (text[:200] if isinstance(text, str) else None for text in texts)
-    return App(release, environment)
+    if not isinstance(value, dict):
+        return _NO_APP
+    release, environment = value.get("release"), value.get("environment")
+    return App(
+        release[:MAX_TEXT] if isinstance(release, str) else None,
+        environment[:MAX_TEXT] if isinstance(environment, str) else None,
+    )
+
+
+_NO_APP = App()
