@@ -342,7 +342,10 @@ def test_damaged_requests_are_answered_the_same(pair: Pair, data: st.DataObject)
 
 def test_limits_hold_both_ways() -> None:
     """Each request counts once, and the same ones are too many."""
-    tight = SdkLimits(address_rate=1e-6, address_burst=12, refusals_rate=1e-6, refusals_burst=3, project_burst=2)
+    never = 1e-6  # nothing comes back while this runs, however long that takes
+    tight = SdkLimits(
+        address_rate=never, address_burst=12, refusals_rate=never, refusals_burst=3, project_rate=never, project_burst=2
+    )
     with contextmanager(opened)(Limits(sdk=tight)) as pair:
         for name in (
             "a beat",
