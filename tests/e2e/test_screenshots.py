@@ -99,6 +99,26 @@ async def test_stages(
         await take(reader, tab.page, reach.__name__, said, {".status": LAMP[reach], ".top": "--paper"})
 
 
+async def test_a_claim_and_its_proof(
+    reader: Page, embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
+) -> None:
+    """What an agent says it did beside what arrived: seen on a large screen and a small one, before and after."""
+    project = await make_project(embedded_server.url, platform="python")
+    runs = f"{project.server}/projects/{project.id}/runs"
+    tabs = [await stage.open(project, viewport=size) for size in SIZES[:2]]
+    run = (await http.post(runs)).json()
+    claim = {"step": "error_sent", "said": "I ran app.py, and it failed."}
+    await http.post(f"{runs}/{run['id']}/claims", json=claim)
+    for proof, said in (("claimed", "Nothing has arrived since."), ("proved", "Proved:")):
+        if proof == "proved":
+            await signals.error(http, project, environment=run["marker"])
+        for tab in tabs:
+            step = tab.page.locator("[data-run-step=error_sent]")
+            await expect(step).to_have_attribute("data-proof", proof)
+            await step.evaluate("step => step.scrollIntoView({block: 'center'})")
+            await take(reader, tab.page, f"run-{proof}", [claim["said"], said], {})
+
+
 async def test_reconnecting(
     reader: Page, embedded_server: ServerProcess, make_project: MakeProject, stage: Stage, http: httpx2.AsyncClient
 ) -> None:
