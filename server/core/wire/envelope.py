@@ -29,6 +29,8 @@ MAX_HEADER_BYTES = 64 * 1024
 """A header holds a DSN and a trace context, well under 4 KiB; more is an attack or a payload in the wrong place."""
 MAX_ITEMS = 1000
 """SDKs send under 20 items; the bound keeps a body of empty items from costing seconds."""
+MAX_HEARTBEATS = 20
+"""SDKs send one. Each is read as a whole, and 300 of them in a body of 28 KB made others wait."""
 MAX_SPACE = 4096
 """White space in a row that is passed over."""
 # The next three are Relay's limits: what passes here must not be refused later by the product behind it.
@@ -116,13 +118,16 @@ def parse_items(body: bytes, at: int, budget: Budget) -> tuple[Item, ...]:
         MalformedEnvelope, TooLarge: as `parse_envelope`.
     """
     items: list[Item] = []
+    beats = 0
     while at < len(body):
         if len(items) == MAX_ITEMS:
-            raise TooLarge(
-                f"An envelope may hold at most {MAX_ITEMS} items.", (), {"most": str(MAX_ITEMS)}, "too_many_items"
-            )
+            raise _too_many(MAX_ITEMS, "items")
         item, at = _read_item(body, at, budget)
         items.append(item)
+        if item.type == "heartbeat":
+            beats += 1
+            if beats > MAX_HEARTBEATS:  # here: what follows costs as much, and would be refused whatever it is
+                raise _too_many(MAX_HEARTBEATS, "heartbeats")
     _check_limits(items, body)  # at the end: damage anywhere has the better words, and names a place
     return tuple(items)
 
@@ -280,9 +285,11 @@ def _check_numbers(kinds: list[str], body: bytes) -> None:
     if sum(kind in _EVENT_TYPES for kind in kinds) > 1:
         raise _malformed("two_events", "it holds more than one event", body, 0)
     if sum(kind in ("session", "sessions") for kind in kinds) > MAX_SESSIONS:
-        raise TooLarge(
-            f"An envelope may hold at most {MAX_SESSIONS} sessions.", (), {"most": str(MAX_SESSIONS)}, "too_many_items"
-        )
+        raise _too_many(MAX_SESSIONS, "sessions")
+
+
+def _too_many(most: int, what: str) -> TooLarge:
+    return TooLarge(f"An envelope may hold at most {most} {what}.", (), {"most": str(most)}, "too_many_items")
 
 
 def check_size(kind: str, size: int) -> None:

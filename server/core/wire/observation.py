@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from ..model.codes import Code
-from ..model.errors import BadRequest, InvalidJSON, TooLarge
+from ..model.errors import BadRequest, InvalidJSON
 from ..model.signals import Signal, Source
 from .budget import Budget
 from .client import source_of
@@ -56,8 +56,6 @@ MAX_QUANTITY = 1_000_000
 """The most that one line may count. SDKs send a report a minute; counts add up for as long as a project lives."""
 MAX_REPORTS = 10
 """Client reports that are read in one request: SDKs send one."""
-MAX_HEARTBEATS = 20
-"""Heartbeats in one request: SDKs send one."""
 MAX_TIME = 10**10
 """Seconds since the Unix epoch that a clock may show, up to the year 2286. More is not a time, and may have 4,000
 digits."""
@@ -174,17 +172,12 @@ def observe_envelope(
     Raises:
         InvalidJSON: an event or heartbeat item is no JSON object.
         WrongType: a heartbeat item has a field of the wrong type.
-        TooLarge: an event is over its limit, or there are too many heartbeats.
     """
     headers, budget = envelope.headers, budget or Budget()
     # A bare {"type": "heartbeat"}: the first thing people try by hand, and by the grammar an envelope without items.
     if not envelope.items and headers.get("type") == "heartbeat":
         return _with_heartbeat(Observation(client_sdk=client, is_beat=True), heartbeat_of(headers))
-    # Before any is decoded: the cost of one request must not grow with their number.
     beats = sum(item.type == "heartbeat" for item in envelope.items)
-    if beats > MAX_HEARTBEATS:
-        most = {"most": str(MAX_HEARTBEATS)}
-        raise TooLarge(f"An envelope may hold at most {MAX_HEARTBEATS} heartbeats.", (), most, "too_many_items")
     # One container is enough, since all are of one process.
     containers = islice((item for item in envelope.items if item.type in TYPES), 1)
     told = next((parse_container(item.payload, budget) for item in containers), Told(App()))

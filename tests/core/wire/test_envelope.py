@@ -10,6 +10,7 @@ from server.core.wire.envelope import (
     MAX_CLIENT_REPORT_BYTES,
     MAX_EVENT_BYTES,
     MAX_HEADER_BYTES,
+    MAX_HEARTBEATS,
     MAX_ITEMS,
     MAX_SESSIONS,
     Envelope,
@@ -160,6 +161,16 @@ def test_one_event_per_envelope() -> None:
         parse_envelope(b'{}\n{"type":"event"}\n{}\n{"type":"event"}\n{}')
     with pytest.raises(MalformedEnvelope, match="more than one event"):
         parse_envelope(b'{}\n{"type":"event"}\n{}\n{"type":"transaction"}\n{}')
+
+
+def test_nothing_is_read_behind_too_many_heartbeats() -> None:
+    """Each costs as much as the one before; and whatever follows, this is refused."""
+    beats = b"{}\n" + b'{"type":"heartbeat"}\n{"type":"heartbeat"}\n' * MAX_HEARTBEATS
+    assert len(parse_envelope(beats).items) == MAX_HEARTBEATS
+    with pytest.raises(MalformedEnvelope):
+        parse_envelope(beats + b"damage")
+    with pytest.raises(TooLarge, match="at most 20 heartbeats"):
+        parse_envelope(beats + b'{"type":"heartbeat"}\n{"type":"heartbeat"}\ndamage')
 
 
 def test_sessions_have_a_limit() -> None:
