@@ -50,7 +50,7 @@ def _in_query(query: bytes) -> Credentials | None:
     try:
         return credentials_of(parse_qsl(text, max_num_fields=MAX_FIELDS)) if text else None
     except ValueError:
-        raise BadRequest("The query has too many fields.") from None
+        raise BadRequest("The query has too many fields.", cause="query_fields") from None
 
 
 async def authenticate(request: SdkRequest, credentials: Credentials | None) -> Credentials:

@@ -279,7 +279,7 @@ def _fields_of(query: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(query, max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise BadRequest("The query has too many fields.") from None
+        raise BadRequest("The query has too many fields.", cause="query_fields") from None
 
 
 Handler: TypeAlias = Callable[[SdkRequest], Awaitable[bytes]]

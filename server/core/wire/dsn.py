@@ -131,7 +131,9 @@ def check_length(what: str, text: str) -> None:
         BadRequest: it has more than `MAX_TEXT` characters.
     """
     if len(text) > MAX_TEXT:
-        raise BadRequest(f"The {what} has {len(text)} characters; at most {MAX_TEXT} are taken.")
+        most = {"most": str(MAX_TEXT)}
+        said = f"The {what} has {len(text)} characters; at most {MAX_TEXT} are taken."
+        raise BadRequest(said, (), most, "text_too_long")
 
 
 def credentials_of(pairs: Iterable[tuple[str, str]]) -> Credentials | None:
@@ -153,9 +155,8 @@ def credentials_of(pairs: Iterable[tuple[str, str]]) -> Credentials | None:
     number = version.partition(".")[0]
     # isdigit() alone also takes "²", which int() does not; the length comes before int(), which is slow for thousands.
     if not (number.isascii() and number.isdigit() and len(number) < 9 and int(number) <= PROTOCOL_VERSION):
-        raise BadRequest(
-            f"Protocol version {version[:20]!r} is not supported; this server speaks up to {PROTOCOL_VERSION}."
-        )
+        said = f"Protocol version {version[:20]!r} is not supported; this server speaks up to {PROTOCOL_VERSION}."
+        raise BadRequest(said, (), {"most": str(PROTOCOL_VERSION)}, "protocol_version")
     return Credentials(key, fields.get("sentry_client") or None)
 
 

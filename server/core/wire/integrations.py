@@ -62,5 +62,6 @@ def observe_drain(body: bytes, client: Sdk | None = None) -> Observation:
         InvalidJSON: it is neither.
     """
     if not _LINES.match(body):
-        raise InvalidJSON("A log drain must send a JSON list of objects, or one object in each line.")
+        said = "A log drain must send a JSON list of objects, or one object in each line."
+        raise InvalidJSON(said, cause="log_drain")
     return Observation(signals=frozenset({Signal.LOG}), client_sdk=client, has_no_client=True)

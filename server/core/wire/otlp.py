@@ -138,5 +138,5 @@ def _json_parts(body: bytes, signal: Signal, budget: Budget) -> Raw:
         Signal.METRIC: ("resourceMetrics", outline.resource_metrics),
     }[signal]
     if bytes(memoryview(parts)[:1]) != b"[":
-        raise InvalidJSON(f"The OTLP export has no list {name!r}.")
+        raise InvalidJSON(f"The OTLP export has no list {name!r}.", (), {"item": name}, "otlp_list")
     return parts
