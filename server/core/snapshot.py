@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -144,7 +145,13 @@ def has_aged(view: View) -> bool:
 def iso(at: int) -> str:
     """A time in milliseconds as `2026-11-22T13:26:28.664Z` (RFC 3339)."""
     # Always three digits and a Z, so that times can be compared as text.
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{_second(at // 1000)}.{at % 1000:03}Z"
+
+
+# A snapshot has a dozen times, and most of them are of the same seconds.
+@lru_cache(maxsize=256)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def _time(at: int | None) -> str | None:
@@ -206,9 +213,8 @@ def _environment(environment: Environment) -> dict[str, Any]:
 
 def _signals(view: View) -> dict[str, dict[str, str | None]]:
     signals: dict[str, dict[str, str | None]] = {
-        str(signal): {"first_at": _time(view.first(signal)), "last_at": _time(view.last(signal))}
-        for signal in Signal  # in the order of the enum, so that equal states are equal bytes
-        if view.first(signal) is not None
+        str(signal): {"first_at": iso(first_at), "last_at": _time(view.last(signal))}
+        for signal, first_at in view.firsts.items()  # in the order of the enum, so that equal states are equal bytes
     }
     # Of the latest error, beside `first_error`, which never changes.
     if Signal.ERROR in signals:

@@ -53,10 +53,11 @@ Find = Callable[[View, Platforms], Finding | None]
 def recorded(code: Code) -> Find:
     """Find a problem that requests recorded."""
 
+    row = fields.PROBLEMS[code]
+
     def find(view: View, _: Platforms) -> Finding | None:
-        row = fields.PROBLEMS[code]
-        first_at, last_at = view.time(row.first_at), view.time(row.last_at)
-        if first_at is None or last_at is None:
+        first_at = view.time(row.first_at)
+        if first_at is None or (last_at := view.time(row.last_at)) is None:
             return None
         # A state without the count still shows the problem: the times prove that it was seen once.
         evidence = view.decoded(row.evidence) or {}
@@ -175,8 +176,7 @@ def only(signal: Signal, others: frozenset[Signal]) -> Find:
     def find(view: View, _: Platforms) -> Finding | None:
         first_at, last_at = view.first(signal), view.last(signal)
         # The first error does not hide what was said before it: it resolves it, so it is left out of the comparison.
-        seen = {other for other in Signal if view.first(other) is not None}
-        if first_at is None or last_at is None or seen - others - {signal, Signal.ERROR}:
+        if first_at is None or last_at is None or view.firsts.keys() - others - {signal, Signal.ERROR}:
             return None
         if (view.first(Signal.ERROR) or view.now) - first_at < GRACE:
             return None

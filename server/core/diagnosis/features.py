@@ -118,15 +118,16 @@ _FEATURES: dict[str, tuple[Signal, _Says]] = {
 
 def features_of(view: View) -> list[Feature]:
     """The checklist, in a fixed order."""
-    told, inferred = config_of(view), {**dict.fromkeys(_OPTIONS, _is_always_on(view)), **view.inferred}
+    told = config_of(view)
+    # What is told comes last, so that it wins: a heartbeat knows the option, a trace only what one request was given.
+    inferred = {**dict.fromkeys(_OPTIONS, _is_always_on(view)), **view.inferred, **told}
     return [_feature(name, view, told, inferred) for name in _FEATURES]
 
 
 def _feature(name: str, view: View, told: _Options, inferred: _Options) -> Feature:
     signal, says = _FEATURES[name]
     first_at = view.first(signal)
-    # What is told comes last, so that it wins: a heartbeat knows the option, a trace only what one request was given.
-    is_told, is_inferred = says(told, view), says({**inferred, **told}, view)
+    is_told, is_inferred = says(told, view), says(inferred, view)
     configured = FeatureState.CONFIGURED if is_told or is_inferred else FeatureState.OFF
     state = FeatureState.RECEIVED if first_at is not None else configured
     return Feature(name, state, first_at, is_inferred and not is_told)

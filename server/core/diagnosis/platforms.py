@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -161,6 +162,9 @@ class Platforms:
         self.families = dict(sorted(families.items(), key=lambda entry: self._rank(entry[0])))
         self._sdks = {row.sdk: row for family in families.values() if family.versions for row in family.versions.sdks}
         self._families = {start: row.family for row in platforms.values() for start in row.match}
+        # Each snapshot asks a few times, and most of them for the same few names.
+        self._longest_family = lru_cache(maxsize=256)(partial(_longest, self._families))
+        self._longest_sdk = lru_cache(maxsize=256)(partial(_longest, self._sdks))
 
     def _rank(self, family: str) -> tuple[bool, int]:
         """Families in the order of their first platforms, with the one for everything else last."""
@@ -189,7 +193,7 @@ class Platforms:
         if view.project.platform:
             return self.family_of_platform(view.project.platform)
         name = (view.sdk or {}).get("name") or ""
-        return self._families.get(_longest(self._families, name) or "", "")
+        return self._families.get(self._longest_family(name) or "", "")
 
     def family_of_platform(self, platform: str) -> str:
         """The family of a platform. An unknown one may be a product's own: its family is the first part of its id."""
@@ -222,7 +226,7 @@ class Platforms:
         Nothing in the result was written by a client: it is a known part of the name, and numbers.
         """
         # The most particular row decides: React Native's versions have nothing to do with those of the browser's SDK.
-        start, number = _longest(self._sdks, name), _VERSION.match(version or "")
+        start, number = self._longest_sdk(name), _VERSION.match(version or "")
         row = self._sdks[start] if start else None
         if row is None or number is None or not _is_older(int(number[1]), row.oldest):
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -28,9 +29,9 @@ class Liveness(StrEnum):
     """It promised no beats, so silence says nothing: most programs only send when something happens."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
-    """One consistent read of a project from the store.
+    """One consistent read of a project from the store. It never changes, so what is asked for often is found out once.
 
     Args:
         version: larger than any before it in the same epoch.
@@ -82,9 +83,15 @@ class View:
         text = self.text(field)
         return msgspec.json.decode(text) if text else None
 
+    @cached_property
+    def firsts(self) -> dict[Signal, int]:
+        """When each signal that came was first seen, in the order of the enum."""
+        known = ((signal, self.time(row.first_at)) for signal, row in fields.SIGNALS.items())
+        return {signal: at for signal, at in known if at is not None}
+
     def first(self, signal: Signal) -> int | None:
         """When a signal was first seen."""
-        return self.time(fields.SIGNALS[signal].first_at)
+        return self.firsts.get(signal)
 
     def last(self, signal: Signal) -> int | None:
         """When a signal was last seen."""
@@ -100,11 +107,10 @@ class View:
         """What proved the connection: the first signal, or `key` as long as no request held one."""
         if self.time(fields.CONNECTED_AT) is None:
             return None
-        seen = {signal: at for signal in Signal if (at := self.first(signal)) is not None}
-        earliest = min(seen.values(), default=0)
-        return strongest([signal for signal, at in seen.items() if at == earliest])
+        earliest = min(self.firsts.values(), default=0)
+        return strongest([signal for signal, at in self.firsts.items() if at == earliest])
 
-    @property
+    @cached_property
     def sdk(self) -> dict[str, str | None] | None:
         """The SDK by the most particular name that it gave."""
         found = sdks.current(map(self.stamped, sdks.KINDS))
