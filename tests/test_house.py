@@ -231,7 +231,7 @@ LIBRARIES: dict[str, set[str]] = {
     "server.settings": set(),
     "server.stores.embedded": {"msgspec"},
     "server.stores.embedded_rows": {"msgspec"},
-    "server.stores.redis": {"msgspec", "redis"},
+    "server.stores.redis": {"hiredis", "msgspec", "redis"},
     "server.stores": set(),
     "server.engine": set(),
     "server.engine.spill": {"msgspec"},

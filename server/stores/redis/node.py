@@ -1,7 +1,8 @@
-"""One Redis server: a pool of connections for commands, and subscribers apart from it."""
+"""One Redis server: a link for nearly all commands, a pool of connections for the rest, and subscribers beside them."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from ...core.model.errors import SettingsError
 from .address import BAD_URL
+from .link import Link
 from .scripts import Command
 
 MAX_CONNECTIONS = 32
@@ -58,9 +60,33 @@ class Node:
         self.password: str | None = pool.connection_kwargs.get("password")
         self._pool = pool
         self._client = Redis.from_pool(pool)
+        self._link: Link | None = None
+        self._linking = asyncio.Lock()
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands in one round trip, together with those of others; an error stands where the answer would.
+
+        None of them may block: all others wait behind it.
+        """
+        link = self._link
+        if link is None or not link.is_open:
+            link = await self._linked()
+        return await link.send(commands)
+
+    async def _linked(self) -> Link:
+        async with self._linking:  # one attempt, however many wait for it
+            if self._link is None or not self._link.is_open:
+                connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+                try:
+                    await connection.connect()
+                except BaseException:  # also where its time is up
+                    await connection.disconnect(nowait=True)
+                    raise
+                self._link = Link(connection)
+            return self._link
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands in one round trip, all on one connection; an error stands where the answer would."""
+        """Send commands in one round trip, on a connection that is theirs meanwhile; else as `send`."""
         try:
             return await self._exchange(commands)
         except RuntimeError:  # uvloop's word for a connection that was closed while nobody used it: nothing was sent
@@ -88,9 +114,13 @@ class Node:
 
     async def renew(self) -> None:
         """Let all connections go, those in use once they have their answer; the next ones are made anew."""
+        if self._link:
+            self._link.retire()
         await self._pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
         await self._leave_idle()
 
     async def close(self) -> None:
         """Let all connections go, also those in use."""
+        if self._link:
+            self._link.close()
         await self._client.aclose()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, ResponseError, TryAgainError
@@ -101,13 +101,19 @@ class Nodes:
                 await asyncio.sleep(PAUSE_SECONDS)
         return [TryAgainError(str(answer)) if isinstance(answer, AskError) else answer for answer in answers]
 
-    async def exchange(self, place: Place | None, commands: Sequence[Command]) -> list[Any]:
-        """Send commands to one node, on one connection."""
+    async def exchange(self, place: Place, commands: Sequence[Command]) -> list[Any]:
+        """Send commands to one node, on a connection that is theirs meanwhile."""
+        return await self._noted(place, commands, self.node(place).exchange(commands))
+
+    async def _send(self, place: Place | None, commands: Sequence[Command]) -> list[Any]:
         if place is None:
             self._doubt()
             raise ResponseError("CLUSTERDOWN Hash slot not served")
+        return await self._noted(place, commands, self.node(place).send(commands))
+
+    async def _noted(self, place: Place, commands: Sequence[Command], sent: Awaitable[list[Any]]) -> list[Any]:
         try:
-            answers = await self.node(place).exchange(commands)
+            answers = await sent
         except (RedisError, OSError) as error:
             self._note(place, error)
             raise
@@ -123,7 +129,7 @@ class Nodes:
         shares: dict[Place | None, list[int]] = {}
         for at, command in commands.items():
             shares.setdefault(found.place_of(key_of(command)), []).append(at)
-        exchanges = [self.exchange(place, [commands[at] for at in some]) for place, some in shares.items()]
+        exchanges = [self._send(place, [commands[at] for at in some]) for place, some in shares.items()]
         # To their end, also where one fails: an exchange that nobody waits for would go on by itself.
         many = len(exchanges) > 1  # a task for each costs more than the rest of this
         parts = await asyncio.gather(*exchanges, return_exceptions=True) if many else [await exchanges[0]]
