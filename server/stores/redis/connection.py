@@ -11,13 +11,13 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from redis.asyncio.client import PubSub
 from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError, TryAgainError
 
 from ...core.model.errors import SettingsError, StoreRejected, StoreUnavailable
 from .address import Kind, Place, parse
 from .inspection import Finding, Severity, inspect, inspect_format
 from .layout import CLUSTER, FORMAT_KEY, SINGLE, Layout, mark_of, tried_of
+from .link import Link
 from .nodes import Nodes
 from .refusals import refusal_of
 from .scripts import Command, Script
@@ -220,9 +220,16 @@ class Connection:
         """
         await self._within(self._nodes.look_again())
 
-    def subscriber(self, place: Place) -> PubSub:
-        """A new subscriber at a node, for the one task that owns it."""
-        return self._nodes.node(place).subscriber()
+    async def listen(
+        self, place: Place, hear: Callable[[Sequence[Any]], None], end: Callable[[Exception], None]
+    ) -> Link:
+        """A link to a node to subscribe on, see there.
+
+        Raises:
+            TimeoutError, RedisError, OSError: there is none in time.
+        """
+        async with asyncio.timeout(self.seconds):
+            return await self._nodes.node(place).listen(hear, end)
 
     def explain(self, error: Exception) -> str:
         """What went wrong, without the password: a server may echo it when it refuses a greeting."""

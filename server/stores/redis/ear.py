@@ -1,20 +1,20 @@
-"""One subscribed connection to one node, which one task owns, and nobody else touches.
+"""One subscribed connection to one node.
 
-A lost link shows in one of three ways: an error; a second wave of confirmations, where the client library reconnected
-without a word; or no probe heard for `deaf_seconds`, where the server or the network hangs.
+A lost link shows in one of two ways: it ends, or no probe is heard for `deaf_seconds`, where the server or the network
+hangs. Nothing connects again behind our back, so what was subscribed stays so until then.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any
 
-from redis.asyncio.client import PubSub
-
 from .address import Place
 from .connection import Connection
+from .scripts import Command
 
 
 class Ear:
@@ -44,7 +44,12 @@ class Ear:
         self._probe = f"{channels[0]}:probe:{probe}"
         self._tell = tell
         self._whole = whole
+        self._clock = asyncio.get_running_loop().time
         self._is_new = True
+        self._is_moved = False
+        self._error: Exception | None = None
+        self._stirred = asyncio.Event()
+        self._heard_at, self._sent_at, self._probe_at = -inf, inf, inf
         self.proved_at = -inf
         """All that was published before that has been heard, by the loop's clock."""
 
@@ -58,63 +63,72 @@ class Ear:
         Raises:
             TimeoutError, RedisError, OSError, StoreUnavailable, StoreRejected: it is lost.
         """
-        clock = asyncio.get_running_loop().time
-        subscriber = self._server.subscriber(self._place)
+        link = await self._server.listen(self._place, self._hear, self._fail)
         try:
-            async with asyncio.timeout(self._server.seconds):
-                await self._subscribe(subscriber)
-            heard_at, sent_at = clock(), inf
-            # The first one follows the confirmation: sent at once, by another connection, it may overtake the
-            # subscription, and then the link counts as doubtful until the next.
-            probe_at = heard_at + probe_seconds
+            self._heard_at = self._clock()
+            self._probe_at = self._heard_at + probe_seconds
+            link.say(self._subscriptions())
             # A stopped Redis (SIGSTOP) raises nothing: in 20 s neither health_check_interval nor socket_timeout noticed
             # it. Only a message of our own that does not come back tells.
-            while clock() < heard_at + deaf_seconds:
-                if clock() >= probe_at:
-                    # By another connection: commands on this one would race with the reader. And by a script that
-                    # writes, so that a server which takes no writes is found out even where nobody writes.
-                    sent_at = min(sent_at, clock())
+            while self._clock() < self._heard_at + deaf_seconds:
+                if self._clock() >= self._probe_at:
+                    # By another connection, and by a script that writes, so that a server which takes no writes is
+                    # found out even where nobody writes.
+                    self._sent_at = min(self._sent_at, self._clock())
+                    self._probe_at = self._clock() + probe_seconds
                     await self._server.prove(self._channels[0], self._probe)
-                    probe_at = clock() + probe_seconds
-                message = await self._next(subscriber, max(0.0, probe_at - clock()))
-                if message and message["type"] == "sunsubscribe":
-                    return  # a slot has moved
-                if message and self._hear(message):
-                    heard_at = clock()
-                    probe_at = heard_at if self._is_new else probe_at
-                    # One connection has one order: what was published before the probe came before it.
-                    if not self._is_new and sent_at < inf:
-                        self.proved_at, sent_at = sent_at, inf
+                await self._stir()
+                if self._error:
+                    raise self._error
+                if self._is_moved:
+                    return
             raise TimeoutError("nothing is heard any more")
         finally:
-            await subscriber.aclose()  # type: ignore[no-untyped-call]
+            link.close()
 
-    async def _subscribe(self, subscriber: PubSub) -> None:
-        # By one task, see Layout. The probe comes last, so its confirmation says that all others stand.
+    async def _stir(self) -> None:
+        """Wait until something is to be done."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._probe_at):
+                await self._stirred.wait()
+        self._stirred.clear()
+
+    def _subscriptions(self) -> list[Command]:
+        # The probe comes last, so its confirmation says that all others stand.
+        channels = (*self._channels, self._probe)
         if not self._server.layout.is_sharded:
-            await subscriber.subscribe(*self._channels, self._probe)
-            return
-        for channel in (*self._channels, self._probe):  # a command for each slot
-            await subscriber.ssubscribe(channel)
+            return [("SUBSCRIBE", *channels)]
+        return [("SSUBSCRIBE", channel) for channel in channels]  # a command for each slot
 
-    async def _next(self, subscriber: PubSub, seconds: float) -> dict[str, Any] | None:
-        """The next message, if one comes in time."""
-        async with asyncio.timeout(seconds + self._server.seconds):  # it may try to connect, which `timeout` leaves out
-            message: dict[str, Any] | None = await subscriber.get_message(timeout=seconds)
-        await asyncio.sleep(0)  # a flood of messages would not let anybody else have a turn
-        return message
+    def _hear(self, said: Sequence[Any]) -> None:
+        """Take what the server says; where the bytes come in, since everybody waits for a wake-up."""
+        kind, channel, message = said[:3]
+        try:
+            if channel == self._probe:
+                self._hear_probe(kind)
+            elif kind in ("message", "smessage"):
+                self._tell(str(message))
+            elif kind == "sunsubscribe":  # a slot has moved
+                self._is_moved = True
+                self._stirred.set()
+        except Exception as error:  # a mistake of who listens
+            self._fail(error)
 
-    def _hear(self, message: dict[str, Any]) -> bool:
-        """Take a message. Returns whether the link has shown to be whole."""
-        if message["channel"] != self._probe:
-            if message["type"] in ("message", "smessage"):
-                self._tell(str(message["data"]))
-            return False
-        # Never ask redis-py to ignore these (ignore_subscribe_messages): after a kill and a quick restart of the server
-        # a second wave of them is the only sign that messages were lost.
-        if message["type"] in ("subscribe", "ssubscribe"):  # the last confirmation of a wave: the link is new
-            self._is_new = True
-        elif self._is_new:  # a probe has come back, which took a write
-            self._is_new = False
-            self._whole()
-        return True
+    def _hear_probe(self, kind: str) -> None:
+        self._heard_at = self._clock()
+        if kind in ("subscribe", "ssubscribe"):  # the last confirmation
+            # The first probe follows it: sent at once, by another connection, it may overtake the subscription, and
+            # then the link counts as doubtful until the next.
+            self._probe_at = self._heard_at
+        elif kind in ("message", "smessage"):  # it has come back, which took a write
+            if self._is_new:
+                self._is_new = False
+                self._whole()
+            # One connection has one order: what was published before the probe came before it.
+            if self._sent_at < inf:
+                self.proved_at, self._sent_at = self._sent_at, inf
+        self._stirred.set()
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._stirred.set()

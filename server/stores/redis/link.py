@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import hiredis
@@ -39,9 +39,19 @@ class Link(asyncio.Protocol):
 
     Args:
         connection: is greeted already, and is nobody else's.
+        hear: gets what the server says unasked: kind, channel, message. Must not raise.
+        end: is told why it is over.
     """
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        hear: Callable[[Sequence[Any]], None] = lambda _: None,
+        end: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
+        self._hear = hear
+        self._end = end
+        self._error: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._calls: deque[_Call] = deque()
         self._heard_at = self._loop.time()
@@ -68,8 +78,7 @@ class Link(asyncio.Protocol):
         """
         call = _Call(self._loop, len(commands))
         self._calls.append(call)
-        # The loop hands over to the kernel, in one go, what is written in one of its turns.
-        self._transport.write(b"".join([_packed(command) for command in commands]))
+        self.say(commands)
         try:
             return await call.done
         except asyncio.CancelledError:
@@ -78,6 +87,11 @@ class Link(asyncio.Protocol):
             if self._heard_at <= call.sent_at:
                 self._transport.abort()
             raise
+
+    def say(self, commands: Iterable[Command]) -> None:
+        """Send commands that have no answer but what is heard."""
+        # The loop hands over to the kernel, in one go, what is written in one of its turns.
+        self._transport.write(b"".join([_packed(command) for command in commands]))
 
     def retire(self) -> None:
         """Take no more calls, and close when the last is answered."""
@@ -97,19 +111,26 @@ class Link(asyncio.Protocol):
         try:
             self._reader.feed(data)
             while (answer := self._reader.gets()) is not _MORE:
-                if not isinstance(answer, hiredis.PushNotification):  # nobody has asked for those
+                if isinstance(answer, hiredis.PushNotification):
+                    self._hear(answer)
+                else:
                     self._take(answer)
-        except (hiredis.ProtocolError, IndexError):  # no server says that
-            self._transport.abort()
+        except hiredis.ProtocolError as error:  # no server says that
+            self._fail(RedisConnectionError(str(error)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever waits may have been done, or not."""
+        error = self._error or RedisConnectionError(str(exc or "The connection was closed."))
         calls, self._calls = self._calls, deque()
         for call in calls:
             if not call.done.done():
-                call.done.set_exception(RedisConnectionError(str(exc or "The connection was closed.")))
+                call.done.set_exception(error)
+        self._end(error)
 
     def _take(self, answer: Any) -> None:
+        if not self._calls:  # what was only said is refused
+            self._fail(answer if isinstance(answer, Exception) else RedisConnectionError("An answer to nothing."))
+            return
         call = self._calls[0]
         call.answers.append(answer)
         if len(call.answers) < call.size:
@@ -119,3 +140,7 @@ class Link(asyncio.Protocol):
             call.done.set_result(call.answers)
         if self._is_retired and not self._calls:
             self._transport.close()
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._transport.abort()

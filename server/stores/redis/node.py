@@ -1,13 +1,13 @@
-"""One Redis server: a link for nearly all commands, a pool of connections for the rest, and subscribers beside them."""
+"""One Redis server: a link for nearly all commands, a pool of connections for the rest, and links that listen."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -76,14 +76,21 @@ class Node:
     async def _linked(self) -> Link:
         async with self._linking:  # one attempt, however many wait for it
             if self._link is None or not self._link.is_open:
-                connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
-                try:
-                    await connection.connect()
-                except BaseException:  # also where its time is up
-                    await connection.disconnect(nowait=True)
-                    raise
-                self._link = Link(connection)
+                self._link = Link(await self._greeted())
             return self._link
+
+    async def listen(self, hear: Callable[[Sequence[Any]], None], end: Callable[[Exception], None]) -> Link:
+        """A link of one's own, to subscribe on. `hear` and `end` as of a `Link`."""
+        return Link(await self._greeted(), hear, end)
+
+    async def _greeted(self) -> AbstractConnection:
+        connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:  # also where its time is up
+            await connection.disconnect(nowait=True)
+            raise
+        return connection
 
     async def exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one round trip, on a connection that is theirs meanwhile; else as `send`."""
@@ -107,10 +114,6 @@ class Node:
     async def _leave_idle(self) -> None:
         """Let all connections go that nobody uses: one seldom dies alone, and each would fail a call of its own."""
         await self._pool.disconnect(inuse_connections=False)
-
-    def subscriber(self) -> PubSub:
-        """A new subscriber, for the one task that owns it."""
-        return self._client.pubsub()
 
     async def renew(self) -> None:
         """Let all connections go, those in use once they have their answer; the next ones are made anew."""
