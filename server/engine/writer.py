@@ -533,6 +533,8 @@ class Writer:
         # From here on it may be stored: whatever fails, an update with a number keeps it, and is sent again just as it
         # is.
         results = await self._stored(part)
+        if is_awaited:  # first whoever is woken by this, then the books and the answer
+            await asyncio.sleep(0)
         self._is_away = False
         for number, pending in part.items():
             self._open.discard(pending.origin.number)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,9 @@ from server.engine.turns import patience
 from server.engine.writer import Writer
 from server.limits import ProjectLimits, ViewerLimits, WriterLimits
 from server.stores import Store
+from server.stores.embedded import EmbeddedStore
 
-from ..conftest import redis_store
+from ..conftest import new_epoch, redis_store
 from ..support.listening import Ears
 from ..support.updates import KEY, error, now
 from ..support.views import PRESENTER
@@ -184,6 +186,23 @@ async def test_what_somebody_looks_at_is_told_with_its_news(watched: WatchedStor
         await until(lambda: ears.count("changed") == 2)
         changed = [number for word, number in ears.heard if word == "changed"]
         assert dict(zip(changed, ears.told, strict=True))[seen.id]
+
+
+async def test_a_page_shows_it_before_anything_else_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = EmbeddedStore(tmp_path / "firstlight.db", time.time, new_epoch)
+    async with store, running(store, tmp_path) as process:
+        project, page, shown, learn = await store.create("Shop", None, KEY), Screen(), [], process.projects.learn
+
+        def noting(*values: Any) -> None:
+            shown.append(page.shown and page.shown["stage"])
+            learn(*values)
+
+        with process.hub.attach(project.id, page, ANYBODY):
+            await until(lambda: page.shown)
+            await until(lambda: process.hub._watches[project.id].task is None)
+            monkeypatch.setattr(process.projects, "learn", noting)
+            await process.writer.write(project.id, error(now()))
+        assert shown == ["first_error_received"]
 
 
 async def test_heartbeats_of_many_are_written_in_portions(watched: WatchedStore, tmp_path: Path) -> None:
