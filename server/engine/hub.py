@@ -14,7 +14,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 from typing import Protocol
 
@@ -56,8 +56,8 @@ class Writes(Protocol):
     async def write(self, project_id: int, update: Update, at_once: bool = False) -> None:
         """Join an update into the state, and wait for it if `at_once`. Raises `Overloaded` where no more can wait."""
 
-    async def touch(self, project_id: int, epoch: str, version: int) -> None:
-        """Raise the version beyond `version`. Raises `StoreUnavailable`."""
+    async def touch(self, seen: Mapping[int, tuple[str, int]]) -> Collection[int]:
+        """Raise versions beyond these; which were. Raises `StoreUnavailable`."""
 
     @property
     def is_healing(self) -> bool:
@@ -123,6 +123,9 @@ class Hub:
         self._reports: Limiter[int] = Limiter(self._wheel.now, 1, 1)
         # After a lost link everything watched is read again; without a bound, all at once and ahead of the requests.
         self._reads = asyncio.Semaphore(self._limits.reads)
+        self._ageing: dict[int, tuple[str, int]] = {}
+        """Projects whose snapshot has changed by time alone, and what was seen of each."""
+        self._raising: asyncio.Task[None] | None = None
 
     # What the store tells (stores.Listener).
 
@@ -207,7 +210,7 @@ class Hub:
         self._seats.take(guest)
         viewer = self._seat(project_id, sink, guest, seconds)
         if project_id not in self._watches:
-            self._watches[project_id] = Watch(project_id, self.changed)
+            self._watches[project_id] = Watch(project_id, self.changed, self._age)
         self._watches[project_id].add(viewer)
         self._fair.note(self._watches[project_id])
         self._wheel.set(viewer, viewer.due)
@@ -413,7 +416,7 @@ class Hub:
             watch.close(Close.NO_PROJECT, "There is no such project.")
 
     async def _touch(self, watch: Watch, view: View) -> None:
-        await self._writes.touch(watch.project_id, view.epoch, view.version)
+        await self._writes.touch({watch.project_id: (view.epoch, view.version)})
         watch.is_dirty = True
 
     async def _deliver(self, watch: Watch, view: View) -> None:
@@ -435,6 +438,33 @@ class Hub:
         self._await_change(watch, view)
         watch.frame = Frame(Kind.SNAPSHOT, self.encode(view), (view.epoch, view.version))
         return watch.frame
+
+    def _age(self, project_id: int) -> None:
+        """The snapshot of a project has changed by time alone: raise its version, and it comes with the wake-up."""
+        watch = self._watches[project_id]
+        if watch.view is None or watch.task is not None:  # else what is under way shows it
+            self.changed(project_id)
+            return
+        # Should the wake-up be lost, or be held back.
+        watch.waits_until = self._wheel.now() + self._limits.retry_seconds
+        # Of a thousand who began to wait together all are due together; not a round trip for each.
+        self._ageing[project_id] = watch.view.epoch, watch.view.version
+        if self._raising is None:
+            self._raising = asyncio.create_task(self._raise())
+
+    async def _raise(self) -> None:
+        try:
+            while self._ageing:
+                seen, self._ageing = self._ageing, {}
+                raised = await self._writes.touch(seen)
+                for project_id in seen.keys() - raised:
+                    self.changed(project_id)
+        except StoreUnavailable:  # whoever reads now is told, and tries again
+            for project_id in (*seen, *self._ageing):
+                self.changed(project_id)
+            self._ageing.clear()
+        finally:
+            self._raising = None
 
     async def _start_clock(self, watch: Watch, view: View) -> None:
         """Note since when somebody waits: what is said of a long silence counts from there."""

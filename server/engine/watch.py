@@ -23,15 +23,17 @@ class Watch(Timed):
 
     Args:
         wake: reads the project again.
+        age: is told that the snapshot has changed by time alone.
     """
 
-    __slots__ = ("absences", "clocked", "frame", "is_delayed", "is_dirty", "is_said", "newcomers", "project_id",
+    __slots__ = ("absences", "age", "clocked", "frame", "is_delayed", "is_dirty", "is_said", "newcomers", "project_id",
                  "pushed_at", "task", "told", "turns_at", "view", "viewers", "waits_until", "wake")  # fmt: skip
 
-    def __init__(self, project_id: int, wake: Callable[[int], None]) -> None:
+    def __init__(self, project_id: int, wake: Callable[[int], None], age: Callable[[int], None]) -> None:
         super().__init__()
         self.project_id = project_id
         self.wake = wake
+        self.age = age
         self.viewers: set[Viewer] = set()
         self.newcomers: set[Viewer] = set()
         """Of these, who has not been offered anything yet."""
@@ -63,8 +65,9 @@ class Watch(Timed):
     def ring(self, now: float) -> float | None:
         """Look at the project again, if it is time."""
         if now >= self.due:
+            is_held_back = now >= self.waits_until
             self.turns_at = self.waits_until = inf
-            self.wake(self.project_id)
+            (self.wake if is_held_back else self.age)(self.project_id)
         return None if self.due == inf else self.due
 
     def add(self, viewer: Viewer) -> None:

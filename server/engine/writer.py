@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, count, islice
@@ -227,13 +227,13 @@ class Writer:
             self._audience.note(number)
         await self._store.look(numbers)
 
-    async def touch(self, project_id: int, epoch: str, version: int) -> None:
-        """Raise the version of a project beyond `version`, for what changes without an update.
+    async def touch(self, seen: Mapping[int, tuple[str, int]]) -> Collection[int]:
+        """Raise versions for what changes without an update, see `Store.touch`.
 
         Raises:
             StoreUnavailable: the store is away.
         """
-        await self._store.touch(project_id, epoch, version)
+        return await self._store.touch(seen)
 
     @property
     def is_healing(self) -> bool:
@@ -408,7 +408,7 @@ class Writer:
         for number, seen in looked.items():
             if seen:
                 with suppress(StoreUnavailable, StoreRejected):
-                    await self._store.touch(number, *seen)
+                    await self._store.touch({number: seen})
             elif number in self._later:
                 self._looked[number] = None
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeAlias
 
@@ -145,10 +145,14 @@ class Store(Protocol):
             than its update was received in, has no entry.
         """
 
-    async def touch(self, project_id: int, epoch: str, version: int) -> None:
-        """Raise the version beyond `version`, unless it is, or the epoch is another.
+    async def touch(self, seen: Mapping[int, tuple[str, int]]) -> Collection[int]:
+        """Raise the version of each project beyond the one that was seen, unless it is, or the epoch is another.
 
-        For what changes without an update: liveness with time, and a store that lost its last writes.
+        For what changes without an update: liveness with time, and a store that lost its last writes. In one round
+        trip, as `apply`.
+
+        Returns:
+            Those that were raised; of each, the listeners of every process are told.
         """
 
     async def look(self, project_ids: Iterable[int]) -> None:

@@ -8,8 +8,9 @@ may take the last few. What is deleted is overwritten, also in the log: the file
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -182,15 +183,21 @@ class EmbeddedStore:
                 self._changed(number, change.effect, partial(self._view_of, rows[number]))
         return changes
 
-    async def touch(self, project_id: int, epoch: str, version: int) -> None:
+    async def touch(self, seen: Mapping[int, tuple[str, int]]) -> Collection[int]:
+        raised: dict[int, Row] = {}
         with self._file.transaction():
-            row = self._load(project_id)
-            # An update has raised it meanwhile, and has woken the viewers by itself.
-            if row is None or row.epoch != epoch or row.version > version:
-                return
-            row.version = next_version(version, self._now())
-            self._save(row)
-        self._changed(project_id, Effect.NEWS)
+            for number, (epoch, version) in seen.items():
+                row = None
+                with contextlib.suppress(StoreRejected):  # whoever reads this one is told
+                    row = self._load(number)
+                # Else an update has raised it meanwhile, and has woken the viewers by itself.
+                if row is not None and row.epoch == epoch and row.version <= version:
+                    row.version = next_version(version, self._now())
+                    self._save(row)
+                    raised[number] = row
+        for number, row in raised.items():
+            self._changed(number, Effect.NEWS, partial(self._view_of, row))
+        return raised
 
     async def look(self, project_ids: Iterable[int]) -> None:
         """As the protocol says: there is no other process."""

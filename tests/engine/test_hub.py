@@ -6,8 +6,8 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -20,7 +20,7 @@ from server.core.model.errors import Overloaded, StoreUnavailable
 from server.core.model.grant import EVERYTHING, Grant, Scope
 from server.core.model.project import Project
 from server.core.model.signals import Stage
-from server.core.state.fields import CHECKED_AT, Effect, Update
+from server.core.state.fields import CHECKED_AT, WATCHED_AT, Effect, Update
 from server.core.state.view import View
 from server.engine.frames import Frame, Kind, Slot
 from server.engine.hub import Hub
@@ -157,9 +157,9 @@ class Direct:
         """Give it back now."""
         return await self._store.restore(view)
 
-    async def touch(self, project_id: int, epoch: str, version: int) -> None:
-        """Raise the version now."""
-        await self._store.touch(project_id, epoch, version)
+    async def touch(self, seen: Mapping[int, tuple[str, int]]) -> Collection[int]:
+        """Raise the versions now."""
+        return await self._store.touch(seen)
 
 
 def hub_of(store: Store, **limits: Any) -> Hub:
@@ -546,6 +546,51 @@ async def test_since_when_somebody_waits_is_noted(hub: Hub, watched: WatchedStor
         await until_answer(is_noted)
         # And known here, although it is no change: what is said of a long silence follows from it.
         await until(lambda: hub._watches[project.id].turns_at < inf)
+
+
+async def test_a_silence_of_many_is_told_without_a_read_of_each(hub: Hub, watched: WatchedStore) -> None:
+    async with AsyncExitStack() as stack:
+        shown = await waiting_since(20_000 - 300, hub, watched, stack, 20)
+        watched.calls.clear()
+        await until(lambda: all(one.snapshots[-1]["problems"] for one in shown))
+        assert watched.count("read") == 0
+        assert watched.count("touch") <= 5
+
+
+async def test_a_silence_is_told_also_where_its_wake_up_is_lost(watched: WatchedStore) -> None:
+    hub = hub_of(watched, retry_seconds=0.05)
+    async with AsyncExitStack() as stack:
+        (shown,) = await waiting_since(20_000 - 300, hub, watched, stack, 1)
+        await until(lambda: bool(shown.snapshots[-1]["problems"]))
+
+
+async def test_a_silence_that_another_process_has_told_is_read(watched: WatchedStore) -> None:
+    hub = hub_of(watched)
+    async with AsyncExitStack() as stack:
+        (shown,) = await waiting_since(20_000 - 300, hub, watched, stack, 1)
+        (watch,) = hub._watches.values()
+        assert watch.view
+        await watched.touch({watch.project_id: (watch.view.epoch, watch.view.version)})
+        await until(lambda: bool(shown.snapshots[-1]["problems"]))
+
+
+async def test_a_silence_while_the_store_is_away_is_a_delay(hub: Hub, watched: WatchedStore) -> None:
+    async with AsyncExitStack() as stack:
+        shown = await waiting_since(20_000 - 300, hub, watched, stack, 3)
+        watched.is_away = True
+        await until(lambda: all(one.types[-1] == "delayed" for one in shown))
+
+
+async def waiting_since(
+    milliseconds: int, hub: Hub, watched: WatchedStore, stack: AsyncExitStack, count: int
+) -> list[Screen]:
+    """What is shown of new projects, once it is known that somebody waits for each for so long."""
+    projects = [await watched.create("Shop", None, KEY) for _ in range(count)]
+    await watched.apply({project.id: {WATCHED_AT: now() - milliseconds} for project in projects}, now())
+    shown = [await stack.enter_async_context(screen(hub, project)) for project in projects]
+    await until(lambda: all(one.snapshots for one in shown))
+    await until(lambda: all(watch.task is None for watch in hub._watches.values()))
+    return shown
 
 
 async def test_a_clock_that_goes_back_does_not_make_the_hub_spin(tmp_path: Path) -> None:

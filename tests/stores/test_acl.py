@@ -66,7 +66,7 @@ async def do_everything(store: RedisStore) -> None:
     await store.apply({project.id: named({PROBLEMS["too_large"].total: 1})}, now(), {project.id: counted})
     view = await store.read(project.id)
     assert view
-    await store.touch(project.id, view.epoch, view.version)
+    await store.touch({project.id: (view.epoch, view.version)})
     assert set(await store.versions([project.id])) == {project.id}
     assert await store.restore(view)
     assert [found.id for found in await store.list(0, 10)] == [project.id]

@@ -316,15 +316,17 @@ def changed(change: Change | StoreRejected) -> Change:
 async def test_touch_raises_the_version_beyond(store: Store) -> None:
     project = await made(store)
     before = await read(store, project)
-    await store.touch(project.id, before.epoch, before.version - 1)  # it is beyond that
-    await store.touch(project.id, "another epoch", before.version)
-    await store.touch(UNKNOWN, before.epoch, before.version)
+    assert not await store.touch({project.id: (before.epoch, before.version - 1)})  # it is beyond that
+    assert not await store.touch({project.id: ("another epoch", before.version)})
+    assert not await store.touch({UNKNOWN: (before.epoch, before.version)})
+    assert not await store.touch({})
     assert await store.versions([project.id, UNKNOWN]) == {project.id: (before.epoch, before.version)}
-    await store.touch(project.id, before.epoch, before.version)
+    seen = before.epoch, before.version
+    assert list(await store.touch({UNKNOWN: seen, project.id: seen})) == [project.id]
     raised = (await read(store, project)).version
     assert raised > before.version
     ahead = raised + 10**9  # a store that lost its last writes
-    await store.touch(project.id, before.epoch, ahead)
+    assert await store.touch({project.id: (before.epoch, ahead)})
     assert (await read(store, project)).version == ahead + 1
     await store.apply({project.id: beat(now())}, now())
     assert (await read(store, project)).version == ahead + 2
@@ -342,8 +344,8 @@ async def test_changes_wake(store: Store) -> None:
     await store.apply({project.id: beat(at), UNKNOWN: beat(at)}, at)
     await store.apply({project.id: named({"stage": 1, "connected_at": at})}, at)  # nothing new: nobody is woken
     view = await read(store, project)
-    await store.touch(project.id, view.epoch, view.version)
-    await store.touch(project.id, view.epoch, view.version)  # is beyond already
+    await store.touch({project.id: (view.epoch, view.version)})
+    await store.touch({project.id: (view.epoch, view.version)})  # is beyond already
     await store.put(project)
     await store.reset(project.id, "next")
     await store.delete(project.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -130,9 +130,9 @@ class WatchedStore:
         await self._answered("apply")
         return answer
 
-    async def touch(self, project_id: int, epoch: str, version: int) -> None:
+    async def touch(self, seen: Mapping[int, tuple[str, int]]) -> Collection[int]:
         await self._called("touch")
-        await self._store.touch(project_id, epoch, version)
+        return await self._store.touch(seen)
 
     async def look(self, project_ids: Iterable[int]) -> None:
         await self._called("look")

@@ -18,14 +18,6 @@ local is_time = { earliest = true, latest = true, once = true, earlier = true, l
 local held_meta = meta()
 if not held_meta or (ARGV[5] ~= '' and ARGV[5] ~= held_meta[1]) then return false end
 
--- Longer than this, it would be in everybody's way: each process gets it.
-local TOLD_BYTES = 32 * 1024
-
-local function told()
-  local text = cjson.encode(view())
-  return #text <= TOLD_BYTES and text or nil
-end
-
 -- An answer that was lost is asked for again within seconds, or after a restart of its process; an hour is ample.
 local NUMBERS_KEPT = 3600 * 1000
 local was_taken = false

@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -49,7 +49,7 @@ ID_BITS = 62
 """Of a new project's id, which is random: a counter that a failover sets back would give ids out twice."""
 
 _APPLY, _READ = Script("common", "view", "joins", "apply"), Script("common", "view", "read")
-_TOUCH = Script("common", "touch")
+_TOUCH = Script("common", "view", "touch")
 _RESTORE = Script("common", "joins", "restore")
 _PUT, _DELETE, _RESET = Script("common", "put"), Script("common", "delete"), Script("common", "reset")
 _REVOKE = Script("common", "revoke")
@@ -205,8 +205,9 @@ class RedisStore:
             await self._acknowledge(changes)
         return changes
 
-    async def touch(self, project_id: int, epoch: str, version: int) -> None:
-        await self._do(_TOUCH, project_id, epoch, version)
+    async def touch(self, seen: Mapping[int, tuple[str, int]]) -> Collection[int]:
+        found = await self._server.send([self._call(_TOUCH, number, *what) for number, what in seen.items()])
+        return [number for number, raised in zip(seen, found, strict=True) if raised == 1]
 
     async def look(self, project_ids: Iterable[int]) -> None:
         layout, told = self._server.layout, defaultdict[str, list[int]](list)
@@ -255,12 +256,15 @@ class RedisStore:
         return project_of(*held)
 
     async def _do(self, script: Script, project_id: int, *values: str | int) -> Any:
+        return await self._server.run(*self._call(script, project_id, *values))
+
+    def _call(self, script: Script, project_id: int, *values: str | int) -> Command:
         keys: tuple[str, ...] = self._keys(project_id)
         # Only where it is needed: while a slot moves, a cluster refuses scripts of which some keys are there and some
         # are not, and this one seldom is.
         if script in (_PUT, _DELETE, _RESTORE):
             keys = (*keys, self._server.layout.deleted_of(project_id))
-        return await self._server.run(*script.call(keys, *self._head(project_id, self._new_epoch()), *values))
+        return script.call(keys, *self._head(project_id, self._new_epoch()), *values)
 
     def _head(self, project_id: int, epoch: str) -> tuple[str | int, ...]:
         """What every script about one project is told first; see common.lua."""

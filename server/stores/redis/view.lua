@@ -5,3 +5,11 @@ local function view()
   if not held[1] then return false end
   return { held, redis.call('HGETALL', KEYS[2]), digits(now) }
 end
+
+-- Longer than this, it would be in everybody's way: each process gets it.
+local TOLD_BYTES = 32 * 1024
+
+local function told()
+  local text = cjson.encode(view())
+  return #text <= TOLD_BYTES and text or nil
+end
