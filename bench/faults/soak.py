@@ -32,7 +32,8 @@ HEARTBEATS = 500
 """A second."""
 MINUTE = 60.0
 GROWTH = 1.15
-"""How much more the last third may hold than the first, of each: what is a leak grows with every fault."""
+"""How much more the last third may hold at the least than the first at the most: a leak grows with every fault, and what
+is half open for a while is none."""
 COLUMNS = ("minute", "fault", "s until no viewer is stale", "firsts lost", "memory, MiB", "descriptors", "tasks")
 HEADER = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
@@ -110,7 +111,7 @@ def holds(passed: Sequence[Minute]) -> bool:
     third = max(1, len(passed) // 3)
     is_right = all(minute.seconds <= PROMISE and not minute.lost for minute in passed)
     return is_right and all(
-        max(getattr(minute, name) for minute in passed[-third:])
+        min(getattr(minute, name) for minute in passed[-third:])
         <= GROWTH * max(getattr(minute, name) for minute in passed[:third])
         for name in ("memory", "descriptors", "tasks")
     )

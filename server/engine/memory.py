@@ -34,18 +34,19 @@ class Whole:
         view: as it was read.
     """
 
-    __slots__ = ("epoch", "is_used", "project", "state", "version")
+    __slots__ = ("began", "epoch", "is_used", "project", "state", "version")
 
     def __init__(self, view: View) -> None:
         self.project = view.project
         self.epoch = view.epoch
         self.version = view.version
+        self.began = view.began
         self.state: State = dict(view.state)
         self.is_used = False
 
     def view(self) -> View:
         """As if it had just been read."""
-        return View(self.project, self.epoch, self.version, self.state, 0)
+        return View(self.project, self.epoch, self.version, self.state, 0, self.began)
 
     def join(self, update: Update, change: Change, is_late: bool) -> None:
         """Take in what is stored, and what it changed."""

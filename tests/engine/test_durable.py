@@ -323,14 +323,16 @@ async def test_what_the_writer_has_taken_is_not_judged_again(
 async def test_errors_of_two_dead_processes_are_told_apart_by_their_times(watched: WatchedStore, folder: Path) -> None:
     """Whichever file is read first."""
     known, unseen = [await watched.create(name, None, KEY) for name in ("Shop", "Blog")]
-    for name, at, event_id in (("b", now() - 500, "e1"), ("a", now(), "e2")):
-        process = Process(watched, folder, name)
+    dead = [Process(watched, folder, name) for name in ("a", "b")]
+    for process in dead:
         await process.writes(known, beat(now()))
-        watched.is_away = True
+    watched.is_away = True
+    for process, at, event_id in ((dead[0], now(), "e2"), (dead[1], now() - 500, "e1")):
         await process.writes(known, error(at, event_id))
         await process.unverified.take(HOME, unseen.id, KEY, error(at, event_id))
+    for process in dead:
         process.is_killed()
-        watched.is_away = False
+    watched.is_away = False
     heir = Process(watched, folder, "c")
     await asyncio.gather(heir.unverified.judge(), flushing(heir.writer))
     for project in (known, unseen):
@@ -657,6 +659,28 @@ async def test_an_error_that_comes_before_the_first_one_is_given_back_does_not_t
         await one.writes(project, error(now(), "e2"))
         await settled(other)
         assert (await view_of(store, project)).text(FIRST_ERROR) == '{"event_id":"e1"}'
+
+
+@pytest.mark.parametrize("loses", ["everything", "the last writes"])
+async def test_a_reset_of_the_last_moment_is_not_hidden_by_who_has_not_heard_of_it(
+    own_redis: RedisServer, folder: Path, names: Iterator[str], loses: str
+) -> None:
+    async with redis_store(own_redis.url) as store:
+        project, one, other = await two(store, folder, names)
+        saved(own_redis, project)
+        await store.reset(project.id, "next")
+        other.projects.edited(project.id)
+        await other.projects.get(project.id)
+        if loses == "everything":
+            own_redis.command("FLUSHALL")
+        else:
+            takes_over(own_redis, project)
+        await settled(one)
+        await one.writes(project, sighting())  # raises the version in the past epoch
+        await settled(other)
+        await settled(one)
+        view = await view_of(store, project)
+        assert (view.epoch, view.stage) == ("next", Stage.AWAITING)
 
 
 async def test_a_read_of_less_does_not_take_the_place_of_what_is_remembered(

@@ -69,6 +69,8 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.step = 0
+        self.epochs: dict[int, str] = {}
+        """That projects must be in."""
 
     @initialize(seed=st.integers(0, 2**16))
     def begin(self, seed: int) -> None:
@@ -125,6 +127,7 @@ class Machine(RuleBasedStateMachine):
     # What owners and viewers do.
 
     def starts_over(self, project: int, exists: bool) -> None:
+        self.epochs.pop(project, None)
         self.poll()
         self.truth[project].exists = exists
         self.truth[project].starts_over(self.world.loop.time())
@@ -133,7 +136,8 @@ class Machine(RuleBasedStateMachine):
     def an_owner_resets(self, project: int) -> None:
         if self.truth[project].exists:
             self.starts_over(project, True)
-            self.world.owner("reset", project, next(self.world.epochs))
+            self.latest_epoch = next(self.world.epochs)
+            self.world.owner("reset", project, self.latest_epoch)
 
     @rule(project=PROJECTS)
     def an_owner_deletes(self, project: int) -> None:
@@ -196,6 +200,7 @@ class Machine(RuleBasedStateMachine):
                 continue
             assert (view is not None) == truth.exists, f"project {number} is {'there' if view else 'gone'}"
             if view is not None:
+                assert self.epochs.get(number, view.epoch) == view.epoch, "a reset was undone"
                 truth.check(view)
             self.check_screens(number, view)
         self.all_is_well()
@@ -332,6 +337,16 @@ class LosingMachine(Machine):
         if self.has_lost:  # what is just given back may find itself in the next epoch
             for request in self.truth[project].sent:
                 request.is_over = False
+
+    @rule(project=PROJECTS, process=PROCESSES, is_failover=st.booleans())
+    def an_owner_resets_in_the_moment_before_a_loss(self, project: int, process: int, is_failover: bool) -> None:
+        copied_at = self.copied_at if is_failover else None
+        if not self.truth[project].exists or self.has_lost or (is_failover and copied_at is None):
+            return
+        self.process(process).line.is_deaf = True  # the other one alone hears of it
+        self.an_owner_resets(project)
+        self.lose(copied_at)
+        self.epochs[project] = self.latest_epoch
 
     def lose(self, copied_at: int | None) -> None:
         """The store has less than it had, and every link to it was cut."""

@@ -36,6 +36,7 @@ class View:
     Args:
         version: larger than any before it in the same epoch.
         now: the store's clock at the read, in milliseconds.
+        began: the first version of the epoch; 0 where that is not known.
     """
 
     project: Project
@@ -43,12 +44,19 @@ class View:
     version: int
     state: Update
     now: int
+    began: int = 0
 
     def exceeds(self, stored: View) -> bool:
         """Whether a store that holds `stored` has lost something of what was read before: this."""
         if self.project.revision > stored.project.revision or self.project.created_at < stored.project.created_at:
             return True
-        return lacks(stored.state, self.state) if self.epoch == stored.epoch else self.version > stored.version
+        return lacks(stored.state, self.state) if self.epoch == stored.epoch else self._is_of_later_epoch(stored)
+
+    def _is_of_later_epoch(self, stored: View) -> bool:
+        # Not by the versions, which go on: whoever has not heard of the last reset may have written since.
+        if self.began and stored.began:
+            return self.began > stored.began
+        return self.version > stored.version
 
     # The readers below check types instead of casting: what the state holds was read from a store, and a value of the
     # wrong type must read as "not known".

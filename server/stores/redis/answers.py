@@ -38,9 +38,9 @@ def project_of(
 def view_of(project: Sequence[Any], pairs: Sequence[str], now: str) -> View:
     """What view.lua gives."""
     held = dict(zip(pairs[::2], pairs[1::2], strict=True))
-    epoch, version = held.pop("@epoch"), int(held.pop("@version"))
+    epoch, version, began = held.pop("@epoch"), int(held.pop("@version")), int(held.pop("@began", 0))
     state = known({name: _value_of(name, value) for name, value in held.items() if name in FIELDS})
-    return View(project_of(*project), epoch, version, state, int(now))
+    return View(project_of(*project), epoch, version, state, int(now), began)
 
 
 def told_view(text: str) -> View | None:

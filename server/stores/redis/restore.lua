@@ -6,7 +6,8 @@
 -- ARGV[6 …9]  `created_at`, `revision`, `valid_from`, `revoked`.
 -- ARGV[10]    the epoch that is known.
 -- ARGV[11]    the version that is known.
--- ARGV[12 …]  (field, join, number, text) for each field; times are this server's.
+-- ARGV[12]    the version that it began with; 0 where that is not known.
+-- ARGV[13 …]  (field, join, number, text) for each field; times are this server's.
 -- Returns     whether there is such a project now.
 
 -- An edit or a revocation that was lost: a key that was disabled stays disabled, a token that was revoked stays so.
@@ -61,17 +62,21 @@ else
   if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'revoked', ARGV[9]) end
 end
 
-local held = redis.call('HMGET', KEYS[2], '@epoch', '@version')
+local held = redis.call('HMGET', KEYS[2], '@epoch', '@version', '@began')
 local version, is_other = tonumber(held[2] or 0), held[1] ~= ARGV[10]
-local starts_over = is_other and (version < known or was_made_anew or not held[1])
+local began, known_began = tonumber(held[3] or 0), tonumber(ARGV[12])
+-- By when they began, as versions go on: a process that has not heard of the last reset may have been here first.
+local is_before = version < known
+if began > 0 and known_began > 0 then is_before = began < known_began end
+local starts_over = is_other and (is_before or was_made_anew or not held[1])
 if starts_over then
   -- What came to a project that its owner had to make anew came to this epoch. Any other state is of an epoch before it.
   if not was_made_anew then redis.call('DEL', KEYS[2]) end
-  redis.call('HSET', KEYS[2], '@epoch', ARGV[10])
+  redis.call('HSET', KEYS[2], '@epoch', ARGV[10], '@began', ARGV[12])
 end
 if starts_over or not is_other then -- else its owner has reset it since
   is_changed = is_changed or starts_over or version < known
-  for i = 12, #ARGV, 4 do
+  for i = 13, #ARGV, 4 do
     is_changed = give_back(ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]) or is_changed
   end
 end

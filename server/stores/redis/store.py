@@ -164,7 +164,15 @@ class RedisStore:
             values += (field, field.joined_by, *written(value))
         text = msgspec.json.encode(project).decode()
         revoked = "".join(f"{token}\n" for token in sorted(project.revoked))
-        told = (project.created_at, project.revision, project.tokens_valid_from, revoked, view.epoch, view.version)
+        told = (
+            project.created_at,
+            project.revision,
+            project.tokens_valid_from,
+            revoked,
+            view.epoch,
+            view.version,
+            view.began,
+        )
         await self._announce(project.id)
         found = bool(await self._do(_RESTORE, project.id, text, *told, *values))
         await self._index(project.id, text if found else "", "" if found else text)
