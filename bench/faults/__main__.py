@@ -5,25 +5,43 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
 
 import uvloop
 
+from tests.support.browser import launch
+
 from . import report
 from .faults import FAULTS, Fault
-from .people import Senders
+from .people import Senders, Shop, Tab, Viewer
 from .report import described, raise_limit, write
 from .run import HEARTBEATS, PATIENCE, UNWATCHED, VIEWERS_EACH, Result, Run, projects
 from .world import WORKERS, world
 
 VIEWERS = 500
+TABS = 10
+"""That are open in a browser, each of a project of its own."""
 
 
 async def one(fault: Fault, is_busy: bool, viewers: int) -> Result:
     """One fault, in a fresh world."""
-    async with world(fault.on_redis) as place:
-        shops = await asyncio.to_thread(projects, place.server.url, UNWATCHED + max(3, viewers // VIEWERS_EACH))
-        return await Run(place, Senders(place.server.url), shops, viewers).measure(fault, is_busy)
+    watched = TABS if fault.in_browser else max(3, viewers // VIEWERS_EACH)
+    async with world(fault.on_redis) as place, viewer_of(fault, place.server.url) as make_viewer:
+        shops = await asyncio.to_thread(projects, place.server.url, UNWATCHED + watched)
+        everybody = TABS if fault.in_browser else viewers
+        return await Run(place, Senders(place.server.url), shops, everybody, make_viewer).measure(fault, is_busy)
+
+
+@asynccontextmanager
+async def viewer_of(fault: Fault, url: str) -> AsyncIterator[Callable[[Shop], Viewer]]:
+    """What makes those who watch."""
+    if fault.in_browser:
+        async with launch() as browser:
+            yield partial(Tab, browser, url)
+    else:
+        yield Viewer
 
 
 async def every(faults: Iterable[Fault], viewers: int, together: int) -> list[Result]:

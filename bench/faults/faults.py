@@ -26,12 +26,14 @@ class Fault:
         says: what it is, for the table.
         act: does it.
         on_redis: whether the store is Redis, with two workers; else the embedded one.
+        in_browser: whether those who watch have the page open in Chromium; else they are those of `firstlight watch`.
     """
 
     name: str
     says: str
     act: Callable[[World], Awaitable[object]]
     on_redis: bool = True
+    in_browser: bool = False
 
 
 async def _redis_killed(world: World) -> None:
@@ -170,6 +172,9 @@ FAULTS = (
     Fault("viewers", "the viewers' links are cut for 10 s", _viewers_cut),
     Fault("half-open", "the viewers' links are half open", _viewers_half_open),
     Fault("flapping", "the viewers' links come and go for 9 s", _viewers_flap),
+    Fault("tab", "Chromium: the pages' links are cut for 10 s", _viewers_cut, in_browser=True),
+    Fault("tab-half-open", "Chromium: the pages' links are half open", _viewers_half_open, in_browser=True),
+    Fault("tab-flapping", "Chromium: the pages' links come and go for 9 s", _viewers_flap, in_browser=True),
     Fault("locked", "embedded: its file is locked for 4 s", _file_locked, on_redis=False),
     Fault("embedded", "embedded: its process is killed, and started again", _process_killed, on_redis=False),
 )

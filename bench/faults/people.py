@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from playwright.async_api import Browser
+
 from server.command.client import Client, request
 from server.command.terminal import STAGES, Snapshot
 from server.command.watching import watch
@@ -20,6 +22,14 @@ from ..requests import heartbeat
 
 ANSWER_SECONDS = 15.0
 WRONG_KEY = "f" * 32
+SHOWS = """
+let version = "";
+new MutationObserver(() => {
+  const shown = document.body?.dataset.version ?? "";
+  if (shown !== version) window.shows(version = shown);
+}).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-version"] });
+"""
+"""Tells each version that the page shows."""
 
 
 @dataclass(slots=True)
@@ -144,6 +154,34 @@ class Viewer:
     def knows(self, latest: Mapping[str, str | None]) -> bool:
         """Whether it was shown the latest error of its project."""
         return self.told is not None and latest_of(self.told) == latest.get(self.shop.id, "none was taken")
+
+
+class Tab(Viewer):
+    """One who has the page open.
+
+    Args:
+        browser: where.
+        server: its address past all links.
+    """
+
+    def __init__(self, browser: Browser, server: str, shop: Shop) -> None:
+        super().__init__(shop)
+        self._browser = browser
+        self._server = server
+
+    async def watch(self, url: str) -> None:
+        """For ever."""
+        page = await self._browser.new_page()
+        await page.expose_function("shows", self._shows)
+        await page.add_init_script(SHOWS)
+        await page.goto(f"{url}/onboarding/{self.shop.id}")
+        await asyncio.Event().wait()
+
+    async def _shows(self, version: str) -> None:
+        # What is on the page is told apart by its version: what this version is, the server knows.
+        snapshot = await asyncio.to_thread(stored, self._server, self.shop)
+        if snapshot and str(snapshot["version"]) == version:
+            self._take(snapshot)
 
 
 def latest_of(snapshot: Snapshot) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,15 +73,23 @@ class Run:
         senders: to its server.
         shops: projects that nothing was sent to.
         viewers: how many watch.
+        make_viewer: each of them.
     """
 
-    def __init__(self, place: World, senders: Senders, shops: list[Shop], viewers: int) -> None:
+    def __init__(
+        self,
+        place: World,
+        senders: Senders,
+        shops: list[Shop],
+        viewers: int,
+        make_viewer: Callable[[Shop], Viewer] = Viewer,
+    ) -> None:
         self._place = place
         self._senders = senders
         self._url = place.server.url
         self._over_at = 0.0
         self._unwatched, self._watched = shops[:UNWATCHED], shops[UNWATCHED:]
-        self._viewers = [Viewer(self._watched[number % len(self._watched)]) for number in range(viewers)]
+        self._viewers = [make_viewer(self._watched[number % len(self._watched)]) for number in range(viewers)]
 
     async def measure(self, fault: Fault, is_busy: bool) -> Result:
         """Everybody comes, the fault happens, and everybody should be right again."""

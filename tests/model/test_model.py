@@ -126,12 +126,17 @@ class Machine(RuleBasedStateMachine):
 
     # What owners and viewers do.
 
+    def owner_can(self) -> bool:
+        """Whether the store takes what an owner does. An embedded one is out of reach for all or for nobody."""
+        return self.world.backend.can_lose or not self.process(0).line.is_cut
+
     def starts_over(self, project: int, exists: bool) -> None:
         self.epochs.pop(project, None)
         self.poll()
         self.truth[project].exists = exists
         self.truth[project].starts_over(self.world.loop.time())
 
+    @precondition(owner_can)
     @rule(project=PROJECTS)
     def an_owner_resets(self, project: int) -> None:
         if self.truth[project].exists:
@@ -139,6 +144,7 @@ class Machine(RuleBasedStateMachine):
             self.latest_epoch = next(self.world.epochs)
             self.world.owner("reset", project, self.latest_epoch)
 
+    @precondition(owner_can)
     @rule(project=PROJECTS)
     def an_owner_deletes(self, project: int) -> None:
         if self.truth[project].exists:
@@ -147,6 +153,7 @@ class Machine(RuleBasedStateMachine):
             self.truth[project].is_forgotten |= any(process.line.is_deaf for process in self.world.processes)
             self.world.owner("delete", project)
 
+    @precondition(owner_can)
     @rule(project=PROJECTS)
     def an_owner_makes_it_or_edits_it(self, project: int) -> None:
         if not self.truth[project].exists:

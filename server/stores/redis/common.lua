@@ -1,7 +1,7 @@
 -- What every script about one project begins with. Its keys are in the project's own slot, and nothing else is touched:
 --
 -- KEYS[1]  the project: a hash of `project` (JSON), `created_at`, `revision`, and `valid_from`, `revoked` once tokens were.
--- KEYS[2]  its state: a hash of `@epoch`, `@version`, `@began`, which is the first version of the epoch, and the fields.
+-- KEYS[2]  its state: a hash of `@epoch`, `@version`, `@began` (the first version of the epoch), and the fields.
 -- ARGV[1]  how and where to wake: PUBLISH or SPUBLISH, a space, and the channel, which is in the same slot in a cluster.
 -- ARGV[2]  the project's id.
 -- ARGV[3]  a fresh epoch, for a project without a state.
