@@ -95,7 +95,7 @@ class Firstlight:
             routes=[
                 *content.routes(catalogue.platforms),
                 *pages.routes(settings),
-                *descriptions.routes(),
+                *descriptions.routes(headers),
                 *reference.routes(catalogue, headers, Articles(catalogue, steps, pages.static_folder(), headers)),
                 *snippets.routes(steps),
                 *prompt.routes(pages.static_folder() / "agents", settings, steps, exit_rows()),

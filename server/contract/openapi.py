@@ -129,8 +129,18 @@ def asyncapi(version: str) -> dict[str, Any]:
         "asyncapi": "3.1.0",
         "info": {"title": "Firstlight, live", "version": version, "description": "What viewers see: docs/protocol.md."},
         "channels": {
-            "socket": {"address": "/live/{id}/ws", "parameters": project, "messages": {**sent, **said}},
-            "events": {"address": "/live/{id}/events", "parameters": project, "messages": sent},
+            "socket": {
+                "address": "/live/{id}/ws",
+                "title": "WebSocket",
+                "parameters": project,
+                "messages": {**sent, **said},
+            },
+            "events": {
+                "address": "/live/{id}/events",
+                "title": "Server-Sent Events",
+                "parameters": project,
+                "messages": sent,
+            },
         },
         "operations": {
             "watch": _sends("socket", sent),

@@ -1,26 +1,35 @@
-"""The API's own descriptions, for programs: OpenAPI, AsyncAPI, and the schema of all that is answered and sent."""
+"""The API's own descriptions: OpenAPI and AsyncAPI, for programs and as pages, and the schema of all forms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import msgspec
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .. import __version__
 from ..contract import messages, openapi
+from . import api
 
 # Anybody may read what the API is: it says nothing of any project. An hour, since an upgrade changes it.
 _HEADERS = {"cache-control": "public, max-age=3600", "access-control-allow-origin": "*"}
 
 
-def routes() -> list[BaseRoute]:
-    """The routes of these documents."""
+def routes(headers: Mapping[str, str]) -> list[BaseRoute]:
+    """The routes of these documents.
+
+    Args:
+        headers: what a page may load.
+    """
     return [
+        _page("/openapi", _openapi_page, headers),
+        _page("/asyncapi", _asyncapi_page, headers),
         _document("/openapi.json", _openapi),
         _document("/asyncapi.json", _asyncapi),
         _document(f"/schema/v{messages.VERSION}.json", _schema),
@@ -41,6 +50,23 @@ def _asyncapi() -> bytes:
 @cache
 def _schema() -> bytes:
     return msgspec.json.encode(openapi.schema())
+
+
+@cache
+def _openapi_page() -> str:
+    return api.requests_page(openapi.openapi(__version__))
+
+
+@cache
+def _asyncapi_page() -> str:
+    return api.messages_page(openapi.asyncapi(__version__))
+
+
+def _page(path: str, made: Callable[[], str], headers: Mapping[str, str]) -> Route:
+    async def answer(_: Request[Any]) -> Response:
+        return HTMLResponse(made(), headers=dict(headers))
+
+    return Route(path, answer, methods=["GET"], middleware=[Middleware(GZipMiddleware, minimum_size=1000)])
 
 
 def _document(path: str, made: Callable[[], bytes]) -> Route:

@@ -21,6 +21,7 @@ from ..core.diagnosis.rules import Rule
 from ..core.diagnosis.silence import SILENCE_STEPS, checks_of
 from ..core.diagnosis.words import Plural, gaps
 from ..core.model.errors import NotFound
+from . import shell
 from .articles import Articles
 from .content import load_catalogue
 from .pages import static_folder, wants_page
@@ -116,43 +117,8 @@ def _entry(catalogue: Catalogue, rule: Rule) -> str:
 
 def html(catalogue: Catalogue) -> str:
     """The same as one page without scripts."""
-    logo = (static_folder() / "elements" / "logo.html").read_text(encoding="utf-8").rstrip()
-    contents = "\n".join(f'<li><a href="#{code}">{_title(code)}</a></li>' for code in catalogue.rules)
     sections = "\n".join(_section(catalogue, rule) for rule in catalogue.rules.values())
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="description" content="{escape(_INTRODUCTION)}">
-<title>Problems · Firstlight</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="static/elements/tokens.css">
-<link rel="stylesheet" href="static/elements/base.css">
-<link rel="stylesheet" href="static/elements/status.css">
-<link rel="stylesheet" href="static/elements/steps.css">
-<link rel="stylesheet" href="static/elements/details.css">
-<link rel="stylesheet" href="static/site/reference.css">
-</head>
-<body class="reference" data-stage="first_error_received">
-<header class="top"><a class="brand" href="./">{logo}Firstlight</a></header>
-<main>
-<header class="intro">
-<h1>Problems</h1>
-<p>{escape(_INTRODUCTION)}</p>
-</header>
-<nav aria-label="Problems">
-<ol>
-{contents}
-</ol>
-</nav>
-<div class="entries">
-{sections}
-</div>
-</main>
-</body>
-</html>
-"""
+    return shell.page("Problems", _INTRODUCTION, {code: _title(code) for code in catalogue.rules}, sections)
 
 
 def _section(catalogue: Catalogue, rule: Rule) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..support.site import open_site
 
 ELSEWHERE = (
     *("/problems", "/snippets", "/prompt.md", "/llms.txt", "/static", "/onboarding"),
-    *("/openapi.json", "/asyncapi.json", "/schema", "/metrics", "/mcp"),
+    *("/openapi", "/asyncapi", "/schema", "/metrics", "/mcp"),
 )
 """For browsers, readers and monitors; these descriptions themselves; and what describes itself."""
 
@@ -65,3 +66,17 @@ async def test_they_are_served(tmp_path: Path) -> None:
             assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
             assert answer.headers["access-control-allow-origin"] == "*"
             assert answer.json()
+
+
+async def test_they_are_pages_as_well(tmp_path: Path) -> None:
+    """Each request, channel and form has an entry, and every link on a page leads to one."""
+    described = {"/openapi": openapi("1"), "/asyncapi": asyncapi("1")}
+    async with open_site(Settings(data=tmp_path / "firstlight.db")) as site:
+        for path, document in described.items():
+            answer = await site.http.get(path)
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+            entries = re.findall(r'<section id="([^"]+)">', answer.text)
+            operations = [each["operationId"] for ways in document.get("paths", {}).values() for each in ways.values()]
+            assert entries == [*operations, *document.get("channels", {}), *document["components"]["schemas"]]
+            assert set(re.findall(r'href="#([^"]+)"', answer.text)) == set(entries)
