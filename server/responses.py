@@ -84,7 +84,7 @@ def sdk_body_of(error: errors.FirstlightError) -> dict[str, object]:
 @lru_cache(maxsize=64)  # there are half as many kinds
 def _name_of(name: str) -> str:
     """By the class: stable for programs, while the words may get better."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
 PROBLEM_JSON = "application/problem+json"

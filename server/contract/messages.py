@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 VERSION = 1
 
@@ -268,6 +268,27 @@ class Health(Form):
 
     status: Literal["ok", "draining", "unavailable"]
     reason: str | None = None
+
+
+class Taken(Form):
+    """What an SDK is told of a request that was taken."""
+
+    id: Annotated[str, Meta(description="of the event, where there is one")] | UnsetType = UNSET
+
+
+class Asked(Form):
+    """That the way and the key are right, and the server's time."""
+
+    now: Time
+    received: Annotated[int, Meta(description="bytes of the body")] | UnsetType = UNSET
+
+
+class Untaken(Form):
+    """Why a request of an SDK was not taken."""
+
+    detail: Annotated[str, Meta(description="one sentence to act on")]
+    causes: list[str]
+    code: Annotated[str, Meta(description="a name for the sentence")] | UnsetType = UNSET
 
 
 class Error(Form):

@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
+from ..core.model.keys import MAX_PROJECT_ID
 from . import messages
 from .operations import OPERATIONS, Operation, Who
 
 _SECURITY: dict[Who, list[dict[str, list[str]]]] = {
     Who.ANYBODY: [],
+    Who.APP: [{"sentry_auth": []}, {"sentry_key": []}],
     Who.VIEWER: [{"token": []}, {"cookie": []}],
     Who.OWNER: [{"token": []}, {"cookie": []}],
     Who.ADMIN: [{"admin": []}],
@@ -25,11 +27,19 @@ _SCHEMES = {
         "name": "firstlight_{id}",
         "description": "From POST /live/{id}/cookie.",
     },
+    "sentry_auth": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Sentry-Auth",
+        "description": "Sentry sentry_key=…, sentry_client=…; also as Authorization, or as dsn in an envelope.",
+    },
+    "sentry_key": {"type": "apiKey", "in": "query", "name": "sentry_key", "description": "The key of the DSN."},
     "admin": {"type": "http", "scheme": "bearer", "description": "FIRSTLIGHT_ADMIN_TOKEN."},
 }
 # What any of them may be answered with: a wrong id or question, a token, too many of them, a store that is away.
 _USUAL = (400, 401, 403, 404, 409, 429, 503)
 _SENT = (messages.Snapshot, messages.Ping, messages.Delayed, messages.Goodbye)
+_TO_SDKS = (400, 401, 403, 413, 429, 503)
 _PROBLEM_JSON = "application/problem+json"
 
 
@@ -40,7 +50,7 @@ def openapi(version: str) -> dict[str, Any]:
         version: of this product.
     """
     forms = [form for operation in OPERATIONS for form in (operation.body, *operation.answers.values())]
-    _, components = _schemas([*forms, messages.Error])
+    _, components = _schemas([*forms, messages.Untaken, messages.Error])
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
@@ -49,7 +59,8 @@ def openapi(version: str) -> dict[str, Any]:
         "info": {
             "title": "Firstlight",
             "version": version,
-            "description": "What viewers and owners ask. What SDKs send is Sentry's protocol: docs/protocol.md.",
+            "description": "What SDKs send, and what viewers and owners ask. A slash at the end may be left out; what "
+            "SDKs send is Sentry's protocol: docs/protocol.md.",
         },
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": _SCHEMES},
@@ -63,17 +74,30 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": _SECURITY[operation.who],
         "responses": {
             **{str(status): _answer(status, form) for status, form in operation.answers.items()},
-            **{str(status): _refusal(status) for status in _USUAL if status not in operation.answers},
+            **_refusals(operation),
         },
     }
     if parameters := _parameters(operation):
         described["parameters"] = parameters
-    if operation.body:
+    if isinstance(operation.body, tuple) and operation.body:
+        described["requestBody"] = {"required": False, "content": {kind: {"schema": {}} for kind in operation.body}}
+    elif operation.body:
         # Without a body, an empty object is taken: right where no field has to be there.
         required = any(field.required for field in msgspec.structs.fields(operation.body))
         content = {"application/json": {"schema": _ref(operation.body)}}
         described["requestBody"] = {"required": required, "content": content}
     return described
+
+
+def _refusals(operation: Operation) -> dict[str, Any]:
+    """What a request may be refused with. OTLP's exporters are told in their own forms, all other SDKs in one."""
+    if operation.who is not Who.APP:
+        return {str(status): _refusal(status) for status in _USUAL if status not in operation.answers}
+    own = next((form for form in operation.answers.values() if isinstance(form, tuple)), None)
+    content = (
+        {kind: {"schema": {}} for kind in own} if own else {"application/json": {"schema": _ref(messages.Untaken)}}
+    )
+    return {str(status): {**_refusal(status), "content": content} for status in _TO_SDKS}
 
 
 def _id(operation: Operation) -> str:
@@ -90,8 +114,23 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
+def _up_to(limit: str) -> str:
+    """A pattern of the whole numbers from 1 to a limit."""
+    least = [1, *[0] * (len(limit) - 1)]
+    shorter = rf"[1-9]\d{{0,{len(limit) - 2}}}"
+    smaller = [
+        rf"{limit[:at]}[{least[at]}-{int(digit) - 1}]\d{{{len(limit) - at - 1}}}"
+        for at, digit in enumerate(limit)
+        if int(digit) > least[at]
+    ]
+    return f"^({'|'.join([shorter, *smaller, limit])})$"
+
+
+_ID = {"type": "string", "pattern": _up_to(str(MAX_PROJECT_ID))}
 _PATH: dict[str, dict[str, Any]] = {
-    "id": {"type": "string", "pattern": r"^[1-9]\d{0,18}$"},
+    "id": _ID,
+    "project": _ID,
+    "slug": {"type": "string", "pattern": "^[a-z0-9-]{1,50}$"},
     "key": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     "run": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     "token": {"type": "string", "pattern": "^[!-~]{1,128}$"},
@@ -102,6 +141,8 @@ def _answer(status: int, form: Any) -> dict[str, Any]:
     described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if form == "text/event-stream":
         described["content"] = {form: {"schema": {"type": "string", "description": "see /asyncapi.json"}}}
+    elif isinstance(form, tuple):
+        described["content"] = {kind: {"schema": {}} for kind in form}
     elif form is not None:
         described["content"] = {"application/json": {"schema": _ref(form)}}
     return described

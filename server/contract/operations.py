@@ -38,7 +38,7 @@ class Operation:
 
     Args:
         body: the Struct of a JSON body, or the media types of one that SDKs define.
-        answers: the Struct for each status of success, or None for one without a body.
+        answers: the Struct for each status of success, or media types, or None for one without a body.
     """
 
     method: str
@@ -105,10 +105,47 @@ VIEWERS: tuple[Operation, ...] = (
     Operation("GET", "/live/{id}/events", "Follow it by Server-Sent Events", Who.VIEWER, {200: "text/event-stream"}),
     Operation("POST", "/live/{id}/cookie", "Trade a token for a cookie", Who.VIEWER, {204: None}),
 )  # fmt: skip
+_ENVELOPE, _JSON, _PROTOBUF = "application/x-sentry-envelope", "application/json", "application/x-protobuf"
+_AT = "/api/{project}"
+_BY_QUERY = (Query("sentry_data", _TEXT, "an event as JSON, or compressed and in Base64"),)
+
+
+def _otlp(name: str) -> Operation:
+    answers = {200: (_PROTOBUF, _JSON)}
+    return Operation(
+        "POST", f"{_AT}/integration/otlp/v1/{name}/", f"Export {name} by OTLP", Who.APP, answers, (_PROTOBUF, _JSON)
+    )
+
+
+def _app(method: str, path: str, summary: str, *body: str, query: tuple[Query, ...] = ()) -> Operation:
+    return Operation(method, f"{_AT}/{path}/", summary, Who.APP, {200: messages.Taken}, body, query)
+
+
+SDKS: tuple[Operation, ...] = (
+    _app("POST", "envelope", "Send an envelope", _ENVELOPE),
+    _app("POST", "heartbeat", "Send a heartbeat", _JSON),
+    Operation("GET", f"{_AT}/heartbeat/", "Ask whether the way and the key are right", Who.APP, {200: messages.Asked}),
+    Operation(
+        "POST",
+        f"{_AT}/check/",
+        "Send nothing but a size",
+        Who.APP,
+        {200: messages.Asked},
+        ("application/octet-stream",),
+    ),
+    _app("POST", "store", "Send an event, as old SDKs do", _JSON),
+    _app("GET", "store", "Send an event in a query, as old browsers do", query=_BY_QUERY),
+    _app("POST", "security", "Send a browser's security report", "application/csp-report", "application/reports+json"),
+    _app("POST", "csp-report", "Send a browser's CSP report", "application/csp-report"),
+    _app("POST", "minidump", "Send a native crash", "multipart/form-data", "application/octet-stream"),
+    _app("POST", "integration/vercel/logs", "Send logs from Vercel's drain", _JSON),
+    *(_app(method, "cron/{slug}/{key}", "Check in from a crontab") for method in ("GET", "POST", "PUT")),
+    *(_otlp(name) for name in ("traces", "logs", "metrics")),
+)
 HEALTH: tuple[Operation, ...] = (
     Operation("GET", "/healthz", "Whether the process lives", Who.ANYBODY, {200: messages.Health}),
     Operation(
         "GET", "/readyz", "Whether it can serve", Who.ANYBODY, {200: messages.Health, 503: messages.Health}
     ),
 )  # fmt: skip
-OPERATIONS = (*VIEWERS, *OWNERS, *HEALTH)
+OPERATIONS = (*SDKS, *VIEWERS, *OWNERS, *HEALTH)

@@ -13,7 +13,11 @@ from starlette.routing import Route
 from server.app import create_app
 from server.contract import messages
 from server.contract.openapi import asyncapi, openapi, schema
-from server.contract.operations import OPERATIONS
+from server.contract.operations import OPERATIONS, Who
+from server.core.model.errors import InvalidJSON, KeyRefused
+from server.core.model.keys import MAX_PROJECT_ID
+from server.responses import problem_of, sdk_body_of
+from server.sdk.endpoints import ENDPOINTS
 from server.settings import Settings
 
 from ..support.site import open_site
@@ -38,7 +42,31 @@ def test_every_request_that_is_answered_with_data_has_a_row(tmp_path: Path) -> N
         for method in route.methods or ()
         if method != "HEAD" and route.path != "/" and not route.path.startswith(ELSEWHERE)
     }
-    assert found == {(operation.method, operation.path) for operation in OPERATIONS}
+    assert found == {(operation.method, operation.path) for operation in OPERATIONS if operation.who is not Who.APP}
+
+
+def test_all_that_sdks_send_to_has_a_row() -> None:
+    """OTLP at the address that is documented; what else exporters make of a base leads to the same handlers."""
+    described = {
+        (operation.method, operation.path.removeprefix("/api/{project}/").split("/{")[0].strip("/"))
+        for operation in OPERATIONS
+        if operation.who is Who.APP
+    }
+    aliases = {name for name in ENDPOINTS if "v1/" in name and not name.startswith("integration/otlp/")}
+    assert described == {(method, name) for name in ENDPOINTS.keys() - aliases for method in ENDPOINTS[name].handlers}
+
+
+def test_an_id_is_described_to_its_last_digit() -> None:
+    pattern = openapi("1")["paths"]["/projects/{id}"]["get"]["parameters"][0]["schema"]["pattern"]
+    for number in (1, 9, 10, 10**18, MAX_PROJECT_ID - 1, MAX_PROJECT_ID, MAX_PROJECT_ID - 10**9):
+        assert re.fullmatch(pattern, str(number))
+    for text in ("0", "01", "", "-1", str(MAX_PROJECT_ID + 1), str(MAX_PROJECT_ID + 10**9), "9" * 19, "1" + "0" * 19):
+        assert not re.fullmatch(pattern, text)
+
+
+def test_a_refusal_is_named_in_words() -> None:
+    assert problem_of(InvalidJSON("no object"))["type"] == "urn:firstlight:invalid-json"
+    assert sdk_body_of(KeyRefused())["code"] == "key_refused"
 
 
 def references(value: Any) -> set[str]:
