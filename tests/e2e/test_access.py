@@ -87,7 +87,7 @@ async def test_a_token_of_another_project_does_not_help(
     stage.allow("status of 40[13]|WebSocket connection to")
     await tab.page.goto(f"{project.page}#token={token}")
     await tab.link("stopped", "Not connected", 20)
-    await expect(tab.page.locator(".line")).to_have_text("This link belongs to another project.")
+    await expect(tab.page.locator(".line")).to_have_text("This link belongs to another project. Ask for one to this project.")
     assert project.key not in await tab.page.content()
 
 
@@ -134,7 +134,7 @@ async def test_a_teammate_is_invited_with_a_link_that_only_lets_them_look(
     await owner.shows("first_error_received")
     await owner.page.get_by_role("button", name="Invite a teammate").click()
     await expect(owner.page.locator(".invite-result")).to_have_text(
-        "A link is copied. It only lets them look, for 7 days."
+        "Link copied. It is read-only and works for 7 days."
     )
     mate = await stage.tab(project)
     await mate.page.goto(await owner.page.evaluate("navigator.clipboard.readText()"))

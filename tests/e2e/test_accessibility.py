@@ -130,7 +130,7 @@ async def test_axe_finds_nothing_while_a_platform_is_chosen(
     await expect(tab.page.get_by_role("option").first).to_be_visible()
     await check(tab.page, "[role=listbox]")
     await tab.page.get_by_label("Platform", exact=True).fill("cobol")
-    await expect(tab.page.locator(".picker-note")).to_have_text("No match. “Any SDK” works with all of them.")
+    await expect(tab.page.locator(".picker-note")).to_have_text("No match. “Any SDK” works with every platform.")
     await check(tab.page, ".picker")
     await tab.page.get_by_role("option", name="Any SDK").click()
     await expect(tab.page.locator("[data-step=install] .quick button")).to_be_visible()

@@ -253,11 +253,11 @@ async def test_two_errors_that_are_readable_or_not(bench: Bench) -> None:
     await bench.run("left", draw, {**FAILED, "first_error": {**ERROR, "lacks": lacks}})
     await bench.run("right", draw, {**FAILED, "first_error": {**ERROR, "lacks": []}})
     rows = left.locator("li")
-    await expect(rows.first).to_contain_text("Its names and lines are minified")
+    await expect(rows.first).to_contain_text("Its stack trace is minified")
     await expect(rows.first.locator("pre")).to_have_text('upload("http://k@h/1")')
     await expect(rows.last).to_contain_text("Fixed: your latest error shows it.")
     await expect(rows.last.locator("pre")).to_have_count(0)
-    await expect(right.locator("li")).to_have_text("Readable: names, lines of code and a release are there.")
+    await expect(right.locator("li")).to_have_text("Readable: it has names, lines of code and a release.")
     await bench.run("right", draw, FAILED)  # a stack that nobody judged
     await expect(right.locator(".readable")).to_be_hidden()
 

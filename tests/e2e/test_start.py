@@ -72,12 +72,12 @@ async def test_a_project_is_renamed_and_its_keys_changed(
     said = page.locator(".manage-result")
     await page.get_by_label("Name", exact=True).last.fill("new name")
     await page.get_by_role("button", name="Rename").click()
-    await expect(said).to_have_text("The project has its new name.")
+    await expect(said).to_have_text("Renamed.")
     await expect(page.locator(f'[data-project="{project.id}"] .name')).to_have_text("new name")
     assert (await known(http, project)).json()["key"] == project.key  # a new name takes no key away
 
     await page.get_by_role("button", name="Make a new key").click()
-    await expect(said).to_contain_text("The page shows the new key from now on.")
+    await expect(said).to_contain_text("The page now shows the new key.")
     fresh = (await known(http, project)).json()["key"]
     assert fresh != project.key
     assert (await signals.heartbeat(http, project)).status_code == 200  # the old one still works
@@ -97,9 +97,9 @@ async def test_a_link_for_others_only_lets_them_look(
     project = await make_project(guarded.url, "shared", **OWNER)
     await unlocked(page, guarded)
     await manage(page, project)
-    await page.get_by_label("How long the link is good for").select_option("7")
+    await page.get_by_label("How long the link works").select_option("7")
     await page.get_by_role("button", name="Copy a read-only link").click()
-    await expect(page.locator(".manage-result")).to_have_text("The link is copied. It lets others look for 7 days.")
+    await expect(page.locator(".manage-result")).to_have_text("Link copied. It is read-only and works for 7 days.")
     link = await page.evaluate("navigator.clipboard.readText()")
     guest = Onboarding(await (await stage.context(guarded.url)).new_page(), link)
     await guest.open()

@@ -62,7 +62,14 @@ test("a page that was told to stop says so, whatever it knew", () => {
     link: { state: "stopped", reason: "missing" },
   });
   const { mood, tab, line } = said(stopped);
-  assert.deepEqual([mood, tab, line], ["stopped", "Not connected", "There is no such project here."]);
+  assert.deepEqual(
+    [mood, tab, line],
+    [
+      "stopped",
+      "Not connected",
+      "There is no such project here. It may have been deleted, or the address is mistyped.",
+    ],
+  );
 });
 
 test("a key alone is weak, and a test is no app", () => {

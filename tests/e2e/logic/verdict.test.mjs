@@ -96,10 +96,10 @@ test("bodies", () => {
 test("the clock, by the middle of the request", () => {
   const clock = (skew) =>
     v.clock({ json: { now: "2026-11-22T13:00:00Z" }, sentAt: Date.parse("2026-11-22T13:00:00Z") + skew - 50, ms: 100 });
-  assert.equal(clock(0).text, "agrees");
+  assert.equal(clock(0).text, "agrees with the server");
   assert.equal(clock(12_000).text, "is 12 s apart");
-  assert.equal(clock(90_000).text, "this computer is 1 min 30 s ahead");
-  assert.equal(clock(-90_000).text, "this computer is 1 min 30 s behind");
+  assert.equal(clock(90_000).text, "of this computer is 1 min 30 s ahead");
+  assert.equal(clock(-90_000).text, "of this computer is 1 min 30 s behind");
   assert.equal(v.clock({ json: null }), v.skipped);
 });
 
