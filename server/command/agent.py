@@ -28,7 +28,7 @@ INSTALL = 'The package mcp is missing: pip install "firstlight[mcp]"'
 def mcp(project_id: str | None, server: str | None) -> None:
     """Serve the tools for a coding agent on standard input and output.
 
-    Shows the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one. `check_dsn` goes the way
+    Sends the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one. `check_dsn` goes the way
     to the DSN from here, as `firstlight doctor` does.
     """
     if not is_installed():

@@ -35,7 +35,7 @@ FINAL: dict[int, str] = {
     Close.NO_PROJECT: "There is no such project.",
 }
 """What to say after a close code that coming back does not help against."""
-WANTS_ADMIN = "This server wants its admin token. Set FIRSTLIGHT_ADMIN_TOKEN to the one that it was started with."
+WANTS_ADMIN = "This server needs its admin token. Set FIRSTLIGHT_ADMIN_TOKEN to the one it was started with."
 SENT_ADMIN = "The token that was sent is the one in FIRSTLIGHT_ADMIN_TOKEN."
 START_IT = "Start it with `firstlight serve`, or say where it runs with --server URL."
 CHECK_DSN = "Check the DSN, and whether the server runs."
@@ -184,7 +184,7 @@ class Client:
         if answer.status == 204:
             return {}
         if not isinstance(answer.body, dict):
-            raise Refused(f"{self.url} answers, but is no Firstlight server.")
+            raise Refused(f"{self.url} answers, but is not a Firstlight server.")
         return answer.body
 
 

@@ -18,7 +18,9 @@ from .params import DSN, PROJECT_ID, as_viewer, on_server, viewer_token
 from .store_doctor import examine_store
 from .terminal import STAGES, Progress, Snapshot, plain, step_line
 
-TIMEOUT_HELP = "End after so long, with the status of what is wrong. Until then, wait also for the server to come up."
+TIMEOUT_HELP = (
+    "Stop after this long, with the exit status of what is wrong. Until then, also wait for the server to come up."
+)
 
 
 @click.command()
@@ -30,7 +32,7 @@ TIMEOUT_HELP = "End after so long, with the status of what is wrong. Until then,
 def watch(project_id: str, until: str | None, timeout: float | None, server: str | None) -> None:
     """Follow a project live, here in the terminal.
 
-    Shows the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one.
+    Sends the token in FIRSTLIGHT_TOKEN, or FIRSTLIGHT_ADMIN_TOKEN, to a server that needs one.
     """
     progress, last = Progress(), None
 
@@ -70,7 +72,7 @@ def _not_reached(wanted: str, seconds: float, snapshot: Snapshot | None) -> Fail
 @click.argument("dsn", type=DSN)
 @or_json
 def send(signal: str, dsn: Dsn) -> None:
-    """Send one signal to a DSN, as an SDK would. It shows that the way works, and does not count as your app."""
+    """Send one signal to a DSN, as an SDK would. It shows that the connection works, and does not count as your app."""
     answer = client.send(signal, dsn)
     told = {"status": answer.status, "body": answer.body}
     if answer.status >= 300:
@@ -91,7 +93,7 @@ async def _examine_store() -> list[Step]:
 @click.option("--store", is_flag=True, help="Check the Redis in REDIS_URL instead, as the server would use it.")
 @or_json
 def doctor(dsn: Dsn | None, store: bool) -> None:
-    """Check the way from here to a DSN, step by step, and say what to fix.
+    """Check the connection from here to a DSN, step by step, and say what to fix.
 
     Run it where your app runs, and with --store where the server runs. Where a step fails, the exit status says which.
     """

@@ -131,10 +131,12 @@ def _ask(dsn: Dsn) -> tuple[Answer | None, Step]:
     if answer.status == 200 and isinstance(answer.body, dict) and "now" in answer.body:
         return answer, Step("Path and key", Result.OK, "Firstlight answers, and takes this key")
     if answer.status in (401, 403):
-        fix = "Copy the DSN from the project's page once more."
+        fix = "Copy the DSN from the project's page again."
         return answer, Step("Key", Result.FAILED, answer.detail, fix, Exit.KEY)
     fix = "Check the path in the DSN. A reverse proxy must pass /api/ through unchanged."
-    return answer, Step("Path", Result.FAILED, f"no Firstlight answers there: {answer.detail}", fix, _cause(answer))
+    return answer, Step(
+        "Path", Result.FAILED, f"no Firstlight server answers there: {answer.detail}", fix, _cause(answer)
+    )
 
 
 def _cause(answer: Answer) -> Exit:
@@ -158,7 +160,7 @@ def _body_size(dsn: Dsn) -> Step:
         return Step("Body size", Result.WARNING, error.reason, "A proxy may cut large bodies off.")
     if answer.status == 200:
         return Step("Body size", Result.OK, f"{LARGE_BODY // 1024} KiB pass")
-    fix = "A proxy in between takes less: with nginx, set client_max_body_size 20m."
+    fix = "A proxy in between has a lower limit: with nginx, set client_max_body_size 20m."
     return Step("Body size", Result.WARNING, f"{LARGE_BODY // 1024} KiB do not pass: {answer.detail}", fix)
 
 

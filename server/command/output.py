@@ -15,7 +15,7 @@ _KEY = "firstlight.json"
 
 def or_json(command: Callable[..., Any]) -> Callable[..., Any]:
     """A command that can also speak to programs."""
-    text = "Tell it to a program: one JSON object a line, as /schema/v1.json says."
+    text = "Output for programs: one JSON object per line, as in /schema/v1.json."
     return click.option("--json", is_flag=True, expose_value=False, callback=_remember, help=text)(command)
 
 

@@ -21,13 +21,13 @@ from .terminal import plain
 def project() -> None:
     """Create, list and reset projects of a running server.
 
-    FIRSTLIGHT_ADMIN_TOKEN is shown to it where it is set.
+    FIRSTLIGHT_ADMIN_TOKEN is sent to it if set.
     """
 
 
 @project.command("create")
 @click.argument("name")
-@click.option("--platform", help="What the application is written in: an id of the page's list, such as python.")
+@click.option("--platform", help="The application's platform: an id from the page's list, such as python.")
 @or_json
 @on_server
 def create_project(name: str, platform: str | None, server: str | None) -> None:
@@ -70,7 +70,7 @@ def list_projects(server: str | None) -> None:
 @or_json
 @on_server
 def reset_project(project_id: str, server: str | None) -> None:
-    """Let a project start over: awaiting its SDK again."""
+    """Let a project start over and wait for its SDK again."""
     snapshot = as_owner(server).ask("POST", f"/projects/{project_id}/reset")
     tell("snapshot", snapshot, f"Project {snapshot['project']} is {snapshot['stage']} again.")
 
@@ -93,10 +93,10 @@ def _token_id(context: click.Context, parameter: click.Parameter, value: str | N
 @click.argument("project_id", metavar="PROJECT", type=PROJECT_ID)
 @click.option("--owner", "scope", flag_value=Scope.OWNER.value, help="May also reset the project and change its keys.")
 @click.option("--agent", "scope", flag_value=Scope.AGENT.value, help="For a program that only reads.")
-@click.option("--days", type=click.IntRange(1, 30), help="How long it is good for.")
+@click.option("--days", type=click.IntRange(1, 30), help="How long it works.")
 @click.option("--hours", type=click.IntRange(1, 720), help="The same in hours; 12 unless given.")
-@click.option("--revoke", metavar="TOKEN|ID", callback=_token_id, help="Take one back, and all made with it, instead.")
-@click.option("--revoke-all", is_flag=True, help="Take all back that were issued until now, instead.")
+@click.option("--revoke", metavar="TOKEN|ID", callback=_token_id, help="Revoke one instead, and all made with it.")
+@click.option("--revoke-all", is_flag=True, help="Revoke all issued so far instead.")
 @or_json
 @on_server
 def token(
@@ -108,7 +108,7 @@ def token(
     revoke_all: bool,
     server: str | None,
 ) -> None:
-    """Print a viewer's token, and on the next line the link that carries it; or take tokens back."""
+    """Print a viewer's token, and on the next line the link that carries it; or revoke tokens."""
     owner, path = as_owner(server), f"/projects/{project_id}/tokens"
     if revoke_all or revoke is not None:
         owner.ask("DELETE", path if revoke_all else f"{path}/{quote(revoke or '', safe='')}")
@@ -118,4 +118,4 @@ def token(
     made = owner.ask("POST", path, expires_in=seconds, **({"scope": scope} if scope else {}))
     tell("token", made, made["token"], made["url"])
     if made["expires_in"] < seconds - 1:
-        click.echo(f"It ends in {made['expires_in']} s, as the token does that it was made with.", err=True)
+        click.echo(f"It expires in {made['expires_in']} s, like the token that it was made with.", err=True)

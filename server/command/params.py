@@ -23,7 +23,7 @@ class _ProjectId(click.ParamType[str]):
         try:
             return str(parse_project_id(value))
         except BadRequest:
-            self.fail(f"{value!r} is no project id: a whole number from 1.", param, ctx)
+            self.fail(f"{value!r} is not a project id: a whole number from 1.", param, ctx)
 
 
 class _DsnText(click.ParamType[Dsn]):

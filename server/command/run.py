@@ -52,7 +52,7 @@ END_SECONDS = 5.0
 @click.option(
     "--mark",
     is_flag=True,
-    help="Show on the project's page what arrives of this run, by SENTRY_ENVIRONMENT as its marker.",
+    help="Mark what this run sends, by SENTRY_ENVIRONMENT, and show it on the project's page.",
 )
 @or_json
 @on_server

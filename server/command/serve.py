@@ -59,13 +59,13 @@ def _settings_with(flags: Mapping[str, str | None], env: Mapping[str, str]) -> d
 @_setting("--max-body", "FIRSTLIGHT_MAX_BODY", "Bytes of one request; 20 MiB unless set.")
 @_setting("--keep", "FIRSTLIGHT_KEEP", "How much of an error is written down: all, title or type.")
 @_setting("--list-requests", "FIRSTLIGHT_LIST_REQUESTS", "Whether the page lists the latest requests: on or off.")
-@_setting("--drain-seconds", "FIRSTLIGHT_DRAIN_SECONDS", "Serve on for so long after SIGTERM; 1 unless set.")
+@_setting("--drain-seconds", "FIRSTLIGHT_DRAIN_SECONDS", "Seconds to go on serving after SIGTERM; 1 unless set.")
 @_setting("--log", "FIRSTLIGHT_LOG", "The form of the log: text or json.")
-@_setting("--retention-days", "FIRSTLIGHT_RETENTION_DAYS", "Delete what was received after so many silent days.")
+@_setting("--retention-days", "FIRSTLIGHT_RETENTION_DAYS", "Days of silence after which what was received is deleted.")
 def serve(**flags: str | None) -> None:
     """Run the server.
 
-    Each flag is also an environment variable, the one that stands beside it; the flag wins. Secrets are only taken
+    Each flag is also an environment variable, named beside it; the flag wins. Secrets are only taken
     from the environment: FIRSTLIGHT_SECRET signs viewer tokens, FIRSTLIGHT_ADMIN_TOKEN is for owners. Without a
     secret the server is open, and for this machine only.
     """
@@ -110,7 +110,7 @@ def application() -> Firstlight:
 @_setting("--port", "PORT", "Port to listen on; 8000 unless set.")
 @_setting("--data", "FIRSTLIGHT_DATA", "File that keeps what was seen; firstlight.db unless set.")
 def demo(**flags: str | None) -> None:
-    """Try it: a server for this machine, with a project, told in the terminal."""
+    """Try it: a server for this machine with one project, followed in the terminal."""
     env = {name: value for name, value in os.environ.items() if name not in NOT_IN_THE_DEMO}
     # An open server never listens beyond this machine, whatever a production's environment says.
     if not is_loopback(env.get("HOST", "")):

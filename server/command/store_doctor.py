@@ -34,7 +34,7 @@ async def examine_store(settings: Settings) -> list[Step]:
         return [*steps, Step("Use", Result.FAILED, f"{error.reason} ({error})", _FIX, Exit.STORE)]
     except StoreRejected as error:
         return [*steps, Step("Use", Result.FAILED, str(error), _FIX, Exit.STORE)]
-    return [*steps, Step("Use", Result.OK, "it takes scripts that write, and their wake-ups come back")]
+    return [*steps, Step("Use", Result.OK, "scripts can write, and their wake-ups arrive")]
 
 
 @contextmanager

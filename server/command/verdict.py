@@ -80,7 +80,9 @@ def conclude(
         return Conclusion(exit_of(problem), problem["summary"], fix)
     failed = next((step for step in way if step.result is Result.FAILED), None)
     if failed:
-        return Conclusion(failed.cause, f"The way to the DSN is broken. {failed.name}: {failed.said}", failed.fix)
+        return Conclusion(
+            failed.cause, f"The connection to the DSN is broken. {failed.name}: {failed.said}", failed.fix
+        )
     if has_come(before, now):
         fix = "Let the program fail once, and make sure that it waits for the SDK to send before it ends."
         return Conclusion(Exit.NO_ERROR, "The program reached the server, but sent no error.", fix)
@@ -98,18 +100,18 @@ def _of_copies(copies: Copies, key: str) -> Conclusion:
     if copies.keys <= {None}:
         return Conclusion(
             Exit.NO_DSN,
-            "The SDK runs, and has no DSN: it captured something, and had nowhere to send it.",
+            "The SDK runs without a DSN: it captured something and had nowhere to send it.",
             "Pass the DSN to init, or set SENTRY_DSN where the program reads it.",
         )
     if key not in copies.keys:
         return Conclusion(
             Exit.KEY,
-            "The SDK runs, and sends to another DSN: its key is not this project's.",
+            "The SDK runs, but sends to another DSN: its key is not this project's.",
             "Copy the DSN from the project's page, and look for a second place that sets one.",
         )
     return Conclusion(
         Exit.NETWORK,
-        "The SDK has the right key, and what it sends does not arrive, although the way from here is fine.",
+        "The SDK has the right key, but nothing it sends arrives, although the connection from here is fine.",
         "Does the program use another host in its DSN, a proxy, or a transport of its own? "
-        "Does it end before it has sent?",
+        "Does it end before everything is sent?",
     )

@@ -126,4 +126,4 @@ def _check_close(error: ConnectionClosed) -> None:
 def _refusal(status: int, url: str) -> str:
     if status == 403:
         return f"{url} lets nobody watch by this name. Use the name that it has in FIRSTLIGHT_PUBLIC_URL."
-    return f"{url} answers {status}, and is no Firstlight server."
+    return f"{url} answers {status}, and is not a Firstlight server."

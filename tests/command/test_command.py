@@ -345,9 +345,9 @@ def elsewhere() -> Iterator[str]:
 
 
 def test_another_server_is_recognised_and_gets_no_redirected_token(elsewhere: str) -> None:
-    assert refused("project", "list", "--server", elsewhere) == f"{elsewhere} answers, but is no Firstlight server."
+    assert refused("project", "list", "--server", elsewhere) == f"{elsewhere} answers, but is not a Firstlight server."
     assert refused("project", "list", "--server", f"{elsewhere}/moved") == "The answer was 302."
-    assert refused("watch", "1", "--server", elsewhere) == f"{elsewhere} answers 200, and is no Firstlight server."
+    assert refused("watch", "1", "--server", elsewhere) == f"{elsewhere} answers 200, and is not a Firstlight server."
     dsn = elsewhere.replace("://", f"://{'0' * 32}@")
     assert refused("send", "error", f"{dsn}/1", _status=Exit.ADDRESS) == "The answer was 418: ?[2Jshort and stout!"
 
@@ -376,7 +376,7 @@ def test_a_token_ends_with_the_one_that_it_was_made_with(owned: ServerProcess) -
     short = Client(owned.url, ADMIN).ask("POST", f"/projects/{project}/tokens", scope="owner", expires_in=600)["token"]
     made = firstlight("token", project, "--days", "30", PORT=owned.port, FIRSTLIGHT_ADMIN_TOKEN=short)
     assert (made.exit_code, len(made.stdout.splitlines())) == (0, 2)
-    assert made.stderr.startswith("It ends in ")
+    assert made.stderr.startswith("It expires in ")
 
 
 def test_a_token_is_revoked(owned: ServerProcess) -> None:

@@ -87,7 +87,9 @@ async def test_a_token_of_another_project_does_not_help(
     stage.allow("status of 40[13]|WebSocket connection to")
     await tab.page.goto(f"{project.page}#token={token}")
     await tab.link("stopped", "Not connected", 20)
-    await expect(tab.page.locator(".line")).to_have_text("This link belongs to another project. Ask for one to this project.")
+    await expect(tab.page.locator(".line")).to_have_text(
+        "This link belongs to another project. Ask for one to this project."
+    )
     assert project.key not in await tab.page.content()
 
 

@@ -152,7 +152,9 @@ async def test_a_project_that_is_not_there(embedded_server: ServerProcess, stage
     stage.allow("status of 404|WebSocket connection to")
     await tab.page.goto(tab.url)
     await tab.link("stopped", "Not connected")
-    await expect(tab.page.locator(".line")).to_have_text("There is no such project here. It may have been deleted, or the address is mistyped.")
+    await expect(tab.page.locator(".line")).to_have_text(
+        "There is no such project here. It may have been deleted, or the address is mistyped."
+    )
 
 
 async def test_the_start_page_makes_a_project(embedded_server: ServerProcess, stage: Stage) -> None:

@@ -122,7 +122,7 @@ class Sentinels:
     def _nobody_knows(self, told: Sequence[Place | Exception | None]) -> Exception:
         refused = next((answer for answer in told if isinstance(answer, AuthenticationError | ResponseError)), None)
         if refused and not refusal_of(str(refused)):
-            return SettingsError(f"REDIS_URL: no Sentinel, or it refuses: {refused}")
+            return SettingsError(f"REDIS_URL: no Sentinel answered, or it refused: {refused}")
         if None in told:
             return SettingsError(f"REDIS_URL: the Sentinels watch no master with the name {self._service}.")
         return next(answer for answer in told if isinstance(answer, Exception))
@@ -147,7 +147,9 @@ class Cluster:
                     ranges = await ask(place, ("CLUSTER", "SLOTS"))
             except ResponseError as error:
                 if "cluster support disabled" in str(error):
-                    raise SettingsError("REDIS_URL: this is no Redis Cluster. Write redis:// for one server.") from None
+                    raise SettingsError(
+                        "REDIS_URL: this is not a Redis Cluster. Write redis:// for one server."
+                    ) from None
                 failure = error
             except (RedisError, OSError, TimeoutError) as error:
                 failure = error
