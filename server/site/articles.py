@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -121,7 +122,7 @@ class Articles:
             "title": title,
             "article": html(self._blocks(rule, wanted.platform, spoken), self._link(wanted, spoken, "")),
             "platforms": "".join(_options(self._catalogue.platforms.names, wanted.platform)),
-            "alternates": "".join(self._alternates(rule, wanted.platform)),
+            "alternates": "".join(self._alternates(request.url, wanted.platform)),
         }
         return HTMLResponse(
             templates.slotted(self._pages[wanted.language], known), headers=self._spoken_headers(wanted)
@@ -154,10 +155,11 @@ class Articles:
         query = urlencode({"platform": wanted.platform, **wanted.asked})
         return lambda code: (f"{code}{ending}?{query}", self._title(self._catalogue.rules[code], spoken))
 
-    def _alternates(self, rule: Rule, platform: str) -> Iterator[str]:
+    def _alternates(self, url: URL, platform: str) -> Iterator[str]:
+        """Whole addresses: search engines take no others here. The host is the one that the caller named."""
         for tag in (*self._pages, "x-default"):
             query = {"platform": platform} | ({} if tag == "x-default" else {"lang": tag})
-            yield f'<link rel="alternate" hreflang="{tag}" href="{rule.code}?{escape(urlencode(query))}">'
+            yield f'<link rel="alternate" hreflang="{tag}" href="{escape(str(url.replace(query=urlencode(query), fragment="")))}">'
 
     def _title(self, rule: Rule, spoken: _Spoken) -> str:
         outline, said = self._outlines.get(rule.code), spoken.articles.get(rule.code)

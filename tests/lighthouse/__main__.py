@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,14 +81,17 @@ async def _chromium(folder: Path) -> AsyncIterator[int]:
     binary = next(filter(None, map(shutil.which, NAMES)))
     said = folder / "chromium" / "DevToolsActivePort"
     options = ["--headless=new", "--remote-debugging-port=0", f"--user-data-dir={said.parent}", *ARGS]
-    process = await asyncio.create_subprocess_exec(binary, *options, stderr=subprocess.DEVNULL)
+    # A group of its own, to be ended as one: what distributions install is a script that starts the browser.
+    process = await asyncio.create_subprocess_exec(
+        binary, *options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         async with asyncio.timeout(30):
             while not said.is_file():
                 await asyncio.sleep(0.1)
         yield int(said.read_text().split()[0])
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         await process.wait()
 
 
