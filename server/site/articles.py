@@ -159,7 +159,8 @@ class Articles:
         """Whole addresses: search engines take no others here. The host is the one that the caller named."""
         for tag in (*self._pages, "x-default"):
             query = {"platform": platform} | ({} if tag == "x-default" else {"lang": tag})
-            yield f'<link rel="alternate" hreflang="{tag}" href="{escape(str(url.replace(query=urlencode(query), fragment="")))}">'
+            href = escape(str(url.replace(query=urlencode(query), fragment="")))
+            yield f'<link rel="alternate" hreflang="{tag}" href="{href}">'
 
     def _title(self, rule: Rule, spoken: _Spoken) -> str:
         outline, said = self._outlines.get(rule.code), spoken.articles.get(rule.code)

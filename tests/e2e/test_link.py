@@ -90,9 +90,12 @@ async def test_offline_and_back(project: Project, stage: Stage, http: httpx2.Asy
     await tab.link("offline", "Offline", BACK)
     await signals.error(http, project)
     await tab.shows("awaiting")
+    lost = "This page has lost touch with the server. It reconnects by itself and catches up."
+    await expect(tab.spoken).to_have_text(lost)  # who does not see the bar hears it, once it lasts
     await context.set_offline(False)
     await tab.is_live(BACK)
     await tab.shows("first_error_received")
+    await expect(tab.spoken).to_have_text("This page is live again.")
 
 
 async def test_what_failed_to_load_comes_with_the_link(
