@@ -126,6 +126,11 @@ export class Format {
     return count < 9.95 ? this.#counted(unit, count, 1) : this.#counted(unit, Math.round(count));
   }
 
+  /** A day of no zone, as it is written where this is read. @param {string} iso */
+  day(iso) {
+    return new Date(iso).toLocaleDateString(this.#locale, { dateStyle: "medium", timeZone: "UTC" });
+  }
+
   /** The date, the second and the zone, as they are written where this is read. @param {number} then */
   exact(then) {
     return new Date(then).toLocaleString(this.#locale, { dateStyle: "medium", timeStyle: "long" });

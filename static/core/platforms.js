@@ -34,7 +34,7 @@ export class Platforms {
     const { file, tables } = await this.#written(id, chosen);
     const { steps, features } = compose(file, tables, chosen);
     const [install, configure, error] = await Promise.all(STEPS.map((name) => this.#step(steps[name])));
-    return { steps: { install, configure, error }, features };
+    return { steps: { install, configure, error }, features, checked: file.checked };
   }
 
   /**

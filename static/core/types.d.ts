@@ -294,6 +294,7 @@ export interface WrittenFile {
   features: string;
   /** Features that it has in its own way. */
   own?: Table;
+  checked?: Checked | null;
 }
 
 export type StepName = "install" | "configure" | "error";
@@ -305,6 +306,16 @@ export interface PlatformFile {
   steps: Record<StepName, Step>;
   /** The file of what turns features on. */
   features: string;
+  /** When and how its code was tried; a platform that a product added may not say. */
+  checked?: Checked | null;
+}
+
+export interface Checked {
+  /** Of the SDK, with its name. */
+  version: string;
+  /** ISO 8601, a day. */
+  date: string;
+  how: "run" | "parsed" | "read";
 }
 
 /** What a probe saw: an answer, or why there was none. Never both. */

@@ -3,7 +3,7 @@
 import { Format, joined, plainName, time } from "./format.js";
 import { linkState, liveness, reachedAt, STAGES, stageOf } from "./state.js";
 
-/** @import { CheckedBy, Feature, Messages, News, Snapshot, Stage, State } from "./types.js" */
+/** @import { Checked, CheckedBy, Feature, Messages, News, Snapshot, Stage, State } from "./types.js" */
 
 export class Words extends Format {
   /** @param {Messages} messages @param {string} [language] @param {string} [locale] see `Format` */
@@ -32,6 +32,13 @@ export class Words extends Format {
   /** What a platform says of itself: its file is English, and so is what has no translation. @param {string} note */
   note(note) {
     return this.messages.notes?.[note] ?? note;
+  }
+
+  /** With which SDK a platform's code was tried, when and how. @param {Checked | null | undefined} checked */
+  checked(checked) {
+    if (!checked) return "";
+    const { version, date, how } = checked;
+    return this.say(this.messages.steps.tried[how], { version, date: this.day(date) });
   }
 
   /** What proved the connection. @param {Pick<State, "snapshot">} state */

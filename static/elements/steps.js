@@ -30,6 +30,7 @@ export class Steps {
   /** @param {PlatformFile} file @param {string} language @param {Target | null} values */
   draw(file, language, values) {
     for (const step of STEPS) this.#drawStep(step, file.steps[step], language, values);
+    setText(part(this.#row("configure"), "checked"), this.#words.checked(file.checked));
     this.#drawBrief(fill(textOf(file.steps.install.code), values));
   }
 

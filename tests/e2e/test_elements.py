@@ -205,9 +205,9 @@ async def test_two_lists_of_what_arrived(bench: Bench) -> None:
     await expect(lines.locator("b")).to_have_text(
         [
             "Error · Session",
-            "Refused: a damaged envelope",
-            "Nothing that is known here",
-            "Refused: a request without a valid key",
+            "Refused: damaged envelope",
+            "Nothing this server knows",
+            "Refused: no valid key",
         ]
     )
     await expect(lines.locator(".meta")).to_have_text(

@@ -177,6 +177,7 @@ async def test_confirming_the_start_is_a_choice(
     """A plain init is the default; whoever wants more sees what it is that they would import."""
     tab = await stage.open(await make_project(embedded_server.url, platform="python"))
     assert "heartbeat" not in await tab.snippet("install") + await tab.snippet("configure")
+    await expect(tab.page.locator(".checked")).to_contain_text("Run as written, with sentry-sdk ")
     await tab.confirm_at_start()
     assert "firstlight_heartbeat.py" in await tab.snippet("install")
     assert "firstlight_heartbeat.start()" in await tab.snippet("configure")

@@ -27,7 +27,7 @@ test("numbers and codes are said in the language of the page, and names stay as 
 test("a clock is behind or ahead in words, each with its unit", () => {
   const skew = (span, words) => inWords({ evidence: { skew: "" }, values: { skew: span } }, words).skew;
   assert.equal(skew(-3 * HOUR, en), "3 hours behind");
-  assert.equal(skew(-3 * HOUR, de), "mit 3 Stunden Rückstand");
+  assert.equal(skew(-3 * HOUR, de), "3 Stunden zurück");
   assert.equal(skew(48 * HOUR, de), "2 Tage voraus");
   assert.equal(skew(60_000, ja), "1 分進んでいます");
   const waited = (span) => inWords({ values: { waited: span } }, de).waited;

@@ -118,6 +118,13 @@ test("the link indicator is always true", () => {
   assert.match(w.link({ link: { state: "stopped", reason: "unauthorized" } }, OPENED).reason, /expired|link/);
 });
 
+test("how a platform's code was tried, and with what", () => {
+  const checked = { version: "sentry 0.49.1", date: "2026-11-24", how: "read" };
+  assert.equal(w.checked(checked), "Not run: compared with the documentation of sentry 0.49.1 on Nov 24, 2026.");
+  assert.match(w.checked({ ...checked, how: "run" }), /^Run as written, with sentry 0\.49\.1, on Nov 24/);
+  assert.equal(w.checked(null), "");
+});
+
 test("the live region speaks stages and problems", () => {
   const top = state({ stage: "first_error_received", first_error: { title: "ZeroDivisionError: division by zero" } });
   const said = w.announcement(

@@ -21,6 +21,12 @@ async def awaiting_any_sdk(stage: World) -> None:
 
 
 @state
+async def awaiting_not_run(stage: World) -> None:
+    """Code that nobody could run says so."""
+    await opened(stage, platform="rust")
+
+
+@state
 async def awaiting_by_hand(stage: World) -> None:
     project = await opened(stage)
     await stage.http.post(project.api("envelope"), content=b"{}")
