@@ -55,7 +55,7 @@ attacks: .venv/.dev .venv/.system  ## each known flood against a real server, wh
 	$(BIN)/python -m bench.attacks $(ATTACKS)
 
 faults: .venv/.dev .venv/.system  ## each fault under real workers and watchers, into docs/reliability.md: make faults FAULTS=empty,cut VIEWERS=50
-	$(BIN)/python -m bench.faults "$(FAULTS)" --viewers $(or $(VIEWERS),500) $(if $(FAULTS),,--write)
+	$(BIN)/python -m bench.faults "$(FAULTS)" --viewers $(or $(VIEWERS),500) --together $(or $(TOGETHER),2) $(if $(FAULTS),,--write)
 
 soak: .venv/.dev .venv/.system  ## a fault a minute at 2,000 viewers and 500 heartbeats/s, into docs/reliability.md: make soak MINUTES=15
 	$(BIN)/python -m bench.faults.soak $(or $(MINUTES),15) --viewers $(or $(VIEWERS),2000) --write

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -50,11 +51,15 @@ async def every(faults: Iterable[Fault], viewers: int, together: int) -> list[Re
 
     async def run(fault: Fault, is_busy: bool) -> Result:
         async with places:
-            result = await one(fault, is_busy, viewers)
+            try:
+                result = await one(fault, is_busy, viewers)
+            except Exception:  # a machine that was too busy to begin; twice is the server's fault, and ends all
+                traceback.print_exc()
+                result = await one(fault, is_busy, viewers)
         print(row(result), flush=True)
         return result
 
-    print(HEADER)
+    print(HEADER, flush=True)
     return await asyncio.gather(*(run(fault, is_busy) for fault in faults for is_busy in (False, True)))
 
 

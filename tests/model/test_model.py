@@ -44,6 +44,7 @@ PER_RUN = 40
 PROMISE_SECONDS = 20.0
 HEARD_SECONDS = LATE_SECONDS + 0.1
 """After which all processes that hear have heard of a deed, and have read what became of it."""
+READ_SECONDS = 0.1
 CODES = ("too_large", "unknown_key")
 
 PROJECTS = st.integers(1, 3)
@@ -126,6 +127,11 @@ class Machine(RuleBasedStateMachine):
 
     # What owners and viewers do.
 
+    def is_read(self) -> None:
+        """An embedded store is read in the very moment in which an owner has changed it."""
+        if not self.world.backend.can_lose:
+            self.world.pass_time(READ_SECONDS)
+
     def owner_can(self) -> bool:
         """Whether the store takes what an owner does. An embedded one is out of reach for all or for nobody."""
         return self.world.backend.can_lose or not self.process(0).line.is_cut
@@ -143,6 +149,7 @@ class Machine(RuleBasedStateMachine):
             self.starts_over(project, True)
             self.latest_epoch = next(self.world.epochs)
             self.world.owner("reset", project, self.latest_epoch)
+            self.is_read()
 
     @precondition(owner_can)
     @rule(project=PROJECTS)
@@ -152,6 +159,7 @@ class Machine(RuleBasedStateMachine):
             # Who does not hear of it goes on to remember it, until somebody asks for it.
             self.truth[project].is_forgotten |= any(process.line.is_deaf for process in self.world.processes)
             self.world.owner("delete", project)
+            self.is_read()
 
     @precondition(owner_can)
     @rule(project=PROJECTS)
@@ -159,6 +167,7 @@ class Machine(RuleBasedStateMachine):
         if not self.truth[project].exists:
             self.starts_over(project, True)
         self.world.owner("put", Project(project, f"shop {self.step}", None, (Key(KEY),), 0))
+        self.is_read()
 
     @rule(process=PROCESSES, project=PROJECTS)
     def a_page_is_opened(self, process: int, project: int) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-TRUST_SECONDS = 60.0
-"""After which an answer is replaced by the next one, as clocks drift and are set; before, only by a quicker one."""
+DRIFT = 1e-4
+"""Seconds that two clocks may part in a second: twice what the quartz of both may be off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,15 @@ class _Look:
     shown: int
     at: float
     took: float
+
+    def error(self, now: float) -> float:
+        """How far off it may be at a time, in seconds."""
+        return self.took / 2 + DRIFT * (now - self.at)
+
+    def contradicts(self, later: _Look) -> bool:
+        """Whether both cannot be right: the clock was set in between. Whole milliseconds may be one off."""
+        parted = (later.shown - self.shown) / 1000 - (later.at - self.at)
+        return abs(parted) > self.error(later.at) + later.took / 2 + 0.001
 
 
 class Clocks:
@@ -45,7 +54,7 @@ class Clocks:
         """An answer has come that says what the clock showed; it was asked for at this time."""
         now = self.monotonic()
         look, known = _Look(shown, (asked_at + now) / 2, now - asked_at), self._looks.get(channel)
-        if known is None or look.took <= known.took or now - known.at > TRUST_SECONDS:
+        if known is None or look.took / 2 <= known.error(now) or known.contradicts(look):
             self._looks[channel] = look
 
     def now(self, channel: str) -> int:
