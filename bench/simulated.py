@@ -1,16 +1,21 @@
 """The simulation beside the server: from what single requests cost, how fast many are, and how long they take.
 
-Measured are the time of a request that is alone, and the processor time of one among many. From these alone the
-simulation says what is then measured as well: connections in a loop, and requests that come at random at three loads.
+Measured are the time of a request that is alone, and the processor time of one among many and of one by one. From these
+alone the simulation says what is then measured as well: connections in a loop, and requests that come at random at
+three loads. All of it once the server knows who looks at what: until then it writes each project every second, of which
+the model knows nothing.
 """
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterator
 from random import Random
 
 import uvloop
+
+from server.limits import WriterLimits
 
 from . import requests
 from .figures import Figure, quantile
@@ -43,12 +48,15 @@ def compared(plan: Plan) -> Iterator[Figure]:
     with firstlight() as served:
         errors = [requests.small_error(served.host, *named) for named in make(served, PROJECTS)]
         among_many(served, errors, plan, MANY)
-        busy = among_many(served, errors, plan, MANY)
+        if plan.full:
+            time.sleep(WriterLimits().learning_seconds)
+        busy, single = (among_many(served, errors, plan, connections) for connections in (MANY, 1))
         awake, asleep = (uvloop.run(alone(served, in_turn(errors), ALONE, pause)) for pause in (0.0, PAUSE))
-        model = calibrated(awake, asleep, busy.own / busy.count)
+        model = calibrated(awake, asleep, busy.own / busy.count, single.own / single.count)
         yield Figure("simulation", served.name, "work", "µs", (1e6 * model.work[0],))
+        yield Figure("simulation", served.name, "more for one alone", "µs", (1e6 * model.alone,))
         yield Figure("simulation", served.name, "on its way", "µs", (1e6 * model.delay,))
-        yield Figure("simulation", served.name, "until it is awake", "µs", (1e6 * model.waking,))
+        yield Figure("simulation", served.name, "until it is awake", "µs", (1e6 * statistics.median(model.waking),))
         taken = 100 * sum(model.interruptions) * model.interrupted / max(1, len(model.interruptions))
         yield Figure("simulation", served.name, "the core is taken away", "% of the time", (taken,))
         for connections in LOOPS:
@@ -59,14 +67,21 @@ def compared(plan: Plan) -> Iterator[Figure]:
             yield from at_load(served, errors, plan, model, load)
 
 
-def calibrated(awake: list[float], asleep: list[float], work: float) -> Model:
-    """The model, from what requests took alone, at once and after a pause, and the core's time for one among many."""
+def calibrated(awake: list[float], asleep: list[float], work: float, single: float) -> Model:
+    """The model, from what requests took alone, at once and after a pause, and the core's time for one.
+
+    Args:
+        work: among many.
+        single: where each comes alone.
+    """
     middle = statistics.median(awake)
     longer = tuple(seconds - middle for seconds in awake if seconds > 2 * middle)
     return Model(
         work=(work,),
-        delay=max(0.0, middle - work),
-        waking=max(0.0, statistics.median(asleep) - middle),
+        alone=max(0.0, single - work),
+        delay=max(0.0, middle - max(single, work)),
+        # What takes twice as long was interrupted, which comes apart from this.
+        waking=tuple(max(0.0, seconds - middle) for seconds in asleep if seconds < 2 * middle) or (0.0,),
         interruptions=longer,
         interrupted=len(longer) / sum(awake),
     )

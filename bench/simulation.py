@@ -6,9 +6,10 @@ own work): a delay that keeps nobody else waiting. So a request is
 
     on its way → worker: `work` → (Redis: `store` → worker: `commit`) → on its way
 
-A core that has nothing to do sleeps, and whatever comes next waits until it is *awake*. Now and then the machine takes
-the core away: *interruptions* come at random, as often and as long as were measured while one request after the other
-was served, and whatever waits then waits for them as well.
+A core that has nothing to do sleeps, and whatever comes next waits until it is *awake*, one of the times that were
+measured. And it costs more than what comes behind others: a turn of the event loop is made for it *alone*, where many
+share one. Now and then the machine takes the core away: *interruptions* come at random, as often and as long as were
+measured while one request after the other was served, and whatever waits then waits for them as well.
 
 Requests come at random (a Poisson process: many senders who know nothing of each other), or each connection sends the
 next when the last is answered. A push writes to viewers one after the other, and after every `TURN` of them whatever
@@ -23,7 +24,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -35,11 +36,13 @@ class Station:
     """Does one thing at a time, first come, first served.
 
     Args:
-        waking: seconds until it begins with what comes while it has nothing to do.
+        waking: gives the seconds until it begins with what comes while it has nothing to do.
+        alone: seconds that this takes more than what comes behind others.
     """
 
-    def __init__(self, waking: float = 0.0) -> None:
+    def __init__(self, waking: Callable[[], float] = lambda: 0.0, alone: float = 0.0) -> None:
         self.waking = waking
+        self.alone = alone
         self.waiting: deque[tuple[Process, float]] = deque()
         self.is_busy = False
         self.worked = 0.0
@@ -71,7 +74,7 @@ class Simulation:
         else:
             station.waiting.append((process, seconds))
             if not station.is_busy:
-                self._begin(station, station.waking)
+                self._begin(station, station.waking(), station.alone)
 
     def run(self, until: float = float("inf")) -> None:
         """Go on until nothing is due, or until a time."""
@@ -87,11 +90,11 @@ class Simulation:
                 self._begin(station)
         self.start(process)
 
-    def _begin(self, station: Station, waking: float = 0.0) -> None:
+    def _begin(self, station: Station, waking: float = 0.0, more: float = 0.0) -> None:
         process, seconds = station.waiting.popleft()
         station.is_busy = True
-        station.worked += seconds
-        self._plan(waking + seconds, process, station)
+        station.worked += seconds + more
+        self._plan(waking + seconds + more, process, station)
 
     def _plan(self, seconds: float, process: Process, station: Station | None) -> None:
         heapq.heappush(self._due, (self.now + seconds, next(self._order), process, station))
@@ -104,7 +107,8 @@ class Model:
     Args:
         work: of the worker's core, one of these for each request.
         delay: that it is on its way, there and back.
-        waking: until the worker's core is awake, where it had nothing to do.
+        alone: of the worker's core, more for what comes while it has nothing to do.
+        waking: until the worker's core is awake, where it had nothing to do; one of these each time.
         interruptions: how long the core is taken away, one of these each time.
         interrupted: how often a second.
         store: of Redis' core; 0 where nothing is written at once.
@@ -113,11 +117,17 @@ class Model:
 
     work: tuple[float, ...]
     delay: float
-    waking: float = 0.0
+    alone: float = 0.0
+    waking: tuple[float, ...] = ()
     interruptions: tuple[float, ...] = ()
     interrupted: float = 0.0
     store: float = 0.0
     commit: float = 0.0
+
+
+def core_of(model: Model, chance: Random) -> Station:
+    """The worker's core."""
+    return Station(lambda: chance.choice(model.waking) if model.waking else 0.0, model.alone)
 
 
 def request(simulation: Simulation, worker: Station, redis: Station, model: Model, chance: Random) -> Process:
@@ -142,7 +152,7 @@ def interruptions(simulation: Simulation, worker: Station, model: Model, chance:
 
 def at_random(model: Model, rate: float, count: int, chance: Random) -> list[float]:
     """Seconds of so many requests that come at random, so many a second."""
-    simulation, worker, redis = Simulation(), Station(model.waking), Station()
+    simulation, worker, redis = Simulation(), core_of(model, chance), Station()
     times: list[float] = []
 
     def timed() -> Process:
@@ -164,7 +174,7 @@ def at_random(model: Model, rate: float, count: int, chance: Random) -> list[flo
 
 def in_a_loop(model: Model, connections: int, seconds: float, chance: Random) -> float:
     """Requests a second of connections that each send the next when the last is answered."""
-    simulation, worker, redis = Simulation(), Station(model.waking), Station()
+    simulation, worker, redis = Simulation(), core_of(model, chance), Station()
     answered = itertools.count()
 
     def connection() -> Process:

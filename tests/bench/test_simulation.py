@@ -62,9 +62,18 @@ def test_a_core_that_is_taken_away_for_a_third_of_the_time_does_two_thirds() -> 
 
 def test_who_comes_while_nothing_is_done_waits_until_the_core_is_awake() -> None:
     """Alone, each waits; in a queue, only the first."""
-    model = Model(work=(1.0,), delay=0, waking=2.0)
-    assert at_random(model, 0.001, 100, Random(8))[0] == pytest.approx(3)
+    model = Model(work=(1.0,), delay=0, waking=(2.0, 4.0))
+    times = at_random(model, 1e-6, 1_000, Random(8))
+    assert {round(seconds) for seconds in times} == {3, 5}
+    assert mean(times) == pytest.approx(4, rel=0.05)
     assert in_a_loop(model, 10, 1_000, Random(8)) == pytest.approx(1, rel=0.01)
+
+
+def test_who_comes_alone_takes_the_core_for_longer() -> None:
+    model = Model(work=(1.0,), delay=1.0, alone=0.5)
+    assert in_a_loop(model, 1, 1_000, Random(9)) == pytest.approx(1 / 2.5, rel=0.01)
+    assert in_a_loop(model, 10, 1_000, Random(9)) == pytest.approx(1, rel=0.01)
+    assert min(at_random(model, 0.001, 100, Random(9))) == pytest.approx(2.5)
 
 
 def test_a_push_writes_to_one_after_the_other() -> None:
