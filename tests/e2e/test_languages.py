@@ -122,3 +122,37 @@ async def test_who_chooses_a_language_keeps_it(server: ServerProcess, make_proje
     await page.goto(project.page)
     await expect(page.locator(".headline")).to_have_text("Warten auf Ihre App")
     await expect(page.get_by_role("combobox", name="Sprache")).to_have_value("de")
+
+
+_FROM_RIGHT = """() => {
+  const text = (of) => { const range = document.createRange(); range.selectNodeContents(of); return range; };
+  const boxOf = (of) => of.getBoundingClientRect();
+  const apart = (one, other) => one.right <= other.left || other.right <= one.left || one.bottom <= other.top;
+  const ltr = (of) => getComputedStyle(of).direction === "ltr";
+  const proof = document.querySelector('.step[data-state="brief"] .proof');
+  const seen = boxOf(text(proof));
+  const box = boxOf(proof);
+  const style = getComputedStyle(proof);
+  const shown = {
+    ...{ top: box.top, bottom: box.bottom },
+    left: Math.max(seen.left, box.left + parseFloat(style.paddingLeft)),
+    right: Math.min(seen.right, box.right - parseFloat(style.paddingRight)),
+  };
+  return {
+    code: [...document.querySelectorAll("pre, code, .dsn-text")].every((of) => ltr(of)),
+    title: getComputedStyle(document.querySelector(".status .title")).textAlign,
+    apart: apart(shown, boxOf(document.querySelector(".quick"))),
+    over: document.documentElement.scrollWidth - innerWidth,
+  };
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_a_page_can_be_read_from_the_right(
+    server: ServerProcess, make_project: MakeProject, stage: Stage, width: int
+) -> None:
+    project = await make_project(server.url, platform="python-flask")
+    tab = await stage.open(project, viewport={"width": width, "height": 900})
+    await tab.snippet("configure")
+    await tab.page.evaluate("document.documentElement.dir = 'rtl'")
+    assert await tab.page.evaluate(_FROM_RIGHT) == {"code": True, "title": "right", "apart": True, "over": 0}
