@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from server.app import Firstlight, create_app
 from server.core.model.project import Key, Project
+from server.core.state.fields import PROBLEMS, Field, State, Time
 from server.limits import Limits, ProjectLimits, SdkLimits
 from server.run.direct import begin
 from server.sdk import endpoints
@@ -28,6 +29,7 @@ from server.settings import Settings
 from ..fuzz.targets.sdk_door import ENDLESS
 from ..support.inputs import mutated
 from ..support.memory import Link
+from ..support.redis_server import RedisServer
 
 WIRE = Path(__file__).parents[1] / "wire"
 KEY, OTHER = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
@@ -35,6 +37,7 @@ PROJECTS = [Project(42, "shop", None, (Key(KEY),), 0), Project(43, "other", None
 START = 1_795_000_000.0
 STEP = 0.7  # two requests may say the same within a second, and three may not
 # A project that is read again has its latest request listed once more: not by a clock that no test holds.
+CURED = {row.cured_at for row in PROBLEMS.values()}
 LIMITS = Limits(sdk=ENDLESS, projects=ProjectLimits(owner_questions=1e9, recheck_seconds=1e9, unknown_seconds=1e9))
 
 
@@ -43,18 +46,22 @@ class Side:
 
     Args:
         is_direct: whether requests may go without ASGI.
+        is_on_redis: whether it has a Redis, of its own, or else the embedded store.
     """
 
-    def __init__(self, is_direct: bool, limits: Limits) -> None:
+    def __init__(self, is_direct: bool, limits: Limits, is_on_redis: bool) -> None:
         self.now = START
         self.calls = 0
         self._is_direct = is_direct
         self._limits = limits
+        self._is_on_redis = is_on_redis
         self._ids = count(1)
 
     async def open(self, stack: AsyncExitStack) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        self.app = app = create_app(Settings(data=folder / "a.db"), clock=lambda: self.now, limits=self._limits)
+        url = stack.enter_context(RedisServer(folder / "redis")).url if self._is_on_redis else None
+        settings = Settings(data=folder / "a.db", redis_url=url)
+        self.app = app = create_app(settings, clock=lambda: self.now, limits=self._limits)
         self.state: dict[str, Any] = dict(await stack.enter_async_context(lifespan_of(app)))
         door = self.state.pop("direct")
         if self._is_direct:
@@ -82,7 +89,20 @@ class Side:
         """The state of each project."""
         await self.state["sdk"].writer.flush()
         views = [await self.state["store"].read(project.id) for project in PROJECTS]
-        return [view and view.state for view in views]
+        return [view and (timeless(view.state) if self._is_on_redis else view.state) for view in views]
+
+
+def timeless(state: State) -> dict[Field, Any]:
+    """A state but for its times, and for what is only a time: those are by the clock of each Redis, and not by ours."""
+    found: dict[Field, Any] = {}
+    for name, value in state.items():
+        if name in CURED:  # is there or not, by which of two times is later
+            continue
+        if isinstance(value, dict):
+            found[name] = {text: row[-1] for text, row in value.items()}
+        else:
+            found[name] = value[1] if isinstance(value, tuple) else None if isinstance(name, Time) else value
+    return found
 
 
 class Counted:
@@ -106,9 +126,9 @@ def lifespan_of(app: Firstlight) -> Any:
 class Pair:
     """The same twice: without ASGI, and with it."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, limits: Limits = LIMITS, is_on_redis: bool = False) -> None:
         self.loop = asyncio.new_event_loop()
-        self.direct, self.plain = Side(True, limits), Side(False, limits)
+        self.direct, self.plain = (Side(is_direct, limits, is_on_redis) for is_direct in (True, False))
         self._stack = AsyncExitStack()
         self._turn = self.direct
         self.loop.run_until_complete(self._open())
@@ -145,13 +165,13 @@ class Pair:
         return answer
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    yield from opened(LIMITS)
+@pytest.fixture(scope="module", params=["embedded", "redis"])
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    yield from opened(LIMITS, request.param == "redis")
 
 
-def opened(limits: Limits) -> Iterator[Pair]:
-    pair = Pair(limits)
+def opened(limits: Limits, is_on_redis: bool = False) -> Iterator[Pair]:
+    pair = Pair(limits, is_on_redis)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(endpoints, "uuid4", pair.new_id)  # the one thing in an answer that is left to chance
         try:
