@@ -184,19 +184,16 @@ class EmbeddedStore:
         return changes
 
     async def touch(self, seen: Mapping[int, tuple[str, int]]) -> Collection[int]:
-        raised: dict[int, Row] = {}
+        # Where it is beyond that already, an update has raised it, and has woken the viewers by itself.
+        raising = "UPDATE projects SET version = ? WHERE id = ? AND epoch = ? AND version <= ?"
         with self._file.transaction():
-            for number, (epoch, version) in seen.items():
-                row = None
-                with contextlib.suppress(StoreRejected):  # whoever reads this one is told
-                    row = self._load(number)
-                # Else an update has raised it meanwhile, and has woken the viewers by itself.
-                if row is not None and row.epoch == epoch and row.version <= version:
-                    row.version = next_version(version, self._now())
-                    self._save(row)
-                    raised[number] = row
-        for number, row in raised.items():
-            self._changed(number, Effect.NEWS, partial(self._view_of, row))
+            raised = [
+                number
+                for number, (epoch, version) in seen.items()
+                if self._file.change(raising, (next_version(version, self._now()), number, epoch, version))
+            ]
+        for number in raised:
+            self._changed(number, Effect.NEWS, partial(self._told, number))
         return raised
 
     async def look(self, project_ids: Iterable[int]) -> None:
@@ -313,6 +310,12 @@ class EmbeddedStore:
                 msgspec.json.encode(row.state).decode(),
             ),
         )
+
+    def _told(self, project_id: int) -> View | None:
+        with contextlib.suppress(StoreRejected):  # whoever reads it is told
+            row = self._load(project_id)
+            return self._view_of(row) if row else None
+        return None
 
     def _view_of(self, row: Row) -> View:
         return View(row.project, row.epoch, row.version, row.state, self._now())
