@@ -101,11 +101,11 @@ class World:
         redis = self.stack.enter_context(RedisServer(folder))
         return redis, self.stack.enter_context(ServerProcess(folder, on_redis(redis) | {"WEB_CONCURRENCY": 1}))
 
-    async def empty(self) -> ServerProcess:
+    async def fresh(self, **settings: object) -> ServerProcess:
         """A server without any project, for this state alone."""
         folder = self.folder / uuid.uuid4().hex
         folder.mkdir()
-        return self.stack.enter_context(ServerProcess(folder))
+        return self.stack.enter_context(ServerProcess(folder, settings))
 
     async def envelope(self, project: Project, kind: str, payload: dict[str, Any], sdk: Any = SDK) -> None:
         """Send one item, as an SDK does."""

@@ -20,6 +20,16 @@ async def first_error(stage: World) -> None:
 
 
 @state
+async def first_error_in_a_product(stage: World) -> None:
+    """Where a product says where its errors are seen: one button leads there."""
+    server = await stage.fresh(FIRSTLIGHT_EVENT_URL="https://errors.example.com/{project}/{event_id}")
+    project = await stage.project(server.url)
+    await stage.show(project.page)
+    await raised(stage, project)
+    await stage.until(FIRST)
+
+
+@state
 async def first_error_minified(stage: World) -> None:
     project = await opened(stage, platform="javascript-react")
     await raised(stage, project, **MINIFIED)

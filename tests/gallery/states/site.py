@@ -13,7 +13,7 @@ from .reach import raised, state
 
 @state
 async def start_empty(stage: World) -> None:
-    server = await stage.empty()
+    server = await stage.fresh()
     await stage.show(server.url, "h1")
 
 
@@ -24,7 +24,7 @@ async def start_many(stage: World) -> None:
 
 async def many(stage: World) -> None:
     """A server with projects in each stage."""
-    server = await stage.empty()
+    server = await stage.fresh()
     names = ("shop", "web-frontend", "worker", "a-project-whose-name-is-far-too-long-to-be-shown-in-one-line-anywhere")
     made = [await stage.project(server.url, name) for name in names]
     for number in range(9):
