@@ -128,7 +128,7 @@ async def test_what_is_asked_when_it_is_wanted_may_fail(project: Project, stage:
     await expect(tab.page.locator(".send-result")).to_contain_text("No answer came back.")
     await tab.page.get_by_role("button", name="Start over").click()
     await tab.page.locator(".confirm-yes").click()
-    await expect(tab.page.locator(".over-result")).to_have_text("The server did not answer.")
+    await expect(tab.page.locator(".over-result")).to_have_text("The server didn’t answer.")
     platform = tab.page.get_by_label("Platform", exact=True)
     await platform.click()
     await expect(tab.page.get_by_role("option").first).to_be_visible()

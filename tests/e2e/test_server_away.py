@@ -42,7 +42,7 @@ async def test_no_control_dies_without_a_word(left: tuple[Onboarding, ServerProc
 
     await page.get_by_role("button", name="Start over").click()
     await page.locator(".confirm-yes").click()
-    await expect(page.locator(".over-result")).to_have_text("The server did not answer.")
+    await expect(page.locator(".over-result")).to_have_text("The server didn’t answer.")
 
     await page.get_by_role("button", name="Check my setup").click()
     await expect(page.locator("[data-check=path]")).to_have_attribute("data-result", "failed")
@@ -54,7 +54,7 @@ async def test_no_control_dies_without_a_word(left: tuple[Onboarding, ServerProc
     picker = page.get_by_label("Platform", exact=True)
     await picker.fill("express")
     await picker.press("Enter")
-    await expect(page.locator(".picker-note")).to_contain_text("the code for Express is not here yet")
+    await expect(page.locator(".picker-note")).to_contain_text("the code for Express isn’t here yet")
     server.start()
     await expect(page.locator("[data-step=install] .code")).to_contain_text("npm install @sentry/node", timeout=20_000)
     await expect(page.locator(".picker-note")).to_be_empty()
