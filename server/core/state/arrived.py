@@ -6,6 +6,7 @@ reason, from what is counted of them anyway: so they take no place, and whoever 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ from ..wire.observation import Observation
 from ..wire.scrub import scrub
 from . import fields
 from .fields import PROBLEMS, State
+from .rows import Table
 from .runs import is_marker, proof_of
 from .view import View
 
@@ -112,6 +114,12 @@ def rows_of(observation: Observation, source: Source, at: int, endpoint: str, si
         is_error = int(Signal.ERROR in observation.signals)
         rows[fields.ENVIRONMENTS] = {_ranked(observation.app.environment): (at, at, is_error)}
     return rows
+
+
+def rows_of_events(observation: Observation, endpoint: str, events: Iterable[tuple[int, str, int]]) -> Table:
+    """The rows of several events of an app that say the same: the time, id and size of each, the latest last."""
+    sdk, signals = observation.payload_sdk or observation.client_sdk, observation.signals
+    return {_text_of_event(endpoint, Source.APP, sdk, signals, id_): (at, size) for at, id_, size in events}
 
 
 def row_of_refusal(code: str, status: int, sdk: Sdk | None, at: int, endpoint: str, size: int) -> State:

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from ..model.signals import Source
 from ..wire.later import Later
 from ..wire.observation import Observation
-from .arrived import rows_of
-from .fields import State, join
+from .arrived import rows_of, rows_of_events
+from .fields import ARRIVED, State, join
 from .rows import MAX_ROWS
 from .runs import is_marker
 from .update import MAX_SKEW, update_of
@@ -82,10 +82,12 @@ def complaint_of(later: Later, at: int, endpoint: str, lists: bool) -> Complaint
 
 def update_of_occurrences(complaint: Complaint, occurrences: Sequence[Occurrence]) -> State:
     """What some errors change that say the same."""
-    last, said = max(occurrences), complaint.observation
-    sent_at = last.at if complaint.tells_time else None
+    ordered, said = sorted(occurrences), complaint.observation
+    last, sent_at = ordered[-1], ordered[-1].at if complaint.tells_time else None
     update = update_of(replace(said, event_id=last.event_id, sent_at=sent_at), last.at)
-    for at, event_id, size in occurrences:
+    for at, event_id, size in (ordered[0], last):  # those between say nothing more of where it was seen
         one = replace(said, event_id=event_id)
         join(update, rows_of(one, Source.APP, at, complaint.endpoint, size, complaint.lists))
+    if complaint.lists:
+        update[ARRIVED] = rows_of_events(said, complaint.endpoint, ordered)
     return update

@@ -151,6 +151,7 @@ def test_several_that_say_the_same_are_each_listed_and_the_latest_is_kept() -> N
     found = update_of_occurrences(complaint, [Occurrence(AT + 2 - n, ids[n], 7) for n in range(3)])
     assert found[fields.ERROR_EVENT_ID] == (AT + 2, ids[0])
     assert found[fields.LAST_SEEN_AT] == AT + 2
+    assert found[fields.ENVIRONMENTS] == {"0test": (AT + 2, AT, 1)}
     rows = found[fields.ARRIVED]
     assert isinstance(rows, dict)
     assert sorted(rows.values()) == [(AT, 7), (AT + 1, 7), (AT + 2, 7)]
