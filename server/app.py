@@ -96,7 +96,7 @@ class Firstlight:
                 *content.routes(catalogue.platforms),
                 *pages.routes(settings),
                 *descriptions.routes(headers),
-                *reference.routes(catalogue, headers, Articles(catalogue, steps, pages.static_folder(), headers)),
+                *reference.routes(catalogue, Articles(catalogue, steps, pages.static_folder(), headers)),
                 *snippets.routes(steps),
                 *prompt.routes(pages.static_folder() / "agents", settings, steps, exit_rows()),
                 *door.routes(),

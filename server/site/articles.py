@@ -84,6 +84,7 @@ class Articles:
         self._folder = folder
         self._headers = headers
         self._pages = templates.pages(folder, "site/article.html")
+        self._lists = templates.pages(folder, "site/problems.html")
         self._spoken = lru_cache(maxsize=_HELD)(self._read)
         # At the start, not when somebody first needs an article; and not kept, since most processes never show one.
         self._check(read_outlines(folder / "articles"), read_codes(folder / "articles"))
@@ -112,6 +113,35 @@ class Articles:
         said = Translation() if is_own else read_translation(self._folder / "articles", language)
         return _Spoken(messages, said.problems, {**self._catalogue.words.cures, **said.cures})
 
+    def all(self, request: Request) -> Response:
+        """A page with all problems, the most likely first."""
+        wanted = self._wanted(request)
+        spoken, link = self._spoken(wanted.language), self._link(wanted, self._spoken(wanted.language), "")
+        rows = [(code, *link(code)) for code in self._catalogue.rules]
+        known = {
+            "tab": f"{escape(spoken.messages['article']['title'])} · Firstlight",
+            "alternates": "".join(self._alternates(request.url, {})),
+            "contents": "".join(f'<li><a href="#{code}">{escape(title)}</a></li>' for code, _, title in rows),
+            "entries": "".join(self._entry(code, f"problems/{href}", title, spoken) for code, href, title in rows),
+        }
+        return HTMLResponse(
+            templates.slotted(self._lists[wanted.language], known), headers=self._spoken_headers(wanted)
+        )
+
+    def _entry(self, code: str, href: str, title: str, spoken: _Spoken) -> str:
+        rule, words, said = self._catalogue.rules[code], spoken.messages["article"], spoken.articles.get(code)
+        severity = rule.severity.name.lower()
+        noticed = said.noticed if said else self._catalogue.words_of(rule).seen
+        facts = [(words["noticed"], noticed), (words["ends"], spoken.cures[rule.cure.says])]
+        return (
+            f'<section id="{code}"><p class="meta" data-severity="{severity}"><code>{code}</code> · '
+            f"{escape(words['severities'][severity])}</p>"
+            f'<h2><a href="{escape(href)}">{escape(title)}</a></h2>'
+            f"<p>{escape(_plain(spoken.messages['problems'][code]['hint']))}</p>"
+            + "".join(f'<p class="fact">{escape(text.replace("{what}", what))}</p>' for text, what in facts)
+            + "</section>"
+        )
+
     def page(self, request: Request, rule: Rule) -> Response:
         """The article as a page, in the language that the query names, or else the reader's."""
         wanted = self._wanted(request)
@@ -122,7 +152,7 @@ class Articles:
             "title": title,
             "article": html(self._blocks(rule, wanted.platform, spoken), self._link(wanted, spoken, "")),
             "platforms": "".join(_options(self._catalogue.platforms.names, wanted.platform)),
-            "alternates": "".join(self._alternates(request.url, wanted.platform)),
+            "alternates": "".join(self._alternates(request.url, {"platform": wanted.platform})),
         }
         return HTMLResponse(
             templates.slotted(self._pages[wanted.language], known), headers=self._spoken_headers(wanted)
@@ -155,11 +185,11 @@ class Articles:
         query = urlencode({"platform": wanted.platform, **wanted.asked})
         return lambda code: (f"{code}{ending}?{query}", self._title(self._catalogue.rules[code], spoken))
 
-    def _alternates(self, url: URL, platform: str) -> Iterator[str]:
+    def _alternates(self, url: URL, query: Mapping[str, str]) -> Iterator[str]:
         """Whole addresses: search engines take no others here. The host is the one that the caller named."""
         for tag in (*self._pages, "x-default"):
-            query = {"platform": platform} | ({} if tag == "x-default" else {"lang": tag})
-            href = escape(str(url.replace(query=urlencode(query), fragment="")))
+            asked = {**query, **({} if tag == "x-default" else {"lang": tag})}
+            href = escape(str(url.replace(query=urlencode(asked), fragment="")))
             yield f'<link rel="alternate" hreflang="{tag}" href="{href}">'
 
     def _title(self, rule: Rule, spoken: _Spoken) -> str:

@@ -1,4 +1,4 @@
-"""The reference of all problems, made from their table: a page of the server, and `docs/problems.md`.
+"""The reference of all problems, made from their table: pages of the server (see `articles`), and `docs/problems.md`.
 
 python -m server.site.reference > docs/problems.md
 """
@@ -6,13 +6,11 @@ python -m server.site.reference > docs/problems.md
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from html import escape
 
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..core.diagnosis.catalogue import Catalogue
@@ -21,7 +19,6 @@ from ..core.diagnosis.rules import Rule
 from ..core.diagnosis.silence import SILENCE_STEPS, checks_of
 from ..core.diagnosis.words import Plural, gaps
 from ..core.model.errors import NotFound
-from . import shell
 from .articles import Articles
 from .content import load_catalogue
 from .pages import static_folder, wants_page
@@ -33,22 +30,21 @@ _INTRODUCTION = (
 )
 
 
-def routes(catalogue: Catalogue, headers: Mapping[str, str], articles: Articles) -> list[BaseRoute]:
+def routes(catalogue: Catalogue, articles: Articles) -> list[BaseRoute]:
     """`GET /problems`: all of them. `GET /problems/{code}?platform=`: where the page's links lead, an article for a
     browser, and its words as JSON for programs. All but the last also as Markdown, with `.md` or by the Accept header.
 
     Args:
         catalogue: all problems, with their words.
-        headers: what a page may load; the same as for all pages.
         articles: what is said of one problem.
     """
-    # Once: they change with the code, and are asked for by whoever follows a link of the page.
-    page, text = html(catalogue), markdown(catalogue)
+    # Once: it changes with the code alone.
+    text = markdown(catalogue)
 
     async def problems(request: Request) -> Response:
         if request.url.path.endswith(".md") or wants_markdown(request):
             return _markdown(text)
-        return HTMLResponse(page, headers={**headers, "vary": "accept"})
+        return articles.all(request)
 
     async def problem(request: Request) -> Response:
         code, dot, kind = request.path_params["code"].partition(".")
@@ -115,31 +111,6 @@ def _entry(catalogue: Catalogue, rule: Rule) -> str:
     return "\n".join(parts)
 
 
-def html(catalogue: Catalogue) -> str:
-    """The same as one page without scripts."""
-    sections = "\n".join(_section(catalogue, rule) for rule in catalogue.rules.values())
-    return shell.page("Problems", _INTRODUCTION, {code: _title(code) for code in catalogue.rules}, sections)
-
-
-def _section(catalogue: Catalogue, rule: Rule) -> str:
-    code, words = rule.code, catalogue.words_of(rule)
-    fixes = "".join(
-        f'<figure class="code"><figcaption class="file">{escape(name)}</figcaption>'
-        f'<pre tabindex="0"><code>{escape(_example(fix))}</code></pre></figure>'
-        for name, fix in _fixes(catalogue, rule)
-        if fix != "{{dsn}}"  # which only the page of a project knows
-    )
-    checks = "".join(f"<li>{escape(check)}</li>" for check in _checks(catalogue, rule))
-    rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in _facts(catalogue, rule)[:2])
-    return (
-        f'<section id="{code}">'
-        f'<p class="meta" data-severity="{_severity(rule)}"><code>{code}</code> · {_severity(rule)}</p>'
-        f'<h2><a href="problems/{code}">{escape(_readable(words.summary))}</a></h2>'
-        f"<p>{escape(_readable(words.hint))}</p>"
-        f'{f"<ol class=checks>{checks}</ol>" if checks else ""}{fixes}<dl class="facts">{rows}</dl></section>'
-    )
-
-
 def _facts(catalogue: Catalogue, rule: Rule) -> list[tuple[str, str]]:
     """How a problem is noticed, what resolves it, and how much it matters."""
     return [
@@ -175,17 +146,6 @@ def _checks(catalogue: Catalogue, rule: Rule) -> list[str]:
 def _old(row: Sdk) -> str:
     limit = "any version" if row.oldest is None else f"before {row.oldest}"
     return f"{row.sdk}, {limit}: {row.upgrade}"
-
-
-def _title(code: str) -> str:
-    return (
-        code.replace("_", " ")
-        .capitalize()
-        .replace("Cors", "CORS")
-        .replace("Http dsn", "HTTP DSN")
-        .replace("sdk", "SDK")
-        .replace("json", "JSON")
-    )
 
 
 def _sentence(summary: str | Plural) -> str:

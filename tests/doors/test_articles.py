@@ -182,6 +182,19 @@ async def test_the_markdown_says_the_same(site: Site, language: str) -> None:
     assert "(disabled_key.md?platform=go)" in by_name.text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_list_of_all_problems_leads_to_each_article_in_the_same_language(site: Site, language: str) -> None:
+    answer = await site.http.get(f"/problems?lang={language}", headers=BROWSER)
+    assert answer.headers["content-language"] == language
+    assert f'<html lang="{language}"' in answer.text
+    found = re.findall(r'<h2><a href="([^"]+)">([^<]+)</a></h2>', answer.text)
+    assert [href.partition("?")[0] for href, _ in found] == [f"problems/{code}" for code in CATALOGUE.rules]
+    assert not set("{}`") & set(answer.text.partition("<main>")[2])
+    last = await site.http.get("/" + found[-1][0].replace("&amp;", "&"), headers=BROWSER)
+    assert last.headers["content-language"] == language
+    assert f"<h1>{found[-1][1]}</h1>" in last.text
+
+
 async def test_programs_get_the_words_as_before(site: Site) -> None:
     answer = await site.http.get("/problems/silence")
     assert answer.json()["code"] == "silence"
