@@ -254,8 +254,9 @@ async def test_a_full_server_is_unavailable_and_can_still_be_read(own_redis: Red
 # Many processes.
 
 
-async def test_processes_wake_each_other(redis_url: str) -> None:
-    async with redis_store(redis_url) as one, redis_store(redis_url) as two:
+@pytest.mark.parametrize("options", ["", "?protocol=2", "?decode_responses=no"])
+async def test_processes_wake_each_other_whatever_their_urls_ask_for(redis_url: str, options: str) -> None:
+    async with redis_store(redis_url + options) as one, redis_store(redis_url) as two:
         ears = Ears()
         two.listen(ears)
         project = await one.create("Shop", None, KEY)

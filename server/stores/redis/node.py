@@ -55,6 +55,8 @@ class Node:
                 maint_notifications_config=MaintNotificationsConfig(enabled=False),
             )
             pool.make_connection()  # type: ignore[no-untyped-call]  # refuses unknown options of the URL
+            # A URL's options win over these, and a link needs RESP3 and text, whatever it says.
+            pool.connection_kwargs.update(protocol=3, decode_responses=True)
         except (RedisError, ValueError, TypeError, AttributeError):  # may quote the URL
             raise SettingsError(BAD_URL) from None
         self.password: str | None = pool.connection_kwargs.get("password")
