@@ -157,6 +157,21 @@ def test_several_that_say_the_same_are_each_listed_and_the_latest_is_kept() -> N
     assert sorted(rows.values()) == [(AT, 7), (AT + 1, 7), (AT + 2, 7)]
 
 
+def test_where_requests_are_not_listed_none_is() -> None:
+    later = observe_later(parse_envelope(event()), PYTHON)
+    assert later
+    complaint = complaint_of(later, AT, "envelope", lists=False)
+    assert complaint
+    assert fields.ARRIVED not in update_of_occurrences(complaint, [Occurrence(AT, NEW_ID, 7)])
+
+
+@pytest.mark.parametrize(("client", "environment"), [(None, "test"), (PYTHON, "firstlight-run-" + "a" * 16)])
+def test_a_test_by_hand_or_of_a_run_is_written_each_time(client: Sdk | None, environment: str) -> None:
+    later = observe_later(parse_envelope(event(environment=environment)), client)
+    assert later
+    assert complaint_of(later, AT, "envelope", lists=True) is None
+
+
 @pytest.mark.parametrize("sent_at", ['"2001-01-01T00:00:00Z"', "1"])
 def test_a_wrong_clock_is_told_each_time(sent_at: str) -> None:
     body = b'{"sent_at":%b}\n{"type":"event"}\n{}' % sent_at.encode()
