@@ -169,6 +169,8 @@ class ViewerLimits:
     """Between two comparisons with the store, ± 20 % so that workers do not march in step. The promise is 20 s."""
     retry_seconds: float = 1.0
     """Between two attempts to read while the store is away."""
+    notice_seconds: float = 5.0
+    """How long a store may have been away before that is noticed: a look each second, and a call's deadline of two."""
     settle_seconds: float = 2.0
     """How long after an outage a first error that came in it is not shown: all processes write what they took, and the
     earliest is the first. Each finds the store back within a second, and tries to write once a second."""

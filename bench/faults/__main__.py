@@ -22,7 +22,7 @@ from .run import HEARTBEATS, PATIENCE, UNWATCHED, VIEWERS_EACH, Result, Run, pro
 from .world import WORKERS, world
 
 VIEWERS = 500
-TABS = 10
+TABS = 5
 """That are open in a browser, each of a project of its own."""
 
 

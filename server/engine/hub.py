@@ -177,7 +177,8 @@ class Hub:
     def away(self) -> None:
         """Tell every viewer that what it sees may be old."""
         if not self._is_away:
-            self._outage = self._wheel.now(), inf
+            # What came before it was noticed was not stored either: one that hangs is noticed by a call that waits.
+            self._outage = self._wheel.now() - self._limits.notice_seconds, inf
         self._is_away = True
         for watch in self._watches.values():
             watch.delay(self._wheel.now())
@@ -402,7 +403,9 @@ class Hub:
     def _may_be_overtaken(self, view: View, held: View | None) -> bool:
         """Whether its first error is of an outage that is just over: another process may have taken an earlier one."""
         first, (began_at, settled_at), now = view.stamped(fields.FIRST_ERROR), self._outage, self._wheel.now()
-        if first is None or now >= settled_at or self._is_away or (held and fields.FIRST_ERROR in held.state):
+        if first is None or now >= settled_at or (held and fields.FIRST_ERROR in held.state):
+            return False
+        if self._is_away and held is None:  # a page that has just come: a state that may be old is better than none
             return False
         return (view.now - first[0]) / 1000 <= now - began_at
 

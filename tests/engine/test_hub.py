@@ -876,3 +876,24 @@ async def test_of_an_outage_that_is_over_no_first_error_is_shown_before_all_proc
         hub.changed(project.id)
         await until(lambda: shown.stage == "first_error_received")
         assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
+
+
+async def test_nor_is_one_that_was_taken_before_the_outage_was_noticed(watched: WatchedStore) -> None:
+    """A store that hangs, and goes on with what two processes have sent before its link is back."""
+    hub = hub_of(watched, settle_seconds=3600.0)
+    watched.listen(hub)
+    project = await connected(watched)
+    async with screen(hub, project) as shown:
+        await until(lambda: shown.stage == "connected")
+        taken, watch = now(), hub._watches[project.id]
+        hub.away()
+        await apply(watched, project, error(taken - 1000, "second"))
+        await until(lambda: not watch.is_dirty and watch.task is None)
+        hub.resync()
+        await until(lambda: watch.waits_until < inf)
+        late = {project.id: Origin(is_late=True)}
+        await watched.apply({project.id: error(taken - 2000, "first")}, now(), late)
+        hub._outage = hub._outage[0], 0.0
+        hub.changed(project.id)
+        await until(lambda: shown.stage == "first_error_received")
+        assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
