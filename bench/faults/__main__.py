@@ -29,18 +29,18 @@ TABS = 5
 async def one(fault: Fault, is_busy: bool, viewers: int) -> Result:
     """One fault, in a fresh world."""
     watched = TABS if fault.in_browser else max(3, viewers // VIEWERS_EACH)
-    async with world(fault.on_redis) as place, viewer_of(fault, place.server.url) as make_viewer:
+    async with world(fault.on_redis) as place, viewer_of(fault) as make_viewer:
         shops = await asyncio.to_thread(projects, place.server.url, UNWATCHED + watched)
         everybody = TABS if fault.in_browser else viewers
         return await Run(place, Senders(place.server.url), shops, everybody, make_viewer).measure(fault, is_busy)
 
 
 @asynccontextmanager
-async def viewer_of(fault: Fault, url: str) -> AsyncIterator[Callable[[Shop], Viewer]]:
+async def viewer_of(fault: Fault) -> AsyncIterator[Callable[[Shop], Viewer]]:
     """What makes those who watch."""
     if fault.in_browser:
         async with launch() as browser:
-            yield partial(Tab, browser, url)
+            yield partial(Tab, browser)
     else:
         yield Viewer
 

@@ -157,31 +157,35 @@ class Viewer:
 
 
 class Tab(Viewer):
-    """One who has the page open.
+    """One who has the page open, in a browser."""
 
-    Args:
-        browser: where.
-        server: its address past all links.
-    """
-
-    def __init__(self, browser: Browser, server: str, shop: Shop) -> None:
+    def __init__(self, browser: Browser, shop: Shop) -> None:
         super().__init__(shop)
         self._browser = browser
-        self._server = server
+        self._shown = ""
+        self._sent: dict[str, Snapshot] = {}
+        """The last few snapshots that came over its link, by their versions."""
 
     async def watch(self, url: str) -> None:
         """For ever."""
         page = await self._browser.new_page()
+        page.on("websocket", lambda socket: socket.on("framereceived", self._received))
         await page.expose_function("shows", self._shows)
         await page.add_init_script(SHOWS)
         await page.goto(f"{url}/onboarding/{self.shop.id}")
         await asyncio.Event().wait()
 
-    async def _shows(self, version: str) -> None:
-        # What is on the page is told apart by its version: what this version is, the server knows.
-        snapshot = await asyncio.to_thread(stored, self._server, self.shop)
-        if snapshot and str(snapshot["version"]) == version:
-            self._take(snapshot)
+    def _received(self, frame: str | bytes) -> None:
+        message = json.loads(frame)
+        if message["type"] == "snapshot":
+            self._sent = dict([*self._sent.items(), (str(message["version"]), message)][-10:])
+            self._shows(self._shown)
+
+    def _shows(self, version: str) -> None:
+        """The page shows it; what the browser tells of its link may come after that."""
+        self._shown = version
+        if version in self._sent:
+            self._take(self._sent[version])
 
 
 def latest_of(snapshot: Snapshot) -> str | None:
