@@ -181,7 +181,8 @@ class ProjectLimits:
     """Of what is remembered of projects (`server.engine.projects`)."""
 
     remembered: int = 1_000_000
-    """Projects whose next heartbeat costs no round trip, under 400 bytes each. What is used stays (`engine.clock`)."""
+    """Projects whose next heartbeat costs no round trip, under 400 bytes each, and another 1,000 where a project words
+    its heartbeat as no other does, with a release of its own. What is used stays (`engine.clock`)."""
     whole: int = 10_000
     """Of those, the ones of which all is remembered, and given back to a store that has lost it: 4 KiB each, or 11 with
     a full list of what arrived. Those that something was written of stay."""
