@@ -374,7 +374,8 @@ class Hub:
     async def _next(self, watch: Watch) -> View | None:
         """What is stored; asked for, unless it was told and is what comes after what is held."""
         told, watch.told = watch.told, None
-        view, held = told and told(), watch.view
+        # Right after an outage what comes first is not what is first: by the time that somebody asks, it may be.
+        view, held = None if self._is_away else told and told(), watch.view
         if view and held and view.epoch == held.epoch and view.version > held.version:
             return view
         return await self._store.read(watch.project_id)

@@ -15,6 +15,7 @@ import uvloop
 from server.core.model.errors import SettingsError, StoreUnavailable
 from server.core.model.project import Key, Project
 from server.core.state.fields import CONNECTED_AT, FIRST_ERROR, LAST_SEEN_AT, PROBLEMS, Effect
+from server.stores import Origin
 from server.stores.redis import RedisStore
 from server.stores.redis.layout import PENDING, SINGLE
 
@@ -317,6 +318,24 @@ async def test_what_is_no_news_or_too_long_is_asked_for(redis_url: str) -> None:
         await until(lambda: ears.count("changed") == 3)
         assert ears.effects == [Effect.TRANSITION, Effect.REFRESH, Effect.TRANSITION]
         assert ears.told == [None] * 3
+
+
+async def test_what_waited_for_the_server_is_asked_for(own_redis: RedisServer) -> None:
+    """Of two first errors that come together, the earlier one may come next."""
+    async with redis_store(own_redis.url) as store:
+        first, second = [await store.create("Shop", None, KEY) for _ in range(2)]
+        ears = Ears()
+        store.listen(ears)
+        await store.apply({first.id: error(now())}, now(), {first.id: Origin(is_late=True)}, {first.id})
+        await until(lambda: ears.count("changed") == 1)
+        assert await store.read(second.id)  # which tells what its clock shows
+        own_redis.stop()
+        stopped_at, waits = now(), asyncio.create_task(store.apply({second.id: error(now())}, now(), None, {second.id}))
+        await until(lambda: now() > stopped_at + 1400)
+        own_redis.cont()
+        await waits
+        await until(lambda: ears.count("changed") == 2)
+        assert ears.told == [None, None]
 
 
 async def test_a_listener_that_fails_does_not_end_the_listening(

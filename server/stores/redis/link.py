@@ -39,6 +39,7 @@ class Link(asyncio.Protocol):
 
     Args:
         connection: is greeted already, and is nobody else's.
+        patience: seconds without a word after which the server hangs, when a call is given up.
         hear: gets what the server says unasked: kind, channel, message. Must not raise.
         end: is told why it is over.
     """
@@ -46,9 +47,11 @@ class Link(asyncio.Protocol):
     def __init__(
         self,
         connection: AbstractConnection,
+        patience: float,
         hear: Callable[[Sequence[Any]], None] = lambda _: None,
         end: Callable[[Exception], None] = lambda _: None,
     ) -> None:
+        self._patience = patience
         self._hear = hear
         self._end = end
         self._error: Exception | None = None
@@ -83,8 +86,8 @@ class Link(asyncio.Protocol):
             return await call.done
         except asyncio.CancelledError:
             # Its time is up. Where nothing at all was heard meanwhile, the others wait in vain as well; and what a hung
-            # server finds here when it goes on, nobody wants any more.
-            if self._heard_at <= call.sent_at:
+            # server finds here when it goes on, nobody wants any more. But it may have waited for the link alone.
+            if self._heard_at <= call.sent_at <= self._loop.time() - self._patience:
                 self._transport.abort()
             raise
 

@@ -62,6 +62,7 @@ class Node:
         self.password: str | None = pool.connection_kwargs.get("password")
         self._pool = pool
         self._client = Redis.from_pool(pool)
+        self._patience = connect_seconds / 2
         self._link: Link | None = None
         self._linking = asyncio.Lock()
 
@@ -78,12 +79,12 @@ class Node:
     async def _linked(self) -> Link:
         async with self._linking:  # one attempt, however many wait for it
             if self._link is None or not self._link.is_open:
-                self._link = Link(await self._greeted())
+                self._link = Link(await self._greeted(), self._patience)
             return self._link
 
     async def listen(self, hear: Callable[[Sequence[Any]], None], end: Callable[[Exception], None]) -> Link:
         """A link of one's own, to subscribe on. `hear` and `end` as of a `Link`."""
-        return Link(await self._greeted(), hear, end)
+        return Link(await self._greeted(), self._patience, hear, end)
 
     async def _greeted(self) -> AbstractConnection:
         connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
