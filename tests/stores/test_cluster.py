@@ -159,5 +159,5 @@ async def test_a_cluster_that_lacks_a_master_is_away_until_it_is_back(own_cluste
 
 
 async def test_one_server_is_no_cluster(own_redis: RedisServer) -> None:
-    with pytest.raises(SettingsError, match="REDIS_URL: this is no Redis Cluster"):
+    with pytest.raises(SettingsError, match="REDIS_URL: this is not a Redis Cluster"):
         await redis_store(f"redis+cluster://{own_redis.address}").__aenter__()
