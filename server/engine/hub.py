@@ -406,8 +406,6 @@ class Hub:
         first, (began_at, settled_at), now = view.stamped(fields.FIRST_ERROR), self._outage, self._wheel.now()
         if first is None or now >= settled_at or (held and fields.FIRST_ERROR in held.state):
             return False
-        if self._is_away and held is None:  # a page that has just come: a state that may be old is better than none
-            return False
         return (view.now - first[0]) / 1000 <= now - began_at
 
     async def _miss(self, watch: Watch) -> None:
