@@ -101,8 +101,10 @@ def caches() -> Iterator[str]:
         for node in (each for each in ast.walk(module.tree) if isinstance(each, ast.FunctionDef)):
             for decorator in node.decorator_list:
                 size = re.fullmatch(r"lru_cache\(maxsize=(\d+)\)", ast.unparse(decorator))
-                if "cache" in ast.unparse(decorator):
+                name = ast.unparse(decorator)
+                if "cache" in name:
                     bound = f"{int(size[1]):,}" if size else "unbounded" if node.args.args else "1"
+                    bound = "1 in each object" if name == "cached_property" else bound
                     yield f"| `{module.short}` | `{node.name}` | {bound} |"
 
 

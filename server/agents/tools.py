@@ -123,7 +123,9 @@ async def explain_problem(caller: Caller, wanted: ExplainProblem) -> Told:
     problem = _chosen(found["problems"], wanted.code)
     if problem is None:
         return Told("No problem is open." if wanted.code is None else f"{wanted.code} is not among the problems.")
-    reference = await _ok(caller, f"/problems/{problem['code']}.md")
+    platform = (await _ok(caller, f"/projects/{project}"))["platform"]
+    told = f"?platform={quote(platform)}" if platform else ""
+    reference = await _ok(caller, f"/problems/{problem['code']}.md{told}")
     kept = ("summary", "hint", "checks", "fix", "evidence")
     # The reference has no word of a stranger; the sentences of the project's page have, in their gaps.
     return Told({**_problem(problem), "reference": reference}, _fence({name: problem[name] for name in kept}))

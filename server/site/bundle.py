@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
@@ -40,7 +40,7 @@ def _root(links: str) -> str:
     return found[1]
 
 
-@cache
+@lru_cache(maxsize=8)
 def made(folder: Path) -> Mapping[str, bytes]:
     """The sheets and scripts of all pages, by their paths in `static/`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,7 +44,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
     ]
 
 
-@cache
+@lru_cache(maxsize=8)
 def _completed(folder: Path) -> Sequence[BaseRoute]:
     """The words of languages whose files lack some, with the English, in the place of those files."""
     spoken = templates.messages(folder)

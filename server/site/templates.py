@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ _MAX_WISHES = 20
 """Languages of one header that are looked at: a browser names a handful."""
 
 
-@cache
+@lru_cache(maxsize=8)
 def pages(folder: Path, name: str) -> Mapping[str, str]:
     """One page in every language that there is a file for.
 
@@ -53,7 +53,7 @@ def slotted(page: str, known: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda found: known.get(found[1], found[0]), page)
 
 
-@cache
+@lru_cache(maxsize=8)
 def messages(folder: Path) -> Mapping[str, dict[str, Any]]:
     """What is said in each language that there is a file for, and English where it says nothing.
 
