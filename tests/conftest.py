@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from server.stores import Store
 from server.stores.embedded import EmbeddedStore
 from server.stores.redis import RedisStore
 
 from .support.redis_server import RedisCluster, RedisServer
+
+# Nothing is timed here: a busy machine fails no test.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

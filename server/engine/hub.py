@@ -48,6 +48,8 @@ FRESH_SECONDS = 0.1
 
 LATE_SECONDS = 0.01
 """After the moment of a change, so that the store's clock is past it, too."""
+HUNG_SECONDS = 1.0
+"""From an error to the page that waits for it; no store needs so long but one that hangs."""
 
 
 class Writes(Protocol):
@@ -403,10 +405,15 @@ class Hub:
 
     def _may_be_overtaken(self, view: View, held: View | None) -> bool:
         """Whether its first error is of an outage that is just over: another process may have taken an earlier one."""
-        first, (began_at, settled_at), now = view.stamped(fields.FIRST_ERROR), self._outage, self._wheel.now()
-        if first is None or now >= settled_at or (held and fields.FIRST_ERROR in held.state):
+        first = view.stamped(fields.FIRST_ERROR)
+        if first is None or (held and fields.FIRST_ERROR in held.state):
             return False
-        return (view.now - first[0]) / 1000 <= now - began_at
+        now, age = self._wheel.now(), (view.now - first[0]) / 1000
+        # So late for a page that waited for it: the store hung, and went on before anybody here had noticed.
+        if held and HUNG_SECONDS < age <= self._limits.notice_seconds and now - age > self._outage[1]:
+            self._outage = now - self._limits.notice_seconds, now + self._limits.settle_seconds
+        began_at, settled_at = self._outage
+        return now < settled_at and age <= now - began_at
 
     async def _miss(self, watch: Watch) -> None:
         """What was shown and is not there was deleted, or the store has lost it: then what is known is given back."""

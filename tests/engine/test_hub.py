@@ -184,7 +184,7 @@ async def deaf_hub(watched: WatchedStore) -> Hub:
 @pytest.fixture
 async def fast_hub(watched: WatchedStore) -> Hub:
     """The same, and ticks without the wait."""
-    return hub_of(watched, retry_seconds=0.02, tick_seconds=0.05)
+    return hub_of(watched, retry_seconds=0.02, tick_seconds=0.05, refresh_seconds=0.05)
 
 
 async def connected(store: Store, **more: Any) -> Project:
@@ -872,7 +872,7 @@ async def test_of_an_outage_that_is_over_no_first_error_is_shown_before_all_proc
         await until(lambda: len(other.snapshots) > 1)  # all else is shown
         late = {project.id: Origin(is_late=True)}
         await watched.apply({project.id: error(taken - 1000, "first")}, now(), late)
-        hub._outage = hub._outage[0], 0.0
+        hub._outage = hub._outage[0], hub._wheel.now()
         hub.changed(project.id)
         await until(lambda: shown.stage == "first_error_received")
         assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
@@ -893,7 +893,24 @@ async def test_nor_is_one_that_was_taken_before_the_outage_was_noticed(watched: 
         await until(lambda: watch.waits_until < inf)
         late = {project.id: Origin(is_late=True)}
         await watched.apply({project.id: error(taken - 2000, "first")}, now(), late)
-        hub._outage = hub._outage[0], 0.0
+        hub._outage = hub._outage[0], hub._wheel.now()
+        hub.changed(project.id)
+        await until(lambda: shown.stage == "first_error_received")
+        assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
+
+
+async def test_nor_is_one_that_comes_late_from_a_store_that_nobody_noticed_to_hang(watched: WatchedStore) -> None:
+    hub = hub_of(watched, settle_seconds=3600.0)
+    watched.listen(hub)
+    project = await connected(watched)
+    async with screen(hub, project) as shown:
+        await until(lambda: shown.stage == "connected")
+        taken, watch = now(), hub._watches[project.id]
+        await apply(watched, project, error(taken - 2000, "second"))
+        await until(lambda: watch.waits_until < inf)
+        late = {project.id: Origin(is_late=True)}
+        await watched.apply({project.id: error(taken - 3000, "first")}, now(), late)
+        hub._outage = hub._outage[0], hub._wheel.now()
         hub.changed(project.id)
         await until(lambda: shown.stage == "first_error_received")
         assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
