@@ -166,7 +166,12 @@ def _event(
     sdk, exceptions = named or _NO_SDK, (chain or _NO_CHAIN).values
     runtime = (contexts or _NO_CONTEXTS).runtime or _NO_RUNTIME
     integrations = sdk.integrations or ()
+    told = sdk_named(sdk.name, sdk.version)
+    by = with_framework(told, integrations, is_caught=False)
+    # Where only a mechanism says that it is Celery: which exceptions of a chain count, the usual reading knows.
     is_caught = any(exception.mechanism and exception.mechanism.type == CELERY for exception in exceptions)
+    if is_caught and by is told:
+        return None
     return Event(
         event_id=None,
         signal=Signal.ERROR,
@@ -177,7 +182,7 @@ def _event(
         handled=None,
         culprit=None,
         frames=(),
-        sdk=with_framework(sdk_named(sdk.name, sdk.version), integrations, is_caught),
+        sdk=by,
         integrations=integrations,
         app=App(text_of(release), text_of(environment), runtime_named(runtime.name, runtime.version)),
         is_later=True,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server.core.model.signals import Source
@@ -82,6 +82,13 @@ FIELDS: dict[str, st.SearchStrategy[object]] = {
 
 
 @given(st.fixed_dictionaries({}, optional=FIELDS))
+@example({"sdk": {**SDK, "integrations": None}, "exception": {"values": CHAIN}})
+@example(
+    {
+        "sdk": {**SDK, "name": "sentry.python.flask"},
+        "exception": {"values": [{"type": "E", "mechanism": {"type": "celery"}}]},
+    }
+)
 def test_a_later_error_of_any_form_tells_the_same(fields: dict[str, object]) -> None:
     tells_the_same(b'{}\n{"type":"event"}\n' + json.dumps(fields).encode())
 
