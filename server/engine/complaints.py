@@ -8,6 +8,7 @@ last one, the times, and a line for each of the latest. So one of these costs a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from ..core.state.beat import MAX_OCCURRENCES, Complaint, Occurrence, update_of_occurrences
 from ..core.state.fields import State, join
@@ -18,6 +19,8 @@ from .turns import Turns
 
 MAX_SAID = 4
 """Things that the errors of one project say in turn: those of a site and of its workers differ in the SDK."""
+LOOKS = 16
+"""Projects that are looked at for one that may be forgotten."""
 
 
 class _Said:
@@ -106,8 +109,12 @@ class Complaints:
 
     def _has_room(self) -> bool:
         if len(self._known) >= self._most:
-            # All at once: those that go on are back with their next error.
-            self._known = {number: known for number, known in self._known.items() if known.waits}
+            # Those that go on are back with their next error. Some and not all: where everything waits, each request
+            # would look through ten thousand in vain.
+            for number in list(islice(self._known, LOOKS)):
+                known = self._known.pop(number)
+                if known.waits:
+                    self._known[number] = known  # the last now, so that others are looked at next
         return len(self._known) < self._most
 
     def hurry(self, project_id: int) -> bool:

@@ -384,6 +384,8 @@ class Hub:
 
     async def _read(self, watch: Watch) -> None:
         view, held = await self._next(watch), watch.view
+        if view and held:
+            self._notice_hang(view, held)
         if view is None:
             await self._miss(watch)
         # A state only grows by itself. Less than there was means that a failover lost writes, whatever the version is,
@@ -405,15 +407,14 @@ class Hub:
 
     def _may_be_overtaken(self, view: View, held: View | None) -> bool:
         """Whether its first error is of an outage that is just over: another process may have taken an earlier one."""
-        first = view.stamped(fields.FIRST_ERROR)
-        if first is None or (held and fields.FIRST_ERROR in held.state):
-            return False
-        now, age = self._wheel.now(), (view.now - first[0]) / 1000
-        # So late for a page that waited for it: the store hung, and went on before anybody here had noticed.
-        if held and HUNG_SECONDS < age <= self._limits.notice_seconds and now - age > self._outage[1]:
+        age, (began_at, settled_at), now = _age_of_first_error(view, held), self._outage, self._wheel.now()
+        return age is not None and now < settled_at and age <= now - began_at
+
+    def _notice_hang(self, view: View, held: View) -> None:
+        """A first error is late for a page that waited for it: the store hung, and went on before anybody noticed."""
+        age, now = _age_of_first_error(view, held), self._wheel.now()
+        if age is not None and HUNG_SECONDS < age <= self._limits.notice_seconds and now - age > self._outage[1]:
             self._outage = now - self._limits.notice_seconds, now + self._limits.settle_seconds
-        began_at, settled_at = self._outage
-        return now < settled_at and age <= now - began_at
 
     async def _miss(self, watch: Watch) -> None:
         """What was shown and is not there was deleted, or the store has lost it: then what is known is given back."""
@@ -493,3 +494,10 @@ class Hub:
             self._wheel.discard(watch)
         else:
             self._wheel.set(watch, watch.due)
+
+
+def _age_of_first_error(view: View, held: View | None) -> float | None:
+    """How many seconds ago the first error came, where it is not shown yet."""
+    first = view.stamped(fields.FIRST_ERROR)
+    is_shown = held is not None and fields.FIRST_ERROR in held.state
+    return None if first is None or is_shown else (view.now - first[0]) / 1000

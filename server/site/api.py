@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from . import shell
+from . import templates
+from .pages import static_folder
 
 _Schema = Mapping[str, Any]
 
@@ -43,7 +44,17 @@ def _page(title: str, document: Mapping[str, Any], contents: Mapping[str, str], 
     forms = document["components"]["schemas"]
     about = f"{document['info']['description']} Made from {source}, which is for programs."
     described = [_form(name, form) for name, form in forms.items()]
-    return shell.page(title, about, {**contents, **dict(zip(forms, forms, strict=True))}, "".join(entries + described))
+    # In English, as the descriptions are.
+    page = templates.pages(static_folder(), "site/api.html")[templates.DEFAULT]
+    named = {**contents, **{name: name for name in forms}}
+    known = {
+        "tab": f"{escape(title)} · Firstlight",
+        "title": escape(title),
+        "about": escape(about),
+        "contents": "".join(f'<li><a href="#{key}">{escape(name)}</a></li>' for key, name in named.items()),
+        "entries": "".join(entries + described),
+    }
+    return templates.slotted(page, known)
 
 
 def _request(described: Mapping[str, Any], method: str, path: str) -> str:

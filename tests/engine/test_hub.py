@@ -853,6 +853,17 @@ async def test_many_viewers_are_dismissed_over_time(hub: Hub, watched: WatchedSt
     assert len({retry_in for _, retry_in in ends}) > 1
 
 
+async def check_that_an_earlier_one_is_shown_alone(
+    hub: Hub, watched: WatchedStore, project: Project, shown: Screen, at: int
+) -> None:
+    """Another process writes what it took at that time; then the outage is settled."""
+    await watched.apply({project.id: error(at, "first")}, now(), {project.id: Origin(is_late=True)})
+    hub._outage = hub._outage[0], hub._wheel.now()
+    hub.changed(project.id)
+    await until(lambda: shown.stage == "first_error_received")
+    assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
+
+
 async def test_of_an_outage_that_is_over_no_first_error_is_shown_before_all_processes_had_their_turn(
     watched: WatchedStore,
 ) -> None:
@@ -870,12 +881,7 @@ async def test_of_an_outage_that_is_over_no_first_error_is_shown_before_all_proc
         await until(lambda: hub._watches[project.id].waits_until < inf)
         await apply(watched, known, beat(now()))
         await until(lambda: len(other.snapshots) > 1)  # all else is shown
-        late = {project.id: Origin(is_late=True)}
-        await watched.apply({project.id: error(taken - 1000, "first")}, now(), late)
-        hub._outage = hub._outage[0], hub._wheel.now()
-        hub.changed(project.id)
-        await until(lambda: shown.stage == "first_error_received")
-        assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
+        await check_that_an_earlier_one_is_shown_alone(hub, watched, project, shown, taken - 1000)
 
 
 async def test_nor_is_one_that_was_taken_before_the_outage_was_noticed(watched: WatchedStore) -> None:
@@ -891,12 +897,7 @@ async def test_nor_is_one_that_was_taken_before_the_outage_was_noticed(watched: 
         await until(lambda: not watch.is_dirty and watch.task is None)
         hub.resync()
         await until(lambda: watch.waits_until < inf)
-        late = {project.id: Origin(is_late=True)}
-        await watched.apply({project.id: error(taken - 2000, "first")}, now(), late)
-        hub._outage = hub._outage[0], hub._wheel.now()
-        hub.changed(project.id)
-        await until(lambda: shown.stage == "first_error_received")
-        assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
+        await check_that_an_earlier_one_is_shown_alone(hub, watched, project, shown, taken - 2000)
 
 
 async def test_nor_is_one_that_comes_late_from_a_store_that_nobody_noticed_to_hang(watched: WatchedStore) -> None:
@@ -908,9 +909,4 @@ async def test_nor_is_one_that_comes_late_from_a_store_that_nobody_noticed_to_ha
         taken, watch = now(), hub._watches[project.id]
         await apply(watched, project, error(taken - 2000, "second"))
         await until(lambda: watch.waits_until < inf)
-        late = {project.id: Origin(is_late=True)}
-        await watched.apply({project.id: error(taken - 3000, "first")}, now(), late)
-        hub._outage = hub._outage[0], hub._wheel.now()
-        hub.changed(project.id)
-        await until(lambda: shown.stage == "first_error_received")
-        assert {told["first_error"]["event_id"] for told in shown.snapshots if told["first_error"]} == {"first"}
+        await check_that_an_earlier_one_is_shown_alone(hub, watched, project, shown, taken - 3000)
