@@ -98,7 +98,7 @@ class Articles:
         return read_codes(self._folder / "articles")
 
     def _check(self, outlines: Mapping[str, Outline], codes: Codes) -> None:
-        strange = {*outlines} ^ {*self._catalogue.rules}
+        strange = {*outlines} - {*self._catalogue.rules}
         for outline in outlines.values():
             for item in (item for section in SECTIONS for item in outline.items(section)):
                 strange |= {*links(item.say)} - {*self._catalogue.rules}
@@ -193,14 +193,14 @@ class Articles:
             yield f'<link rel="alternate" hreflang="{tag}" href="{href}">'
 
     def _title(self, rule: Rule, spoken: _Spoken) -> str:
-        said = spoken.articles.get(rule.code)
-        title = (said and said.title) or self._outlines[rule.code].title
+        outline, said = self._outlines.get(rule.code), spoken.articles.get(rule.code)
+        title = (said and said.title) or (outline and outline.title)
         return title or _plain(spoken.messages["problems"][rule.code]["summary"]).rstrip(".。")
 
     def _blocks(self, rule: Rule, platform: str, spoken: _Spoken) -> Iterator[Block]:
         words, said = spoken.messages["article"], spoken.articles.get(rule.code)
         name = self._catalogue.platforms.names[platform]
-        outline = self._outlines[rule.code]
+        outline = self._outlines.get(rule.code) or self._plainly(rule, name, spoken)
         noticed = said.noticed if said else self._catalogue.words_of(rule).seen
         ended = {"check": (Item(words["ends"].replace("{what}", spoken.cures[rule.cure.says])),)}
         begun = {"tell": (Item(words["noticed"].replace("{what}", noticed)),)}
@@ -211,6 +211,11 @@ class Articles:
             if found:
                 yield Heading(words[section].replace("{platform}", name))
                 yield from found
+
+    def _plainly(self, rule: Rule, name: str, spoken: _Spoken) -> Outline:
+        """Of a problem that nobody has written of yet, as a host adds one: its own words."""
+        hint = _plain(spoken.messages["problems"][rule.code]["hint"])
+        return Outline((hint,), (Item(name, "checks"), Item(name, "fix")), ())
 
     def _item(self, item: Item, rule: Rule, platform: str, spoken: _Spoken) -> Iterable[Block]:
         """A paragraph with what it shows; nothing where it is about others, or promises what this platform has not."""
